@@ -1,0 +1,25 @@
+export { mask } from './mask';
+export {
+  FLAG_MASKED,
+  FLAG_NON_ASCII,
+  FLAG_PARTIAL,
+  FRAME_ROWS,
+  FRAME_TABLE,
+  FRAME_WORDS,
+  HEADER_OCTETS_SHIFT,
+  LENGTH7_SHIFT,
+  MEMORY_SIZE,
+  ROW_FLAGS,
+  ROW_KEY,
+  ROW_LENGTH_HI,
+  ROW_LENGTH_LO,
+  ROW_PRESENT,
+  ROW_START,
+  SCAN_END,
+  SCRATCH_SIZE,
+  SCRATCH_START,
+  WINDOW_SIZE,
+  WINDOW_START,
+} from './memory';
+export { scan } from './scan';
+export { validateUtf8 } from './utf8';

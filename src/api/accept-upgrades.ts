@@ -1,0 +1,146 @@
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
+import { type Refusal, refuse } from '../handshake/server.js';
+import type { PendingUpgrade } from '../net/upgrade.js';
+import { WebSocketClosedError, WebSocketHandshakeError } from '../protocol/errors.js';
+import { bindResponse } from './bound-response.js';
+import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions } from './connections.js';
+import { isThenable, reportError, toError } from './handler-delivery.js';
+import { type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
+import { watchRequestListeners } from './rejections.js';
+import { UpgradeListener } from './upgrades.js';
+import { backdoor, type WebSocket } from './websocket.js';
+
+export interface AcceptUpgradesOptions extends ServerLimits {
+  /** Exact pathname of the upgrade requests to claim. Default all. */
+  path?: string;
+  /** A handler rejected: before the upgrade (answered with 500) or after it (Close 1011). Default `console.error`. */
+  onError?(error: Error, ws?: WebSocket): unknown;
+}
+
+/** What `newWebSocket(req)` has to know of a request that came through `acceptUpgrades`. */
+export interface AwaitedUpgrade {
+  readonly pending: PendingUpgrade;
+  readonly response: ServerResponse;
+  readonly limits: ResolvedLimits;
+  readonly given: ServerLimits;
+  readonly connections: ConnectionSet<unknown>;
+  /** What the request deserves, once somebody has tried to upgrade it. */
+  refusal: Refusal | null;
+  ws: WebSocket | null;
+}
+
+const awaited = new WeakMap<IncomingMessage, AwaitedUpgrade>();
+
+/** The upgrade that a request handler may accept with `newWebSocket(req)`. */
+export function awaitedUpgrade(request: IncomingMessage): AwaitedUpgrade | undefined {
+  return awaited.get(request);
+}
+
+/**
+ * Lets the `'request'` listeners of an HTTP server, a framework's among them, accept WebSockets with
+ * `await newWebSocket(req)`. Upgrade requests reach them like any other request.
+ *
+ * @throws TypeError, RangeError for options that are none
+ */
+export function acceptUpgrades(server: HttpServer, options: AcceptUpgradesOptions = {}): Upgrades {
+  if (typeof server?.on !== 'function') throw new TypeError('acceptUpgrades needs a server of node:http or node:https');
+  return new Upgrades(server, options);
+}
+
+/** The WebSockets that were accepted from the requests of one HTTP server. */
+export class Upgrades {
+  /** The open sockets. */
+  readonly connections: Connections<unknown>;
+  readonly #server: HttpServer;
+  readonly #options: AcceptUpgradesOptions;
+  readonly #limits: ResolvedLimits;
+  readonly #sockets = new ConnectionSet<unknown>();
+  readonly #listener: UpgradeListener;
+  #closed: Promise<void> | null = null;
+
+  /** @internal */
+  constructor(server: HttpServer, options: AcceptUpgradesOptions) {
+    this.#server = server;
+    this.#options = options;
+    this.#limits = resolveLimits('server', options);
+    this.connections = this.#sockets;
+    this.#listener = new UpgradeListener(server, this.#limits, {
+      path: options.path,
+      onUpgrade: (pending) => this.#handle(pending),
+      onPlain: (pending) => this.#handle(pending),
+      onUnclaimed: (pending) => pending.refuse(refuse(404)),
+    });
+    watchRequestListeners(server, (error, _request, response) => this.#onPlainRejection(error, response));
+  }
+
+  /** Closes all sockets with 1001 or `code`, and refuses upgrades from now on. The HTTP server is left as it is. */
+  close(options: CloseOptions = {}): Promise<void> {
+    const { code, reason, timeout } = checkCloseOptions(options, this.#limits.closeTimeout);
+    this.#listener.refuseAll();
+    this.#closed ??= this.#sockets.closeAll(code, reason, timeout);
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #handle(pending: PendingUpgrade): void {
+    const { request } = pending;
+    const response = bindResponse(pending);
+    pending.isAnswering = () => response.headersSent;
+    const upgrade: AwaitedUpgrade = {
+      pending,
+      response,
+      limits: this.#limits,
+      given: this.#options,
+      connections: this.#sockets,
+      refusal: null,
+      ws: null,
+    };
+    awaited.set(request, upgrade);
+    try {
+      const returned = this.#server
+        .rawListeners('request')
+        .map((listener) => listener.call(this.#server, request, response));
+      const promises = returned.filter(isThenable);
+      if (promises.length > 0) this.#watch(upgrade, promises);
+    } catch (error) {
+      this.#onRejection(upgrade, error);
+    }
+  }
+
+  /** A handler of a request that is no upgrade rejected. */
+  #onPlainRejection(reason: unknown, response: ServerResponse): void {
+    const error = toError(reason);
+    const asked = error instanceof WebSocketHandshakeError ? error : new WebSocketHandshakeError(error.message, 500);
+    if (response.headersSent) response.destroy();
+    else response.writeHead(asked.status, { ...asked.headers, Connection: 'close' }).end();
+    reportError({ error: this.#options.onError as undefined }, error);
+  }
+
+  #watch(upgrade: AwaitedUpgrade, promises: PromiseLike<unknown>[]): void {
+    Promise.all(promises).then(
+      () => this.#onHandled(upgrade),
+      (error) => this.#onRejection(upgrade, error),
+    );
+  }
+
+  /** A handler that has neither answered nor upgraded: the client is told what its request deserved. */
+  #onHandled({ pending, response, refusal }: AwaitedUpgrade): void {
+    if (!pending.isPending || response.headersSent) return;
+    pending.refuse(refusal ?? refuse(500, { body: 'The request was not answered\n' }));
+  }
+
+  #onRejection(upgrade: AwaitedUpgrade, reason: unknown): void {
+    const error = toError(reason);
+    const { pending, response, ws } = upgrade;
+    if (ws !== null) {
+      // That the peer has gone, in good order, is no failure of a handler that was waiting for its next message.
+      if (error instanceof WebSocketClosedError && error.wasClean) return;
+      backdoor.connection(ws as WebSocket<never>).failByHandler(error);
+    } else if (response.headersSent) pending.socket.destroy();
+    else pending.refuse((error instanceof WebSocketHandshakeError && upgrade.refusal) || refuse(500));
+    reportError({ error: this.#options.onError as undefined }, error, ws ?? undefined);
+  }
+}

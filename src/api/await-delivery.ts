@@ -1,0 +1,45 @@
+import type { ConnectionHandler } from '../net/connection.js';
+import type { CloseResult } from '../protocol/errors.js';
+import { Opcode } from '../protocol/opcode.js';
+import type { MessageQueue } from './message-queue.js';
+import { backdoor, type WebSocket } from './websocket.js';
+
+/** Await style: messages go to the socket's queue, which stops the reading while it is full. */
+export class AwaitDelivery implements ConnectionHandler {
+  readonly #ws: WebSocket<never>;
+  readonly #queue: MessageQueue;
+  readonly #onClosed: () => void;
+
+  constructor(ws: WebSocket<never>, queue: MessageQueue, onClosed: () => void) {
+    this.#ws = ws;
+    this.#queue = queue;
+    this.#onClosed = onClosed;
+  }
+
+  onMessage(opcode: number, data: string | Buffer): void {
+    this.#push(opcode, data, true);
+  }
+
+  /** Raw mode. A whole Text frame is a string; a fragment may end within a code point, so it stays bytes. */
+  onFrame(fin: boolean, opcode: number, payload: Buffer): void {
+    const data = fin && opcode === Opcode.Text ? payload.toString('utf8') : payload;
+    this.#push(opcode, data, fin);
+  }
+
+  #push(opcode: number, data: string | Buffer, fin: boolean): void {
+    this.#queue.push({ opcode, data, fin });
+    if (this.#queue.isFull) backdoor.pauseForQueue(this.#ws);
+  }
+
+  onPing(): void {}
+  onPong(): void {}
+  onDrain(): void {}
+
+  /** Whoever receives learns of it by the rejection that `onClose` brings. */
+  onError(): void {}
+
+  onClose(result: CloseResult, cause: Error | undefined): void {
+    backdoor.closed(this.#ws, result, cause);
+    this.#onClosed();
+  }
+}

@@ -1,0 +1,7 @@
+function ignore(): void {}
+
+/** Marks a promise as handled: who ignores it does not get an `unhandledRejection`, who awaits it still gets the rejection. */
+export function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(ignore);
+  return promise;
+}

@@ -1,0 +1,123 @@
+import type { ConnectionHandler } from '../net/connection.js';
+import type { CloseResult } from '../protocol/errors.js';
+import { backdoor, type WebSocket } from './websocket.js';
+
+/** What happens on a socket of `serve`. Each may be async: calls start in order and are not awaited. */
+export interface SocketHandlers<UserData> {
+  /** The socket is open. Comes before its first message. */
+  open?(ws: WebSocket<UserData>): unknown;
+  /** A whole message: Text is a string unless `textAs: 'bytes'`, Binary a Buffer. With `zeroCopy` it is valid only until this returns. */
+  message?(ws: WebSocket<UserData>, data: string | Buffer, opcode: number): unknown;
+  /** A Ping; its Pong is on the way. */
+  ping?(ws: WebSocket<UserData>, data: Buffer): unknown;
+  pong?(ws: WebSocket<UserData>, data: Buffer): unknown;
+  /** The peer had fallen behind by more than `highWaterMark` and has caught up. */
+  drain?(ws: WebSocket<UserData>): unknown;
+  /** The connection is closed. The last call for this socket. */
+  close?(ws: WebSocket<UserData>, closeCode: number, reason: string): unknown;
+  /**
+   * A handler threw or rejected, or the peer broke the protocol; the socket is on its way to be closed. Without a socket:
+   * an upgrade failed. Default `console.error`.
+   */
+  error?(error: Error, ws?: WebSocket<UserData>): unknown;
+}
+
+/** Handler style: each event is a call, with nothing in between. What a handler throws closes its socket with 1011. */
+export class HandlerDelivery<UserData> implements ConnectionHandler {
+  readonly #ws: WebSocket<UserData>;
+  readonly #handlers: SocketHandlers<UserData>;
+  readonly #onClosed: () => void;
+
+  constructor(ws: WebSocket<UserData>, handlers: SocketHandlers<UserData>, onClosed: () => void) {
+    this.#ws = ws;
+    this.#handlers = handlers;
+    this.#onClosed = onClosed;
+  }
+
+  onOpen(): void {
+    const { open } = this.#handlers;
+    if (open !== undefined) this.#call(() => open.call(this.#handlers, this.#ws));
+  }
+
+  onMessage(opcode: number, data: string | Buffer): void {
+    // The hot path: no closure, and nothing to do for a handler that returns nothing.
+    try {
+      const returned = this.#handlers.message?.(this.#ws, data, opcode);
+      if (returned !== undefined) this.#watch(returned);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  onFrame(_fin: boolean, opcode: number, payload: Buffer): void {
+    this.onMessage(opcode, payload);
+  }
+
+  onPing(payload: Buffer): void {
+    this.#call(() => this.#handlers.ping?.(this.#ws, payload));
+  }
+
+  onPong(payload: Buffer): void {
+    this.#call(() => this.#handlers.pong?.(this.#ws, payload));
+  }
+
+  onDrain(): void {
+    this.#call(() => this.#handlers.drain?.(this.#ws));
+  }
+
+  onError(error: Error): void {
+    reportError(this.#handlers, error, this.#ws);
+  }
+
+  onClose(result: CloseResult, cause: Error | undefined): void {
+    backdoor.closed(this.#ws as WebSocket<never>, result, cause);
+    this.#onClosed();
+    this.#call(() => this.#handlers.close?.(this.#ws, result.closeCode, result.reason));
+  }
+
+  #call(handler: () => unknown): void {
+    try {
+      const returned = handler();
+      if (returned !== undefined) this.#watch(returned);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #watch(returned: unknown): void {
+    if (isThenable(returned)) returned.then(undefined, (error: unknown) => this.#fail(error));
+  }
+
+  #fail(error: unknown): void {
+    const connection = backdoor.connection(this.#ws as WebSocket<never>);
+    // Reports the error through `onError`; a closed connection has nobody left to tell but the user.
+    if (connection.state === 'closed') reportError(this.#handlers, toError(error), this.#ws);
+    else connection.failByHandler(error);
+  }
+}
+
+/** Hands an error to the user's `error` handler, whose own failure must not take the process along. */
+export function reportError<UserData>(
+  handlers: Pick<SocketHandlers<UserData>, 'error'>,
+  error: Error,
+  ws?: WebSocket<UserData>,
+): void {
+  if (handlers.error === undefined) {
+    console.error(error);
+    return;
+  }
+  try {
+    const returned = handlers.error(error, ws);
+    if (isThenable(returned)) returned.then(undefined, console.error);
+  } catch (failure) {
+    console.error(failure);
+  }
+}
+
+export function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error), { cause: error });
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function';
+}

@@ -1,0 +1,177 @@
+import type { Rule } from '../handshake/origin.js';
+import type { UpgradeRequest } from '../handshake/server.js';
+import type { ConnectionOptions } from '../net/connection.js';
+import type { Role } from '../protocol/frame-rules.js';
+
+/** What becomes of a message for a peer that is more than `maxBackpressure` octets behind. */
+export type SlowPeer = 'terminate' | 'drop' | 'wait';
+
+/**
+ * What a peer may cost. Durations are integers in milliseconds, 0 is off; sizes are octets; `Infinity` is unlimited.
+ * `docs/limits.md` gives the reasons for the defaults.
+ */
+export interface ConnectionLimits {
+  /** Octets of one message, at most; more is Close 1009. Default 1 MiB. */
+  maxPayload?: number;
+  /** Fragments of one message, at most; more is Close 1008. Default 1024. */
+  maxFragments?: number;
+  /** The whole opening handshake. Default 10 000. */
+  handshakeTimeout?: number;
+  /** Between two Pings. Default 25 000 on a server, off on a client. */
+  pingInterval?: number;
+  /** From a Ping to its Pong. Default 20 000. */
+  pongTimeout?: number;
+  /** Without an octet from the peer. Default off. */
+  idleTimeout?: number;
+  /** From the first octet of a message to its last, plus one second for each 8 KiB of it. Default 30 000. */
+  messageTimeout?: number;
+  /** From our Close frame to the end of the connection. Default 5000. */
+  closeTimeout?: number;
+  /** Octets that may wait to be written before `send` returns a promise. Default 64 KiB. */
+  highWaterMark?: number;
+  /** Octets that may wait before `slowPeer` decides about the next message. Default 1 MiB. */
+  maxBackpressure?: number;
+  /** Default `'terminate'` on a server, `'wait'` on a client. */
+  slowPeer?: SlowPeer;
+  /** permessage-deflate (RFC 7692). Default, and so far the only value, off. */
+  compression?: false;
+}
+
+/** What a server asks of opening handshakes, on top of the limits of a connection. */
+export interface ServerLimits extends ConnectionLimits {
+  /** Octets of the request's head. Default 16 KiB. Only where the library makes the HTTP server. */
+  maxHeaderBytes?: number;
+  /** Header lines of the request. Default 100. */
+  maxHeaders?: number;
+  /** Opening handshakes under way at once; more are answered 503. Default 1024. */
+  maxPendingHandshakes?: number;
+  /**
+   * Who may connect from a web page: origins as strings, patterns, a function, or `'*'` for all. Default: pages of the
+   * same host and port. A request without Origin, which no browser sends, passes.
+   */
+  allowedOrigins?: Rule<UpgradeRequest>;
+  /** Values of Host, against DNS rebinding. Default any. */
+  allowedHosts?: Rule<UpgradeRequest>;
+}
+
+/** How messages are handed over. */
+export interface DeliveryOptions {
+  textAs?: 'string' | 'bytes';
+  zeroCopy?: boolean;
+  raw?: boolean;
+}
+
+type Numbers = { [Name in keyof ServerLimits]-?: number extends ServerLimits[Name] ? Name : never }[keyof ServerLimits];
+
+const MiB = 1_048_576;
+const KiB = 1024;
+
+const SIZES: Partial<Record<Numbers, number>> = {
+  maxPayload: MiB,
+  maxFragments: 1024,
+  maxHeaderBytes: 16 * KiB,
+  maxHeaders: 100,
+  maxPendingHandshakes: 1024,
+  highWaterMark: 64 * KiB,
+  maxBackpressure: MiB,
+};
+
+const DURATIONS: Partial<Record<Numbers, number>> = {
+  handshakeTimeout: 10_000,
+  pingInterval: 25_000,
+  pongTimeout: 20_000,
+  idleTimeout: 0,
+  messageTimeout: 30_000,
+  closeTimeout: 5000,
+};
+
+/** All limits of a server or of a client, checked and with their defaults. */
+export type ResolvedLimits = Readonly<Record<Numbers, number>> &
+  ConnectionOptions & {
+    readonly slowPeer: SlowPeer;
+    readonly allowedOrigins: Rule<UpgradeRequest> | undefined;
+    readonly allowedHosts: Rule<UpgradeRequest> | undefined;
+  };
+
+const SLOW_PEER: readonly unknown[] = ['terminate', 'drop', 'wait'];
+
+/**
+ * Checks the limits that the user gave and adds the defaults.
+ *
+ * @throws TypeError, RangeError for a value that is none, with the value
+ */
+export function resolveLimits(role: Role, given: ServerLimits & DeliveryOptions = {}): ResolvedLimits {
+  if (typeof given !== 'object' || given === null) throw new TypeError(`options must be an object, not ${show(given)}`);
+  const numbers: Partial<Record<Numbers, number>> = {};
+  for (const [name, value] of entries(SIZES)) numbers[name] = size(name, own(given, name), value);
+  for (const [name, value] of entries(DURATIONS)) {
+    const byDefault = role === 'client' && name === 'pingInterval' ? 0 : value;
+    numbers[name] = duration(name, own(given, name), byDefault);
+  }
+  checkCompression(own(given, 'compression'));
+  return {
+    ...(numbers as Record<Numbers, number>),
+    role,
+    slowPeer: choice('slowPeer', own(given, 'slowPeer'), SLOW_PEER) ?? (role === 'server' ? 'terminate' : 'wait'),
+    allowedOrigins: own(given, 'allowedOrigins'),
+    allowedHosts: own(given, 'allowedHosts'),
+    textAs: choice('textAs', own(given, 'textAs'), ['string', 'bytes']) ?? 'string',
+    zeroCopy: flag('zeroCopy', own(given, 'zeroCopy')),
+    raw: flag('raw', own(given, 'raw')),
+    lenientLengths: false,
+  };
+}
+
+/** Own properties only, so that a polluted prototype changes no limit. */
+function own<T extends object, K extends keyof T>(object: T, key: K): T[K] | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
+}
+
+function entries(record: Partial<Record<Numbers, number>>): [Numbers, number][] {
+  return Object.entries(record) as [Numbers, number][];
+}
+
+function size(name: string, value: unknown, byDefault: number): number {
+  if (value === undefined) return byDefault;
+  const number = whole(name, value);
+  if (number < 1) throw new RangeError(`${name} must be 1 or more octets or items, not ${show(value)}`);
+  return number;
+}
+
+function duration(name: string, value: unknown, byDefault: number): number {
+  if (value === undefined) return byDefault;
+  const number = whole(name, value);
+  if (number < 0) throw new RangeError(`${name} must be 0 (off) or more milliseconds, not ${show(value)}`);
+  // Waiting without limit is not waiting for a deadline.
+  return number === Number.POSITIVE_INFINITY ? 0 : number;
+}
+
+function whole(name: string, value: unknown): number {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number, not ${show(value)}`);
+  if (!Number.isInteger(value) && value !== Number.POSITIVE_INFINITY) {
+    throw new RangeError(`${name} must be a whole number or Infinity, not ${show(value)}`);
+  }
+  return value;
+}
+
+function choice<T>(name: string, value: T | undefined, among: readonly unknown[]): T | undefined {
+  if (value === undefined || among.includes(value)) return value;
+  throw new TypeError(`${name} must be one of ${among.map(show).join(', ')}, not ${show(value)}`);
+}
+
+function flag(name: string, value: unknown): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? false;
+  throw new TypeError(`${name} must be true or false, not ${show(value)}`);
+}
+
+function checkCompression(value: unknown): void {
+  if (value !== undefined && value !== false) {
+    throw new TypeError(
+      `compression must be false, not ${show(value)}: permessage-deflate is not part of this version`,
+    );
+  }
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+}

@@ -1,0 +1,109 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Connected } from '../net/connect.js';
+import { Connection, type ConnectionHandler, type ConnectionOptions } from '../net/connection.js';
+import { AwaitDelivery } from './await-delivery.js';
+import type { ConnectionSet } from './connections.js';
+import { HandlerDelivery, type SocketHandlers } from './handler-delivery.js';
+import type { ResolvedLimits } from './limits.js';
+import { MessageQueue } from './message-queue.js';
+import { backdoor, type Opened, type WebSocket } from './websocket.js';
+
+/** An opening handshake that has just succeeded, on a server. */
+export interface ServerOpening<UserData> {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly key: string;
+  readonly protocol: string;
+  readonly data: UserData;
+}
+
+function openedOnServer<UserData>(opening: ServerOpening<UserData>, limits: ResolvedLimits, ignoreClosed: boolean) {
+  const { request, socket, key, protocol, data } = opening;
+  const opened: Opened<UserData> = {
+    protocol,
+    version: 13,
+    key,
+    url: request.url ?? '',
+    request,
+    remoteAddress: (socket as Partial<Socket>).remoteAddress,
+    data,
+    slowPeer: limits.slowPeer,
+    ignoreClosed,
+  };
+  return opened;
+}
+
+/** Opens a socket whose messages go to handlers. */
+export function openForHandlers<UserData>(
+  opening: ServerOpening<UserData>,
+  limits: ResolvedLimits,
+  handlers: SocketHandlers<UserData>,
+  connections: ConnectionSet<UserData>,
+): void {
+  const ws = backdoor.make(openedOnServer(opening, limits, false), null);
+  const delivery = new HandlerDelivery(ws, handlers, () => connections.delete(ws));
+  const connection = attach(ws, opening.socket, limits, delivery);
+  connections.add(ws);
+  delivery.onOpen();
+  connection.start(opening.head);
+}
+
+/** Opens a socket whose messages are awaited. */
+export function openForAwait(
+  opening: ServerOpening<unknown>,
+  limits: ResolvedLimits,
+  ignoreClosed: boolean,
+  connections: ConnectionSet<unknown> | null,
+): WebSocket {
+  const queue = new MessageQueue();
+  const ws = backdoor.make(openedOnServer(opening, limits, ignoreClosed), queue);
+  const delivery = new AwaitDelivery(ws as WebSocket<never>, queue, () => connections?.delete(ws));
+  const connection = attach(ws, opening.socket, limits, delivery);
+  connections?.add(ws);
+  connection.start(opening.head);
+  return ws;
+}
+
+/** Opens a client's socket. */
+export function openClient(
+  { socket, head, protocol, url }: Connected,
+  limits: ResolvedLimits,
+  ignoreClosed: boolean,
+): WebSocket {
+  const queue = new MessageQueue();
+  const ws = backdoor.make<unknown>(
+    {
+      protocol,
+      version: 0,
+      key: '',
+      url: url.href,
+      request: undefined,
+      remoteAddress: (socket as Partial<Socket>).remoteAddress,
+      data: undefined,
+      slowPeer: limits.slowPeer,
+      ignoreClosed,
+    },
+    queue,
+  );
+  const delivery = new AwaitDelivery(ws as WebSocket<never>, queue, () => {});
+  attach(ws, socket, limits, delivery).start(head);
+  return ws;
+}
+
+function attach<UserData>(
+  ws: WebSocket<UserData>,
+  socket: Duplex,
+  options: ConnectionOptions,
+  handler: ConnectionHandler,
+): Connection {
+  const tcp = socket as Partial<Socket>;
+  tcp.setTimeout?.(0);
+  // Frames are put together before they are written; holding them back any longer only adds latency.
+  tcp.setNoDelay?.(true);
+  const connection = new Connection(socket, options, handler);
+  backdoor.attach(ws as WebSocket<never>, connection);
+  return connection;
+}

@@ -1,0 +1,55 @@
+import { isUtf8 } from 'node:buffer';
+import { types } from 'node:util';
+import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/opcode.js';
+
+/** What can be sent: text, or bytes in any form that JavaScript has for them. */
+export type Data = string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
+
+/** The opcodes that a user may send. */
+export type SendOpcode = typeof Opcode.Text | typeof Opcode.Binary | typeof Opcode.Ping | typeof Opcode.Pong;
+
+/**
+ * The bytes of `data`, in the caller's memory where that is possible.
+ *
+ * @throws TypeError for anything but bytes and strings, with the value's type
+ */
+export function toPayload(data: unknown): string | Uint8Array {
+  if (typeof data === 'string') return data;
+  if (data instanceof Uint8Array && data.length > 0 && isSteady(data.buffer)) return data;
+  if (ArrayBuffer.isView(data)) return bytesOf(data.buffer, data.byteOffset, data.byteLength);
+  if (types.isAnyArrayBuffer(data)) return bytesOf(data, 0, data.byteLength);
+  const given = data === null ? 'null' : typeof data === 'object' ? (data?.constructor?.name ?? 'object') : typeof data;
+  throw new TypeError(`Only a string, an ArrayBuffer, a SharedArrayBuffer or a view of one can be sent, not ${given}`);
+}
+
+/**
+ * Checks an opcode that the user gave, and what RFC 6455 asks of its payload.
+ *
+ * @throws TypeError for an opcode that may not be sent, and for bytes that are sent as Text but are not UTF-8 (§5.6)
+ * @throws RangeError for a Ping or Pong of more than 125 octets (§5.5)
+ */
+export function checkOpcode(opcode: unknown, payload: string | Uint8Array): void {
+  if (opcode === Opcode.Binary) return;
+  if (opcode === Opcode.Text) {
+    if (typeof payload !== 'string' && !isUtf8(payload)) throw new TypeError('Bytes sent as Text must be UTF-8');
+    return;
+  }
+  if (opcode !== Opcode.Ping && opcode !== Opcode.Pong) {
+    throw new TypeError(`Opcode ${String(opcode)} may not be sent: it must be Text, Binary, Ping or Pong`);
+  }
+  const length = Buffer.byteLength(payload);
+  if (length > MAX_CONTROL_PAYLOAD) {
+    throw new RangeError(`A Ping or Pong holds at most ${MAX_CONTROL_PAYLOAD} octets, not ${length}`);
+  }
+}
+
+/** Whether nobody else can change the memory or its size while it is being written. */
+function isSteady(memory: ArrayBufferLike): boolean {
+  return memory instanceof ArrayBuffer && (memory as { resizable?: boolean }).resizable !== true;
+}
+
+function bytesOf(memory: ArrayBufferLike, start: number, length: number): Uint8Array {
+  // Throws a TypeError for memory that was detached, instead of sending nothing.
+  const bytes = new Uint8Array(memory, start, length);
+  return isSteady(memory) ? bytes : Uint8Array.from(bytes);
+}

@@ -1,0 +1,298 @@
+import http, {
+  type ServerOptions as HttpOptions,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import https, { type ServerOptions as TlsOptions } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import {
+  type Accepted,
+  type ExtraHeaders,
+  formatAcceptance,
+  isRefusal,
+  judgeUpgrade,
+  type Refusal,
+  refuse,
+} from '../handshake/server.js';
+import type { PendingUpgrade } from '../net/upgrade.js';
+import { bindResponse } from './bound-response.js';
+import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions } from './connections.js';
+import { isThenable, reportError, type SocketHandlers, toError } from './handler-delivery.js';
+import { type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
+import { openForHandlers } from './open.js';
+import { pathnameOf } from './request-target.js';
+import { UpgradeListener } from './upgrades.js';
+
+/** What an `upgrade` handler says to a request that it accepts. */
+export interface UpgradeAnswer<UserData> {
+  /** Becomes `ws.data`. */
+  data?: UserData;
+  /** One of those that the client offers. */
+  protocol?: string;
+  /** Further headers of the 101. */
+  headers?: ExtraHeaders;
+}
+
+/** What an `upgrade` handler is told beside the request. */
+export interface UpgradeContext {
+  /** The subprotocols that the client offers, most wanted first. */
+  readonly protocols: readonly string[];
+  /** Aborted when the client leaves, or `handshakeTimeout` is over. */
+  readonly signal: AbortSignal;
+}
+
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing is typed as returning void
+type UpgradeResult<UserData> = UpgradeAnswer<UserData> | Refusal | undefined | void;
+
+export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHandlers<UserData> {
+  /** Default 0: any that is free. */
+  port?: number;
+  /** Default all addresses. */
+  host?: string;
+  /** Path of a Unix socket, instead of a port. */
+  unix?: string;
+  /** Options of `tls.createServer`, for wss. */
+  tls?: TlsOptions;
+  /** An HTTP server to share, instead of one of its own: it is neither started nor closed. */
+  server?: HttpServer;
+  /** Exact pathname of the WebSockets. Default all. */
+  path?: string;
+  /** All other requests. Default 404, or 426 where a WebSocket is served. */
+  request?(request: IncomingMessage, response: ServerResponse): unknown;
+  /** Decides about an opening handshake that is in order. Its time counts for `handshakeTimeout`. */
+  upgrade?(
+    request: IncomingMessage,
+    context: UpgradeContext,
+  ): UpgradeResult<UserData> | Promise<UpgradeResult<UserData>>;
+  /** Hand over views of the receive window, valid only until `message` returns, where that saves a copy. Default off. */
+  zeroCopy?: boolean;
+  /** Text as a string, or as the bytes of its UTF-8. Default `'string'`. */
+  textAs?: 'string' | 'bytes';
+}
+
+const HANDLERS = ['request', 'upgrade', 'open', 'message', 'ping', 'pong', 'drain', 'close', 'error'] as const;
+
+/**
+ * Serves WebSockets in handler style, the way with the highest throughput.
+ *
+ * @returns resolves when the server listens; rejects if it cannot
+ * @throws TypeError, RangeError for options that are none
+ */
+export function serve<UserData = unknown>(options: ServeOptions<UserData>): Promise<Server<UserData>> {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`options must be an object, not ${String(options)}`);
+  for (const name of HANDLERS) {
+    const handler: unknown = options[name];
+    if (handler !== undefined && typeof handler !== 'function') {
+      throw new TypeError(`${name} must be a function, not ${String(handler)}`);
+    }
+  }
+  checkAddress(options);
+  const limits = resolveLimits('server', options);
+  const server = new Server(options, limits);
+  return server.listen();
+}
+
+/** A running server of `serve`. */
+export class Server<UserData = unknown> {
+  /** The open sockets. */
+  readonly connections: Connections<UserData>;
+  readonly #options: ServeOptions<UserData>;
+  readonly #limits: ResolvedLimits;
+  readonly #sockets = new ConnectionSet<UserData>();
+  readonly #http: HttpServer;
+  readonly #listener: UpgradeListener;
+  #closed: Promise<void> | null = null;
+
+  /** @internal */
+  constructor(options: ServeOptions<UserData>, limits: ResolvedLimits) {
+    this.#options = options;
+    this.#limits = limits;
+    this.connections = this.#sockets;
+    this.#http = options.server ?? this.#createHttpServer();
+    this.#listener = new UpgradeListener(this.#http, limits, {
+      path: options.path,
+      onUpgrade: (pending) => this.#onUpgrade(pending),
+      onPlain: (pending) => this.#onPlain(pending),
+      onUnclaimed: (pending) => this.#onPlain(pending),
+    });
+  }
+
+  /** The port that it listens on; 0 for a Unix socket and for a shared server that does not listen yet. */
+  get port(): number {
+    return (this.#http.address() as AddressInfo | null)?.port ?? 0;
+  }
+
+  /**
+   * Stops accepting, answers 503 to handshakes that are under way, sends Close to each socket behind what was sent
+   * before, and ends at the time-out what is left. Calling it again waits for the same end.
+   */
+  close(options: CloseOptions = {}): Promise<void> {
+    const { code, reason, timeout } = checkCloseOptions(options, this.#limits.closeTimeout);
+    this.#closed ??= this.#close(code, reason, timeout);
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @internal */
+  listen(): Promise<this> {
+    const { server, unix, port = 0, host } = this.#options;
+    if (server !== undefined) return Promise.resolve(this);
+    return new Promise((resolve, reject) => {
+      this.#http.once('error', reject);
+      const onListening = () => {
+        this.#http.off('error', reject);
+        // An error of the listening socket, such as a lack of descriptors, ends no connection and not the process.
+        this.#http.on('error', (error) => reportError(this.#options, error));
+        resolve(this);
+      };
+      if (unix !== undefined) this.#http.listen(unix, onListening);
+      else this.#http.listen(port, host, onListening);
+    });
+  }
+
+  async #close(code: number, reason: string, timeout: number): Promise<void> {
+    const own = this.#options.server === undefined;
+    const stopped = own ? new Promise<void>((resolve) => this.#http.close(() => resolve())) : Promise.resolve();
+    this.#listener.refuseAll();
+    await this.#sockets.closeAll(code, reason, timeout);
+    if (own) this.#http.closeAllConnections();
+    await stopped;
+  }
+
+  #createHttpServer(): HttpServer {
+    const { maxHeaderBytes, maxHeaders, handshakeTimeout } = this.#limits;
+    const { tls, request } = this.#options;
+    const httpOptions: HttpOptions = {
+      maxHeaderSize: Math.min(maxHeaderBytes, 0x7fff_ffff),
+      headersTimeout: handshakeTimeout,
+      // Requests of the user's own may have a body, which takes longer than an opening handshake.
+      ...(request === undefined && { requestTimeout: handshakeTimeout }),
+      connectionsCheckingInterval: Math.max(50, Math.min(1000, handshakeTimeout / 10)),
+    };
+    const listener = (req: IncomingMessage, res: ServerResponse) => this.#onRequest(req, res);
+    const server =
+      tls === undefined
+        ? http.createServer(httpOptions, listener)
+        : https.createServer({ ...httpOptions, ...tls }, listener);
+    // node:http drops the header lines above its limit; one more than ours tells that there were too many.
+    server.maxHeadersCount = maxHeaders === Number.POSITIVE_INFINITY ? 0 : maxHeaders + 1;
+    return server;
+  }
+
+  // ——— requests that are no upgrade
+
+  #onPlain(pending: PendingUpgrade): void {
+    if (this.#options.request === undefined) return pending.refuse(this.#refusalOf(pending.request));
+    const response = bindResponse(pending);
+    pending.isAnswering = () => response.headersSent;
+    this.#onRequest(pending.request, response);
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const handler = this.#options.request;
+    if (handler === undefined) {
+      const { status, headers, body } = this.#refusalOf(request);
+      response
+        .writeHead(status, { Connection: 'close', 'Content-Type': 'text/plain; charset=utf-8', ...headers })
+        .end(body);
+      return;
+    }
+    const fail = (error: unknown) => {
+      reportError(this.#options, toError(error));
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500, { Connection: 'close' }).end();
+    };
+    try {
+      const returned = handler.call(this.#options, request, response);
+      if (isThenable(returned)) returned.then(undefined, fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  #refusalOf(request: IncomingMessage): Refusal {
+    const { path } = this.#options;
+    if (path !== undefined && pathnameOf(request.url) !== path) return refuse(404);
+    const verdict = judgeUpgrade(request, this.#limits as Parameters<typeof judgeUpgrade>[1]);
+    return isRefusal(verdict) ? verdict : refuse(404);
+  }
+
+  // ——— upgrades
+
+  #onUpgrade(pending: PendingUpgrade): void {
+    try {
+      const verdict = judgeUpgrade(pending.request, this.#limits as Parameters<typeof judgeUpgrade>[1]);
+      if (isRefusal(verdict)) return pending.refuse(verdict);
+      const { upgrade } = this.#options;
+      const context = {
+        protocols: verdict.protocols,
+        get signal() {
+          return pending.signal;
+        },
+      };
+      const result = upgrade?.call(this.#options, pending.request, context);
+      if (!isThenable(result)) return this.#answer(pending, verdict, result);
+      result.then(
+        (answer) => this.#answer(pending, verdict, answer),
+        (error) => this.#failUpgrade(pending, error),
+      );
+    } catch (error) {
+      this.#failUpgrade(pending, error);
+    }
+  }
+
+  #answer(pending: PendingUpgrade, verdict: Accepted, result: UpgradeResult<UserData>): void {
+    if (!pending.isPending) return;
+    try {
+      if (isRefusal(result)) return pending.refuse(result);
+      const { data, protocol, headers } = result ?? {};
+      const { key } = verdict;
+      const agreed = agreedProtocol(verdict, protocol);
+      const text = formatAcceptance(key, agreed, headers);
+      pending.accept(text);
+      const { request, socket, head } = pending;
+      const opening = { request, socket, head, key, protocol: agreed, data: data as UserData };
+      openForHandlers(opening, this.#limits, this.#options, this.#sockets);
+    } catch (error) {
+      this.#failUpgrade(pending, error);
+    }
+  }
+
+  #failUpgrade(pending: PendingUpgrade, error: unknown): void {
+    pending.refuse(refuse(500));
+    reportError(this.#options, toError(error));
+  }
+}
+
+/** RFC 6455 §4.2.2: the server's subprotocol is one that the client offers; to a client that offers none, none is sent. */
+function agreedProtocol({ protocols }: Accepted, protocol: string | undefined): string {
+  if (protocol === undefined || protocols.length === 0) return '';
+  if (protocols.includes(protocol)) return protocol;
+  throw new TypeError(
+    `The upgrade handler chose protocol ${JSON.stringify(protocol)}, which is not among: ${protocols.join(', ')}`,
+  );
+}
+
+type Address = Pick<ServeOptions, 'port' | 'host' | 'unix' | 'server' | 'tls' | 'path'>;
+
+function checkAddress({ port, host, unix, server, tls, path }: Address): void {
+  if (port !== undefined && typeof port !== 'number') throw new TypeError(`port must be a number, not ${String(port)}`);
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+    throw new RangeError(`port must be 0 to 65535, not ${port}`);
+  }
+  for (const [name, value] of Object.entries({ host, unix, path })) {
+    if (value !== undefined && typeof value !== 'string')
+      throw new TypeError(`${name} must be a string, not ${String(value)}`);
+  }
+  if (path !== undefined && !path.startsWith('/'))
+    throw new TypeError(`path must begin with "/", not ${JSON.stringify(path)}`);
+  const given = Object.entries({ port, unix, server }).filter(([, value]) => value !== undefined);
+  if (given.length > 1) throw new TypeError(`${given.map(([name]) => name).join(' and ')} exclude each other`);
+  if (server !== undefined && tls !== undefined)
+    throw new TypeError('tls is for a server of its own: pass a node:https server instead');
+}

@@ -1,0 +1,336 @@
+import type { IncomingMessage } from 'node:http';
+import type { Connection } from '../net/connection.js';
+import { CloseCode } from '../protocol/close-code.js';
+import {
+  type CloseResult,
+  ERROR_CODE,
+  WebSocketClosedError,
+  WebSocketError,
+  WebSocketPacketTypeError,
+} from '../protocol/errors.js';
+import { Opcode } from '../protocol/opcode.js';
+import { handled } from './handled-promise.js';
+import type { SlowPeer } from './limits.js';
+import type { MessageQueue, Packet } from './message-queue.js';
+import { checkOpcode, type Data, type SendOpcode, toPayload } from './payload.js';
+import { ReadyState } from './ready-state.js';
+
+/** What is known of a WebSocket from its opening handshake. */
+export interface Opened<UserData> {
+  readonly protocol: string;
+  /** 13 on a server, 0 on a client. */
+  readonly version: number;
+  /** The client's Sec-WebSocket-Key on a server, empty on a client. */
+  readonly key: string;
+  readonly url: string;
+  readonly request: IncomingMessage | undefined;
+  readonly remoteAddress: string | undefined;
+  readonly data: UserData;
+  readonly slowPeer: SlowPeer;
+  /** Resolve instead of rejecting when the socket is not open. */
+  readonly ignoreClosed: boolean;
+}
+
+/** What the library's own code does to a WebSocket and users cannot. */
+interface Backdoor {
+  make<UserData>(opened: Opened<UserData>, queue: MessageQueue | null): WebSocket<UserData>;
+  attach(ws: WebSocket<never>, connection: Connection): void;
+  connection(ws: WebSocket<never>): Connection;
+  pauseForQueue(ws: WebSocket<never>): void;
+  closed(ws: WebSocket<never>, result: CloseResult, cause: Error | undefined): void;
+}
+
+/** @internal */
+export let backdoor: Backdoor;
+
+/** After these an iteration over the messages ends as loops do; after others it throws. */
+const PLAIN_ENDS: readonly number[] = [CloseCode.Normal, CloseCode.GoingAway, CloseCode.NoStatus];
+
+/**
+ * An open WebSocket, of a server or of a client: from `newWebSocket`, or given to the handlers of `serve`.
+ * Every promise that it returns may be ignored: none becomes an `unhandledRejection`.
+ */
+export class WebSocket<UserData = unknown> {
+  static {
+    backdoor = {
+      make: (opened, queue) => new WebSocket(opened, queue),
+      attach: (ws, connection) => {
+        ws.#connection = connection;
+      },
+      connection: (ws) => ws.#connection,
+      pauseForQueue: (ws) => {
+        ws.#pausedByQueue = true;
+        ws.#connection.pause();
+      },
+      closed: (ws, result, cause) => ws.#onClosed(result, cause),
+    };
+  }
+
+  readonly #opened: Opened<UserData>;
+  #connection!: Connection;
+  readonly #queue: MessageQueue | null;
+  #hungUp = false;
+  #pausedByQueue = false;
+  #pausedByUser = false;
+  #result: CloseResult | null = null;
+  #closed: Promise<CloseResult> | null = null;
+  #resolveClosed: ((result: CloseResult) => void) | null = null;
+
+  /** What the `upgrade` handler of `serve` attached; free to use. */
+  data: UserData;
+  /** Messages that were not sent because the peer was too far behind, with `slowPeer: 'drop'`. */
+  dropped = 0;
+
+  private constructor(opened: Opened<UserData>, queue: MessageQueue | null) {
+    this.#opened = opened;
+    this.#queue = queue;
+    this.data = opened.data;
+  }
+
+  get readyState(): ReadyState {
+    if (this.#hungUp) return ReadyState.Closed;
+    const { state } = this.#connection;
+    return state === 'open' ? ReadyState.Open : state === 'closing' ? ReadyState.Closing : ReadyState.Closed;
+  }
+
+  /** The subprotocol agreed on, or an empty string. */
+  get protocol(): string {
+    return this.#opened.protocol;
+  }
+
+  /** Sec-WebSocket-Version of the request on a server, 0 on a client. */
+  get version(): number {
+    return this.#opened.version;
+  }
+
+  /** Sec-WebSocket-Key of the request on a server, empty on a client. */
+  get key(): string {
+    return this.#opened.key;
+  }
+
+  /** On a client the URL connected to, on a server the target of the request. */
+  get url(): string {
+    return this.#opened.url;
+  }
+
+  /** The upgrade request, on a server. */
+  get request(): IncomingMessage | undefined {
+    return this.#opened.request;
+  }
+
+  /** The peer's IP address, where the transport has one. */
+  get remoteAddress(): string | undefined {
+    return this.#opened.remoteAddress;
+  }
+
+  /** Octets that were sent and that the kernel has not taken. */
+  get bufferedAmount(): number {
+    return this.#connection.bufferedAmount;
+  }
+
+  /** Resolves, and never rejects, once the connection is closed. */
+  get closed(): Promise<CloseResult> {
+    this.#closed ??=
+      this.#result !== null
+        ? Promise.resolve(this.#result)
+        : new Promise((resolve) => {
+            this.#resolveClosed = resolve;
+          });
+    return this.#closed;
+  }
+
+  // ——— sending
+
+  /**
+   * Sends one message, or a Ping or a Pong.
+   *
+   * A string goes out as Text, bytes as Binary, unless `opcode` says otherwise. Lone surrogates become U+FFFD.
+   *
+   * @returns `undefined`: accepted, and the bytes are the caller's again. A promise: accepted, but the peer is behind or
+   *   the kernel still reads the bytes; it settles when there is room and the bytes are free, and rejects with a
+   *   `WebSocketClosedError` if the connection ends first. Not open: a rejected promise, and nothing is queued.
+   * @throws TypeError for what is no data, for an opcode that may not be sent, for Text that is not UTF-8
+   * @throws RangeError for a Ping or Pong of more than 125 octets
+   */
+  send(data: Data, opcode?: SendOpcode): undefined | Promise<void> {
+    const payload = toPayload(data);
+    if (opcode === undefined) opcode = typeof payload === 'string' ? Opcode.Text : Opcode.Binary;
+    else checkOpcode(opcode, payload);
+
+    const connection = this.#connection;
+    if (connection.state !== 'open' || this.#hungUp) return this.#notOpen();
+    if (connection.isOverloaded) return this.#overloaded();
+    const free = connection.send(opcode, payload);
+    return free === undefined ? undefined : handled(free);
+  }
+
+  /** Sends a Ping (RFC 6455 §5.5.2). As `send`. */
+  ping(data: Data = ''): undefined | Promise<void> {
+    return this.send(data, Opcode.Ping);
+  }
+
+  /**
+   * Pings now and then every `seconds`, in place of the keepalive that the socket had.
+   *
+   * @param seconds the one duration of this library that is not in milliseconds
+   * @param options.timeout milliseconds in which a Pong must come, or the connection is ended; default 0, off
+   * @returns a function that stops it
+   */
+  setupPings(seconds: number, options: { timeout?: number } = {}): () => void {
+    if (typeof seconds !== 'number') throw new TypeError(`seconds must be a number, not ${String(seconds)}`);
+    if (!(seconds > 0 && Number.isFinite(seconds))) throw new RangeError(`seconds must be above 0, not ${seconds}`);
+    const { timeout = 0 } = options;
+    if (typeof timeout !== 'number') throw new TypeError(`timeout must be a number, not ${String(timeout)}`);
+    if (!Number.isInteger(timeout) || timeout < 0) {
+      throw new RangeError(`timeout must be 0 (off) or more milliseconds, not ${timeout}`);
+    }
+    if (this.readyState !== ReadyState.Open) return () => {};
+    const stop = this.#connection.setKeepalive(seconds * 1000, timeout);
+    this.#connection.pingNow();
+    return stop;
+  }
+
+  // ——— receiving
+
+  /**
+   * The next message whole; with `raw`, the next frame. Queued messages come before the rejection of a closed socket.
+   *
+   * @throws WebSocketClosedError when the connection is closed and nothing is left
+   * @throws TypeError on a socket of `serve`, and while another call waits
+   */
+  receivePacket(): Promise<Packet> {
+    return handled(this.#receive());
+  }
+
+  /**
+   * The next message, which must be Text.
+   *
+   * @throws WebSocketPacketTypeError if it is Binary: it is consumed, the connection usable
+   */
+  receiveStrPacket(): Promise<string> {
+    return handled(this.#receive().then(stringOf));
+  }
+
+  /**
+   * The next message, which must be Binary.
+   *
+   * @throws WebSocketPacketTypeError if it is Text: it is consumed, the connection usable
+   */
+  receiveBinaryPacket(): Promise<Buffer> {
+    return handled(this.#receive().then(bytesOf));
+  }
+
+  /**
+   * The messages, one after the other. Ends after Close 1000, 1001 or one without a code, throws a `WebSocketClosedError`
+   * otherwise. Leaving the loop early closes with 1000.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
+    const iterator: AsyncIterableIterator<string | Buffer> = {
+      next: () => handled(this.#receive().then(nextOf, endOf)),
+      return: () => {
+        void this.close(CloseCode.Normal);
+        return Promise.resolve({ value: undefined, done: true });
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
+  }
+
+  /** Stops reading, also within what was read already. */
+  pause(): void {
+    this.#pausedByUser = true;
+    this.#connection.pause();
+  }
+
+  resume(): void {
+    this.#pausedByUser = false;
+    if (!this.#pausedByQueue) this.#connection.resume();
+  }
+
+  // ——— closing
+
+  /**
+   * Closes with a closing handshake (RFC 6455 §7.1.2): what was sent before still arrives.
+   *
+   * @param code 1000 to 1003, 1007 to 1014 or 3000 to 4999; default 1000
+   * @param reason at most 123 octets of UTF-8
+   * @returns resolves, always, once the connection is closed; with code 1006 if the peer did not answer in time
+   * @throws TypeError, RangeError for what may not be sent; the state is as before then
+   */
+  close(code: number = CloseCode.Normal, reason = ''): Promise<CloseResult> {
+    this.#connection.close(code, reason);
+    return this.closed;
+  }
+
+  /** Ends the connection at once, without a Close frame. */
+  hangup(): void {
+    this.#hungUp = true;
+    this.#connection.terminate();
+  }
+
+  #onClosed(result: CloseResult, cause: Error | undefined): void {
+    this.#result = result;
+    this.#resolveClosed?.(result);
+    this.#queue?.end(new WebSocketClosedError(result, cause === undefined ? undefined : { cause }));
+  }
+
+  #notOpen(): undefined | Promise<void> {
+    if (this.#opened.ignoreClosed) return undefined;
+    return handled(Promise.reject(this.#connection.closedError()));
+  }
+
+  #overloaded(): undefined | Promise<void> {
+    const { slowPeer } = this.#opened;
+    if (slowPeer === 'drop') {
+      this.dropped++;
+      return undefined;
+    }
+    const waiting = `${this.bufferedAmount} octets wait to be written, more than maxBackpressure`;
+    if (slowPeer === 'wait') {
+      return handled(Promise.reject(new WebSocketError(`Not sent: ${waiting}`, ERROR_CODE.BACKPRESSURE)));
+    }
+    this.#connection.terminate(new WebSocketError(`The peer is too slow: ${waiting}`, ERROR_CODE.SLOW_PEER));
+    return this.#notOpen();
+  }
+
+  async #receive(): Promise<Packet> {
+    const queue = this.#queue;
+    if (queue === null) throw new TypeError('A socket of serve is received from by its message handler');
+    if (queue.isReceiving) throw new TypeError('Another receive… is waiting for a message already');
+    const packet = queue.shift();
+    if (packet === undefined) return queue.wait();
+    this.#resumeReading(queue);
+    return packet;
+  }
+
+  #resumeReading(queue: MessageQueue): void {
+    if (!this.#pausedByQueue || queue.isFull) return;
+    this.#pausedByQueue = false;
+    if (!this.#pausedByUser) this.#connection.resume();
+  }
+}
+
+function stringOf({ opcode, data }: Packet): string {
+  if (opcode !== Opcode.Text) {
+    throw new WebSocketPacketTypeError('Expected string packet, received binary packet');
+  }
+  return data.toString();
+}
+
+function bytesOf({ opcode, data }: Packet): Buffer {
+  if (opcode !== Opcode.Binary) {
+    throw new WebSocketPacketTypeError('Expected binary packet, received string packet');
+  }
+  return data as Buffer;
+}
+
+function nextOf(packet: Packet): IteratorResult<string | Buffer> {
+  return { value: packet.data, done: false };
+}
+
+function endOf(error: unknown): IteratorResult<string | Buffer> {
+  if (error instanceof WebSocketClosedError && PLAIN_ENDS.includes(error.closeCode)) {
+    return { value: undefined, done: true };
+  }
+  throw error;
+}

@@ -1,0 +1,47 @@
+import { plain, simd } from '#wasm-bytes';
+import type { Codec } from './codec.js';
+import { MEMORY_SIZE } from './memory-map.js';
+
+/** What `assembly/index.ts` exports, its constants left out. */
+interface CodecExports {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  readonly scan: Codec['scan'];
+  readonly mask: Codec['mask'];
+  readonly validateUtf8: Codec['validateUtf8'];
+}
+
+/** As much of the WebAssembly JavaScript API as is used here; the types of Node.js do not declare it. */
+interface WebAssemblyApi {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: object };
+}
+
+/**
+ * Instantiates the WebAssembly codec, synchronously and with memory of its own.
+ *
+ * @throws Error if this runtime has no WebAssembly, or cannot compile or instantiate the module; `cause` has the reason
+ */
+export function createWasmCodec(kind: 'wasm-simd' | 'wasm'): Codec {
+  const { memory, scan, mask, validateUtf8 } = instantiate(kind);
+  if (memory.buffer.byteLength !== MEMORY_SIZE) throw new Error(`The ${kind} codec has memory of another size`);
+  // The functions of the instance are the methods: a call goes from JavaScript into WebAssembly with nothing between.
+  return {
+    kind,
+    bytes: Buffer.from(memory.buffer),
+    words: new Uint32Array(memory.buffer),
+    scan,
+    mask,
+    validateUtf8,
+  };
+}
+
+function instantiate(kind: 'wasm-simd' | 'wasm'): CodecExports {
+  const api = (globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly;
+  if (api === undefined) throw new Error('This runtime has no WebAssembly');
+  try {
+    const module = new api.Module(Buffer.from(kind === 'wasm-simd' ? simd : plain, 'base64'));
+    return new api.Instance(module).exports as CodecExports;
+  } catch (cause) {
+    throw new Error(`The ${kind} codec cannot be instantiated: ${cause}`, { cause });
+  }
+}

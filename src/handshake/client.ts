@@ -1,0 +1,200 @@
+import { WebSocketCreationError, WebSocketHandshakeError, WebSocketProtocolMismatchError } from '../protocol/errors.js';
+import {
+  checkExtraField,
+  checkField,
+  type FieldLines,
+  fieldLines,
+  hasToken,
+  isToken,
+  joinedLines,
+  parseTokens,
+  quoted,
+} from './header-values.js';
+import { acceptKey } from './key.js';
+
+/** What a client puts into its opening handshake. */
+export interface Opening {
+  /** From `newKey`. */
+  readonly key: string;
+  /** From `checkProtocols`. */
+  readonly protocols: readonly string[];
+  /** The Origin header; none is sent if left out, as for any client that is not a browser. */
+  readonly origin?: string;
+  /** The user's own headers; an array is sent as one line for each element. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+}
+
+/** What this room needs of a response: node:http's IncomingMessage is one. */
+export interface UpgradeResponse {
+  readonly statusCode?: number;
+  /** `'1.1'` */
+  readonly httpVersion: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Names and values in turn, as received. */
+  readonly rawHeaders: readonly string[];
+}
+
+/**
+ * The headers of the opening handshake (RFC 6455 §4.1, items 5 to 12), the user's last. Host is left to node:http.
+ *
+ * @throws TypeError with the value, if a header of the user cannot be written, or is one of Upgrade, Connection,
+ *   Content-Length, Transfer-Encoding and Sec-WebSocket-…; or if the Origin is given twice.
+ */
+export function openingHeaders({ key, protocols, origin, headers = {} }: Opening): Record<string, string | string[]> {
+  const fields: [string, string | string[]][] = [
+    ['Upgrade', 'websocket'],
+    ['Connection', 'Upgrade'],
+    ['Sec-WebSocket-Version', '13'],
+    ['Sec-WebSocket-Key', key],
+  ];
+  if (protocols.length > 0) fields.push(['Sec-WebSocket-Protocol', protocols.join(', ')]);
+  if (origin !== undefined) {
+    checkField('Origin', origin);
+    fields.push(['Origin', origin]);
+  }
+  for (const [name, value] of Object.entries(headers)) {
+    const values = Array.isArray(value) ? [...value] : [value];
+    for (const line of values) checkExtraField(name, line);
+    if (origin !== undefined && name.toLowerCase() === 'origin') {
+      throw new TypeError(`The Origin is given twice: ${quoted(origin)} and ${quoted(value)}`);
+    }
+    if (values.length > 0) fields.push([name, values.length === 1 ? values[0] : values]);
+  }
+  // Not by assignment: that would lose a header named __proto__.
+  return Object.fromEntries(fields);
+}
+
+/**
+ * The subprotocols to offer, most wanted first; `undefined`, `''` and `[]` mean none. The result is the caller's own.
+ *
+ * @throws SyntaxError with the value, if one is not a token or is there twice (RFC 6455 §4.1, item 10).
+ * @throws TypeError with the value, if one is not a string.
+ */
+export function checkProtocols(protocols: string | readonly string[] | undefined): string[] {
+  if (protocols === undefined || protocols === '') return [];
+  const list: readonly unknown[] = typeof protocols === 'string' ? [protocols] : protocols;
+  if (!Array.isArray(list)) throw new TypeError(`The subprotocols are neither a string nor an array: ${quoted(list)}`);
+  const checked = new Set<string>();
+  for (const protocol of list) {
+    if (typeof protocol !== 'string') throw new TypeError(`The subprotocol ${quoted(protocol)} is not a string`);
+    if (!isToken(protocol)) throw new SyntaxError(`The subprotocol ${quoted(protocol)} is not a token`);
+    if (checked.has(protocol)) throw new SyntaxError(`The subprotocol ${quoted(protocol)} is there twice`);
+    checked.add(protocol);
+  }
+  return [...checked];
+}
+
+/**
+ * The URL to connect to (RFC 6455 §3). The result is the caller's own.
+ *
+ * @throws SyntaxError with the value, if it cannot be parsed, or has a fragment, a space or a control character.
+ * @throws WebSocketCreationError if its scheme is neither ws nor wss.
+ * @throws TypeError if it is neither a string nor a URL.
+ */
+export function parseUrl(url: string | URL): URL {
+  if (typeof url !== 'string' && !(url instanceof URL)) throw new TypeError(`Not a URL: ${quoted(url)}`);
+  const text = String(url);
+  // URL would silently drop tabs and line ends, and what stands around them would become another URL.
+  if (hasSpaceOrControl(text)) throw new SyntaxError(`The URL ${quoted(text)} has a space or a control character`);
+  const parsed = tryUrl(text);
+  if (parsed.protocol !== 'ws:' && parsed.protocol !== 'wss:') {
+    throw new WebSocketCreationError(`Scheme ${parsed.protocol.slice(0, -1)} not supported yet: use ws or wss`);
+  }
+  // §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used". Also an empty one,
+  // which `hash` does not show.
+  if (text.includes('#')) throw new SyntaxError(`The URL ${quoted(text)} has a fragment`);
+  return parsed;
+}
+
+function hasSpaceOrControl(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code <= 0x20 || code === 0x7f) return true;
+  }
+  return false;
+}
+
+function tryUrl(text: string): URL {
+  try {
+    return new URL(text);
+  } catch (cause) {
+    throw new SyntaxError(`The URL ${quoted(text)} cannot be parsed`, { cause });
+  }
+}
+
+/**
+ * Judges the server's answer to an opening handshake without extensions, and tells the subprotocol that it chose, `''` for
+ * none (RFC 6455 §4.1, "the client MUST validate the server's response as follows").
+ *
+ * @throws WebSocketHandshakeError with status and headers of the answer, if it breaks a rule.
+ * @throws WebSocketProtocolMismatchError if subprotocols were offered and none of them was chosen.
+ */
+export function judgeResponse(
+  response: UpgradeResponse,
+  { key, protocols }: Pick<Opening, 'key' | 'protocols'>,
+): { protocol: string } {
+  const lines = fieldLines(response.rawHeaders);
+  const broken =
+    brokenStatusLine(response) ??
+    brokenUpgrade(lines) ??
+    brokenConnection(lines) ??
+    brokenAccept(lines, key) ??
+    brokenExtensions(lines);
+  if (broken !== undefined) throw handshakeError(broken, response);
+  return { protocol: readProtocol(lines, protocols, response) };
+}
+
+function handshakeError(message: string, { statusCode = 0, headers }: UpgradeResponse): WebSocketHandshakeError {
+  return new WebSocketHandshakeError(`Invalid WebSocket handshake: ${message}`, statusCode, headers);
+}
+
+function brokenStatusLine({ statusCode, httpVersion }: UpgradeResponse): string | undefined {
+  // §4.1, item 1: a status other than 101 is handled "per HTTP procedures", never as a WebSocket.
+  if (statusCode !== 101) return `the server answered ${statusCode}, not 101`;
+  // §4.2.2, item 5.1: "A Status-Line with a 101 response code as per RFC 2616", that is HTTP/1.1.
+  return httpVersion === '1.1' ? undefined : `the server answered with HTTP/${httpVersion}, not HTTP/1.1`;
+}
+
+function brokenUpgrade(lines: FieldLines): string | undefined {
+  // §4.1, item 2: "If the response lacks an |Upgrade| header field or the |Upgrade| header field contains a value that is
+  // not an ASCII case-insensitive match for the value "websocket", the client MUST _Fail the WebSocket Connection_."
+  if (joinedLines(lines, 'upgrade')?.toLowerCase() === 'websocket') return undefined;
+  return 'the Upgrade header of the answer is not websocket';
+}
+
+function brokenConnection(lines: FieldLines): string | undefined {
+  // §4.1, item 3: "lacks a |Connection| header field or the |Connection| header field doesn't contain a token that is an
+  // ASCII case-insensitive match for the value "Upgrade"".
+  if (hasToken(parseTokens(joinedLines(lines, 'connection') ?? ''), 'upgrade')) return undefined;
+  return 'the Connection header of the answer lacks upgrade';
+}
+
+function brokenAccept(lines: FieldLines, key: string): string | undefined {
+  // §4.1, item 4: "lacks a |Sec-WebSocket-Accept| header field or the |Sec-WebSocket-Accept| contains a value other than"
+  // the hash of the key. §11.3.3: "MUST NOT appear more than once in an HTTP response."
+  const accepts = lines.get('sec-websocket-accept');
+  if (accepts?.length === 1 && accepts[0] === acceptKey(key)) return undefined;
+  return 'Sec-WebSocket-Accept does not answer the key';
+}
+
+function brokenExtensions(lines: FieldLines): string | undefined {
+  // §4.1, item 5: an extension "that was not present in the client's handshake" fails the connection.
+  if (!lines.has('sec-websocket-extensions')) return undefined;
+  return 'the server chose an extension that was not offered';
+}
+
+function readProtocol(lines: FieldLines, offered: readonly string[], response: UpgradeResponse): string {
+  const chosen = lines.get('sec-websocket-protocol');
+  if (offered.length === 0) {
+    if (chosen === undefined) return '';
+    // §4.1, item 6: "a subprotocol that was not present in the client's handshake (the server has indicated a subprotocol
+    // not requested by the client)".
+    throw handshakeError('the server chose a subprotocol although none was offered', response);
+  }
+  // §4.1, item 6, as above. §11.3.4: "MUST NOT appear more than once in an HTTP response." No answer is a mismatch too:
+  // who names subprotocols speaks nothing else.
+  if (chosen?.length === 1 && offered.includes(chosen[0])) return chosen[0];
+  throw new WebSocketProtocolMismatchError(
+    `Protocol mismatch (expected: ${offered.join(', ')}, got: ${chosen ? quoted(chosen.join(', ')) : 'none'})`,
+  );
+}

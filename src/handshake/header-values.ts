@@ -1,0 +1,249 @@
+const TAB = 0x09;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const SLASH = 0x2f;
+const SEMICOLON = 0x3b;
+const EQUALS = 0x3d;
+const BACKSLASH = 0x5c;
+const DELETE = 0x7f;
+
+/** RFC 9110 §5.6.2: 1 for each character that a token may consist of. RFC 6455 §4.3 takes `token` over. */
+const TCHAR = new Uint8Array(128);
+for (const char of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
+  TCHAR[char.charCodeAt(0)] = 1;
+}
+
+/** A parameter of an extension; a parameter without `=` has no `value` (RFC 6455 §9.1). */
+export interface ExtensionParam {
+  readonly name: string;
+  /** As a token: quotes and backslashes are gone. */
+  readonly value?: string;
+}
+
+/** One element of Sec-WebSocket-Extensions. `params` keeps order and duplicates; what they mean is for the negotiation. */
+export interface Extension {
+  readonly name: string;
+  readonly params: readonly ExtensionParam[];
+}
+
+/** Every line of a header, by its name in lower case, in the order received. */
+export type FieldLines = ReadonlyMap<string, readonly string[]>;
+
+/** Reads a header value from left to right. No method looks back, so a parser made of them is linear in the octets. */
+class Scanner {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  get done(): boolean {
+    return this.#at >= this.#text.length;
+  }
+
+  get atToken(): boolean {
+    return TCHAR[this.#text.charCodeAt(this.#at)] === 1;
+  }
+
+  /** OWS of RFC 9110 §5.6.3. */
+  skipSpace(): void {
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (code !== SPACE && code !== TAB) return;
+      this.#at++;
+    }
+  }
+
+  take(code: number): boolean {
+    if (this.#text.charCodeAt(this.#at) !== code) return false;
+    this.#at++;
+    return true;
+  }
+
+  /** The token that starts here, empty if none does. */
+  takeToken(): string {
+    const start = this.#at;
+    while (this.atToken) this.#at++;
+    return this.#text.slice(start, this.#at);
+  }
+
+  /** What stands between here and the closing quote, unescaped; null if that is no token or there is no such quote. */
+  takeQuotedToken(): string | null {
+    let token = '';
+    for (;;) {
+      token += this.takeToken();
+      if (this.take(QUOTE)) return token === '' ? null : token;
+      // RFC 6455 §9.1: "the value after quoted-string unescaping MUST conform to the 'token' ABNF", so what a backslash
+      // escapes is a character of a token too, and the next round takes it.
+      if (!this.take(BACKSLASH) || !this.atToken) return null;
+    }
+  }
+}
+
+/** Whether `text` is a token (RFC 9110 §5.6.2). */
+export function isToken(text: unknown): text is string {
+  if (typeof text !== 'string' || text === '') return false;
+  const scanner = new Scanner(text);
+  scanner.takeToken();
+  return scanner.done;
+}
+
+/** Elements between commas with the space around them removed, empty ones included; null if one is not what `take` takes. */
+function parseList(value: string, take: (scanner: Scanner) => string | null): string[] | null {
+  const scanner = new Scanner(value);
+  const elements: string[] = [];
+  do {
+    scanner.skipSpace();
+    const element = take(scanner);
+    if (element === null) return null;
+    elements.push(element);
+    scanner.skipSpace();
+  } while (scanner.take(COMMA));
+  return scanner.done ? elements : null;
+}
+
+const takeToken = (scanner: Scanner): string => scanner.takeToken();
+
+/** RFC 9110 §7.8: `protocol = protocol-name ["/" protocol-version]`. */
+function takeUpgradeProtocol(scanner: Scanner): string | null {
+  const name = scanner.takeToken();
+  if (!scanner.take(SLASH)) return name;
+  const version = scanner.takeToken();
+  return name === '' || version === '' ? null : `${name}/${version}`;
+}
+
+// RFC 9110 §5.6.1.2: "A recipient MUST parse and ignore a reasonable number of empty list elements".
+const present = (element: string): boolean => element !== '';
+
+/** The tokens of a list such as Connection, as they were written; null on a syntax error (RFC 9110 §5.6.1, §7.6.1). */
+export function parseTokens(value: string): string[] | null {
+  return parseList(value, takeToken)?.filter(present) ?? null;
+}
+
+/** The protocols of an Upgrade header, as they were written; null on a syntax error (RFC 9110 §7.8). */
+export function parseUpgrade(value: string): string[] | null {
+  return parseList(value, takeUpgradeProtocol)?.filter(present) ?? null;
+}
+
+/**
+ * The subprotocols of a Sec-WebSocket-Protocol header, in the client's order of preference; null on a syntax error.
+ *
+ * RFC 6455 §4.1, item 10: "The elements that comprise this value MUST be non-empty strings [of token characters] and MUST
+ * all be unique strings." Therefore, unlike elsewhere, an empty element is an error.
+ */
+export function parseProtocols(value: string): string[] | null {
+  const protocols = parseList(value, takeToken);
+  if (protocols === null || !protocols.every(present)) return null;
+  return new Set(protocols).size === protocols.length ? protocols : null;
+}
+
+/** The extensions of a Sec-WebSocket-Extensions header, in order; null on a syntax error (RFC 6455 §9.1). */
+export function parseExtensions(value: string): Extension[] | null {
+  const scanner = new Scanner(value);
+  const extensions: Extension[] = [];
+  do {
+    scanner.skipSpace();
+    const name = scanner.takeToken();
+    if (name === '') continue;
+    const params = takeParams(scanner);
+    if (params === null) return null;
+    extensions.push({ name, params });
+  } while (scanner.take(COMMA));
+  // `extension-list = 1#extension`: at least one that is not empty.
+  return scanner.done && extensions.length > 0 ? extensions : null;
+}
+
+/** `*( ";" extension-param )`; `extension-param = token [ "=" (token | quoted-string) ]`. */
+function takeParams(scanner: Scanner): ExtensionParam[] | null {
+  const params: ExtensionParam[] = [];
+  scanner.skipSpace();
+  while (scanner.take(SEMICOLON)) {
+    scanner.skipSpace();
+    const name = scanner.takeToken();
+    if (name === '') return null;
+    // RFC 6455 §4.3 takes over RFC 2616 with its implied LWS, so space may stand around "=" as well.
+    scanner.skipSpace();
+    if (!scanner.take(EQUALS)) {
+      params.push({ name });
+      continue;
+    }
+    scanner.skipSpace();
+    const value = scanner.take(QUOTE) ? scanner.takeQuotedToken() : scanner.takeToken();
+    if (value === null || value === '') return null;
+    params.push({ name, value });
+    scanner.skipSpace();
+  }
+  return params;
+}
+
+/**
+ * Whether `value` may be written as the value of a header (RFC 9110 §5.5): SP, HTAB, visible ASCII and 0x80 to 0xff.
+ *
+ * A character above 0xff is refused: written as Latin-1 it would lose its upper bits, and U+010A would become a line feed.
+ */
+export function isFieldValue(value: unknown): value is string {
+  if (typeof value !== 'string') return false;
+  for (let at = 0; at < value.length; at++) {
+    const code = value.charCodeAt(at);
+    if ((code < SPACE && code !== TAB) || code === DELETE || code > 0xff) return false;
+  }
+  return true;
+}
+
+/**
+ * Checks a header that the caller wants to be written.
+ *
+ * @throws TypeError with the value, if the name is no token or the value is none of a header (RFC 9110 §5.1, §5.5).
+ */
+export function checkField(name: unknown, value: unknown): void {
+  if (!isToken(name)) throw new TypeError(`The header name ${quoted(name)} is not a token`);
+  if (!isFieldValue(value)) throw new TypeError(`The value ${quoted(value)} of the header ${name} cannot be written`);
+}
+
+/**
+ * The headers that the opening handshake sets itself, in both directions, and so nobody else. RFC 9110 §8.6, RFC 9112 §6.1:
+ * there is no body on either side, thus neither Content-Length nor Transfer-Encoding.
+ */
+const HANDSHAKE_FIELD = /^(?:upgrade|connection|content-length|transfer-encoding|sec-websocket-.*)$/i;
+
+/**
+ * Checks a header that the caller wants to add to an opening handshake.
+ *
+ * @throws TypeError with the value, as `checkField`, and if the opening handshake sets this header itself.
+ */
+export function checkExtraField(name: string, value: unknown): void {
+  checkField(name, value);
+  if (HANDSHAKE_FIELD.test(name)) {
+    throw new TypeError(`The opening handshake sets the header ${name} itself, but got ${quoted(value)}`);
+  }
+}
+
+/** `value` for a message: control characters escaped, cut off after 100 characters. */
+export function quoted(value: unknown): string {
+  if (typeof value !== 'string') return String(value);
+  return value.length > 100 ? `${JSON.stringify(value.slice(0, 100))}…` : JSON.stringify(value);
+}
+
+/** Groups Node's `rawHeaders` (name, value, name, value …) by name. Node's own `headers` hides duplicates. */
+export function fieldLines(rawHeaders: readonly string[]): FieldLines {
+  const lines = new Map<string, string[]>();
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at].toLowerCase();
+    const values = lines.get(name);
+    if (values === undefined) lines.set(name, [rawHeaders[at + 1]]);
+    else values.push(rawHeaders[at + 1]);
+  }
+  return lines;
+}
+
+/** All lines of a list-valued header as one value (RFC 9110 §5.3); undefined if there is none. */
+export function joinedLines(lines: FieldLines, name: string): string | undefined {
+  return lines.get(name)?.join(', ');
+}
+
+/** Whether one of `elements` is `token` (given in lower case), ASCII case aside; a list with a syntax error has none. */
+export function hasToken(elements: readonly string[] | null, token: string): boolean {
+  return elements?.some((element) => element.toLowerCase() === token) ?? false;
+}

@@ -1,0 +1,97 @@
+/** A host and its port, as in a Host header, an Origin or an absolute request target (RFC 3986 §3.2). */
+export interface Authority {
+  /** In lower case; an IPv6 literal keeps its brackets. */
+  readonly host: string;
+  /** Undefined where none was written. */
+  readonly port: number | undefined;
+}
+
+/** A whole origin or host, or a pattern for `String.prototype.search`, which the user has to anchor. */
+export type Pattern = string | RegExp;
+
+/** Who may connect: everybody (`'*'`), one or several of a kind, or what a function returns `true` for. */
+export type Rule<Request> = Pattern | readonly Pattern[] | ((value: string, request: Request) => boolean);
+
+// The alternatives start differently, and neither class holds ":", so this never backtracks more than a port's length.
+const AUTHORITY = /^(\[[0-9a-f:.]+\]|[a-z0-9\-._~%!$&'()*+,;=]+)(?::(\d{0,5}))?$/i;
+const HTTP_ORIGIN = /^(https?):\/\/(.+)$/i;
+const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i;
+
+/** `host [":" port]`, without user information; null on a syntax error (RFC 3986 §3.2, RFC 9110 §7.2). */
+export function parseAuthority(text: string): Authority | null {
+  const match = AUTHORITY.exec(text);
+  if (match === null) return null;
+  // RFC 3986 §3.2.3: the port may be empty, and means then the default of the scheme.
+  const port = match[2] ? Number(match[2]) : undefined;
+  if (port !== undefined && port > 0xffff) return null;
+  return { host: match[1].toLowerCase(), port };
+}
+
+/** The authority of a request target in absolute-form; undefined in any other form (RFC 9112 §3.2.2). */
+export function targetAuthority(target: string | undefined): string | undefined {
+  return target === undefined ? undefined : ABSOLUTE_FORM.exec(target)?.[1];
+}
+
+/** An http or https origin with its port made explicit; null for any other, `null` included (RFC 6454 §6.2). */
+function parseOrigin(origin: string): { scheme: string; host: string; port: number; defaultPort: number } | null {
+  const match = HTTP_ORIGIN.exec(origin);
+  const authority = match && parseAuthority(match[2]);
+  if (!match || !authority) return null;
+  const scheme = match[1].toLowerCase();
+  const defaultPort = scheme === 'http' ? 80 : 443;
+  return { scheme, host: authority.host, port: authority.port ?? defaultPort, defaultPort };
+}
+
+/**
+ * Whether a page of `origin` was served by the host and port that it now connects to (RFC 6455 §10.2).
+ *
+ * The scheme is not compared: behind a proxy that ends TLS, we do not know our own.
+ */
+export function isSameHost(origin: string, server: Authority): boolean {
+  const page = parseOrigin(origin);
+  if (page === null || page.host !== server.host) return false;
+  // A Host header without a port means the default port of a scheme that we do not know: the page's will do.
+  return page.port === (server.port ?? page.defaultPort);
+}
+
+/** Two spellings of one origin become equal; what is no http origin is only lower-cased. */
+function normalOrigin(origin: string): string {
+  const parsed = parseOrigin(origin);
+  return parsed ? `${parsed.scheme}://${parsed.host}:${parsed.port}` : origin.toLowerCase();
+}
+
+function matches<Request>(
+  rule: Rule<Request>,
+  value: string,
+  request: Request,
+  equals: (pattern: string) => boolean,
+): boolean {
+  if (rule === '*') return true;
+  // Only `true` lets pass: the promise of an async function is truthy, and would let everybody in.
+  if (typeof rule === 'function') return rule(value, request) === true;
+  const patterns = Array.isArray(rule) ? (rule as readonly Pattern[]) : [rule as Pattern];
+  // `search`, not `test`: it ignores `lastIndex`, so that a pattern with the flag g answers the same each time.
+  return patterns.some((pattern) =>
+    typeof pattern === 'string' ? pattern === '*' || equals(pattern) : value.search(pattern) !== -1,
+  );
+}
+
+/**
+ * Whether `rule` names `origin`, the value of an Origin header. A string is compared as a whole `scheme://host[:port]`, case
+ * and default port aside; a RegExp is searched in the value as it was received. Throws what a function throws.
+ */
+export function isAllowedOrigin<Request>(rule: Rule<Request>, origin: string, request: Request): boolean {
+  return matches(rule, origin, request, (pattern) => normalOrigin(pattern) === normalOrigin(origin));
+}
+
+/**
+ * Whether `rule` names `server`, the host that the client believes to talk to. A string without a port stands for any port;
+ * a RegExp and a function see `host[:port]` in lower case. Throws what a function throws.
+ */
+export function isAllowedHost<Request>(rule: Rule<Request>, server: Authority, request: Request): boolean {
+  const { host, port } = server;
+  return matches(rule, port === undefined ? host : `${host}:${port}`, request, (pattern) => {
+    const wanted = parseAuthority(pattern);
+    return wanted?.host === host && (wanted.port === undefined || wanted.port === port);
+  });
+}

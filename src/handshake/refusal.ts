@@ -1,0 +1,143 @@
+import { Buffer } from 'node:buffer';
+import { checkField, quoted } from './header-values.js';
+
+/** RFC 9110 §15 and the IANA registry. Spelled out here because this room imports nothing of node:http. */
+const REASON_PHRASE: Readonly<Record<number, string>> = {
+  300: 'Multiple Choices',
+  301: 'Moved Permanently',
+  302: 'Found',
+  303: 'See Other',
+  304: 'Not Modified',
+  307: 'Temporary Redirect',
+  308: 'Permanent Redirect',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  402: 'Payment Required',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  406: 'Not Acceptable',
+  407: 'Proxy Authentication Required',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  410: 'Gone',
+  411: 'Length Required',
+  412: 'Precondition Failed',
+  413: 'Content Too Large',
+  414: 'URI Too Long',
+  415: 'Unsupported Media Type',
+  416: 'Range Not Satisfiable',
+  417: 'Expectation Failed',
+  421: 'Misdirected Request',
+  422: 'Unprocessable Content',
+  423: 'Locked',
+  424: 'Failed Dependency',
+  425: 'Too Early',
+  426: 'Upgrade Required',
+  428: 'Precondition Required',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  451: 'Unavailable For Legal Reasons',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  505: 'HTTP Version Not Supported',
+  507: 'Insufficient Storage',
+  508: 'Loop Detected',
+  511: 'Network Authentication Required',
+};
+
+/** What `formatRefusal` decides alone: who could set these could put a second response into the connection. */
+const FRAMING = new Set(['connection', 'content-length', 'transfer-encoding']);
+
+/** RFC 9110 §15.4.5: "A 304 response is terminated by the end of the header section". */
+const NOT_MODIFIED = 304;
+
+/** The HTTP answer to an opening handshake that is not accepted. Made by `refuse`; immutable. */
+export class Refusal {
+  /** HTTP status, 300 to 599. */
+  readonly status: number;
+  /** Headers to send besides Connection, Content-Length and a default Content-Type. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Sent as UTF-8. */
+  readonly body: string;
+  /** What was wrong, for a log or an error. */
+  readonly message: string;
+  /** Makes the type nominal: an object that merely looks like a refusal may carry headers that nobody has checked. */
+  readonly #checked = true;
+
+  /** @internal `headers` and `body` are trusted; `refuse` is the door for the user's. */
+  constructor(status: number, message: string, headers: Record<string, string> = {}, body = `${message}\n`) {
+    this.status = status;
+    this.headers = Object.freeze(headers);
+    this.body = body;
+    this.message = message;
+    Object.freeze(this);
+  }
+
+  /** @internal */
+  static is(value: unknown): value is Refusal {
+    return typeof value === 'object' && value !== null && #checked in value;
+  }
+}
+
+/** Whether `value` was made by `refuse`, or by the library for a request that cannot be accepted. */
+export function isRefusal(value: unknown): value is Refusal {
+  return Refusal.is(value);
+}
+
+/**
+ * Refuses an opening handshake, as the result of the `upgrade` hook of `serve` (RFC 6455 §4.2.2).
+ *
+ * `body` is text, sent as UTF-8, by default the reason phrase; its type is `text/plain; charset=utf-8` unless `headers` name
+ * another. The answer always carries `Connection: close` and an exact Content-Length.
+ *
+ * @throws RangeError if `status` is not an integer from 300 to 599.
+ * @throws TypeError if a header cannot be written or is one of Connection, Content-Length and Transfer-Encoding, if `body` is
+ *   not a string, or if a 304 has one.
+ */
+export function refuse(
+  status: number,
+  options: { readonly headers?: Readonly<Record<string, string>>; readonly body?: string } = {},
+): Refusal {
+  if (!Number.isInteger(status) || status < 300 || status > 599) {
+    throw new RangeError(`The status of a refusal is an integer from 300 to 599, not ${quoted(status)}`);
+  }
+  const { body } = options;
+  if (body !== undefined && typeof body !== 'string') throw new TypeError(`The body ${quoted(body)} is not a string`);
+  if (body && status === NOT_MODIFIED) throw new TypeError(`A 304 has no body, but got ${quoted(body)}`);
+
+  const fields = Object.entries(options.headers ?? {});
+  for (const [name, value] of fields) {
+    checkField(name, value);
+    if (FRAMING.has(name.toLowerCase())) {
+      throw new TypeError(`A refusal sets the header ${name} itself, but got ${quoted(value)}`);
+    }
+  }
+  const line = statusText(status);
+  const text = status === NOT_MODIFIED ? '' : `${line}\n`;
+  return new Refusal(status, `Refused with ${line}`, Object.fromEntries(fields), body ?? text);
+}
+
+/** `403 Forbidden`. RFC 9112 §4: the reason phrase may be empty, the space before it may not be missing. */
+function statusText(status: number): string {
+  return `${status} ${REASON_PHRASE[status] ?? ''}`;
+}
+
+/**
+ * The whole HTTP/1.1 response, to be written as UTF-8 and followed by the end of the connection.
+ *
+ * RFC 9112 §9.6: `Connection: close`, so that no proxy keeps a tunnel open and nothing after the request is answered.
+ */
+export function formatRefusal(refusal: Refusal): string {
+  let fields = `Connection: close\r\nContent-Length: ${Buffer.byteLength(refusal.body)}\r\n`;
+  let hasType = false;
+  for (const [name, value] of Object.entries(refusal.headers)) {
+    fields += `${name}: ${value}\r\n`;
+    hasType ||= name.toLowerCase() === 'content-type';
+  }
+  if (!hasType) fields += 'Content-Type: text/plain; charset=utf-8\r\n';
+  return `HTTP/1.1 ${statusText(refusal.status)}\r\n${fields}\r\n${refusal.body}`;
+}

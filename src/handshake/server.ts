@@ -1,0 +1,310 @@
+import { WebSocketProtocolMismatchError } from '../protocol/errors.js';
+import {
+  checkExtraField,
+  type Extension,
+  type FieldLines,
+  fieldLines,
+  hasToken,
+  isToken,
+  joinedLines,
+  parseExtensions,
+  parseProtocols,
+  parseTokens,
+  parseUpgrade,
+  quoted,
+} from './header-values.js';
+import { acceptKey, isKey } from './key.js';
+import {
+  type Authority,
+  isAllowedHost,
+  isAllowedOrigin,
+  isSameHost,
+  parseAuthority,
+  type Rule,
+  targetAuthority,
+} from './origin.js';
+import { isRefusal, Refusal } from './refusal.js';
+
+export { formatRefusal, isRefusal, type Refusal, refuse } from './refusal.js';
+
+/** What this room needs of a request: node:http's IncomingMessage is one. */
+export interface UpgradeRequest {
+  readonly method?: string;
+  /** `'1.1'` */
+  readonly httpVersion: string;
+  /** The request target. */
+  readonly url?: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Names and values in turn, as received. */
+  readonly rawHeaders: readonly string[];
+}
+
+/** What a server asks of an opening handshake beyond RFC 6455 §4.2.1. */
+export interface UpgradeRules<Request = UpgradeRequest> {
+  /** How many header lines a request may have; `Infinity` for any number. */
+  readonly maxHeaders: number;
+  /** Which pages may connect. Left out: those served by the host and port of this server. No Origin header always passes. */
+  readonly allowedOrigins?: Rule<Request>;
+  /** Which hosts the client may believe to talk to (against DNS rebinding). Left out: any. */
+  readonly allowedHosts?: Rule<Request>;
+}
+
+/** An opening handshake that may be answered with 101. */
+export interface Accepted {
+  readonly key: string;
+  /** The subprotocols offered, most wanted first; empty if none. */
+  readonly protocols: readonly string[];
+  /** The first extensions offered, at most `MAX_EXTENSIONS`, in order; empty if none. */
+  readonly extensions: readonly Extension[];
+  /** The host that the client means: of the request target in absolute-form, else of the Host header. */
+  readonly server: Authority;
+  /** The value of the Origin header. */
+  readonly origin: string | undefined;
+}
+
+/** Extra headers of a 101: a record, or pairs where a name is to appear twice. */
+export type ExtraHeaders = Iterable<readonly [string, string]> | Readonly<Record<string, string>>;
+
+/** How many extension offers are evaluated; a client that means well sends one to three. */
+export const MAX_EXTENSIONS = 8;
+
+/** RFC 6455 §4.1, item 9: "The value of this header field MUST be 13." */
+const VERSION = '13';
+
+const INVALID = 'Invalid WebSocket handshake:';
+const UNUSABLE = 'Failed to create WebSocket from request:';
+
+/**
+ * Judges an opening handshake by RFC 6455 §4.2.1 and the `rules`: the first rule that it breaks makes the refusal.
+ *
+ * Pure but for `rules` that are functions, whose exceptions pass through.
+ */
+export function judgeUpgrade<Request extends UpgradeRequest>(
+  request: Request,
+  rules: UpgradeRules<Request>,
+): Accepted | Refusal {
+  const unfit =
+    refuseHttpVersion(request) ?? refuseMethod(request) ?? refuseHeaderCount(request.rawHeaders, rules.maxHeaders);
+  if (unfit) return unfit;
+
+  const lines = fieldLines(request.rawHeaders);
+  const server = readHost(request, lines);
+  if (isRefusal(server)) return server;
+  const refusal = refuseBody(lines) ?? refuseUpgrade(lines) ?? refuseConnection(lines) ?? refuseVersion(lines);
+  if (refusal) return refusal;
+  const key = readKey(lines);
+  if (isRefusal(key)) return key;
+  const protocols = readProtocols(lines);
+  if (isRefusal(protocols)) return protocols;
+  const extensions = readExtensions(lines);
+  if (isRefusal(extensions)) return extensions;
+
+  const forbidden = refuseServerName(server, request, rules) ?? refuseOrigin(lines, server, request, rules);
+  if (forbidden) return forbidden;
+  return { key, protocols, extensions, server, origin: lines.get('origin')?.[0] };
+}
+
+/**
+ * Whether `request` asks for a WebSocket: `websocket` in Upgrade and `upgrade` in Connection (RFC 6455 §4.2.1, items 3 and
+ * 4). It may still break every other rule of the opening handshake.
+ */
+export function isUpgrade(request: UpgradeRequest): boolean {
+  const lines = fieldLines(request.rawHeaders);
+  return hasToken(upgradeProtocols(lines), 'websocket') && hasToken(connectionOptions(lines), 'upgrade');
+}
+
+/**
+ * The subprotocols that the client offers, most wanted first (RFC 6455 §4.2.1, item 8). Empty if it offers none, or if
+ * the header is malformed; such a request cannot be upgraded.
+ */
+export function offeredProtocols(request: UpgradeRequest): string[] {
+  const protocols = readProtocols(fieldLines(request.rawHeaders));
+  return isRefusal(protocols) ? [] : protocols;
+}
+
+/**
+ * The subprotocol to answer with: the first of the client's offers that `wanted` contains; `''` for none (RFC 6455 §4.2.2,
+ * item 5.5). `wanted` left out or empty: offers are ignored.
+ *
+ * `requireProtocol`: a side that names subprotocols while the other names none is a mismatch too.
+ *
+ * @throws WebSocketProtocolMismatchError if there are offers and wishes but nothing in common.
+ */
+export function chooseProtocol(
+  offered: readonly string[],
+  wanted: readonly string[] = [],
+  requireProtocol: boolean = false,
+): string {
+  const chosen = offered.find((protocol) => wanted.includes(protocol));
+  if (chosen !== undefined) return chosen;
+  if (offered.length === 0 && wanted.length === 0) return '';
+  const isOneSided = offered.length === 0 || wanted.length === 0;
+  if (isOneSided && !requireProtocol) return '';
+  throw new WebSocketProtocolMismatchError(
+    `Protocol mismatch (expected: ${wanted.join(', ') || 'none'}, got: ${offered.join(', ') || 'none'})`,
+  );
+}
+
+/**
+ * The response that accepts the opening handshake (RFC 6455 §4.2.2, item 5), to be written as Latin-1.
+ *
+ * `protocol` is one that the client offered, `''` for none.
+ *
+ * @throws TypeError with the value, if an extra header cannot be written, or is one of Upgrade, Connection, Content-Length,
+ *   Transfer-Encoding and Sec-WebSocket-…; or if `protocol` is not a token.
+ */
+export function formatAcceptance(key: string, protocol: string, headers?: ExtraHeaders): string {
+  let text = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptKey(key)}\r\n`;
+  if (protocol !== '') {
+    if (!isToken(protocol)) throw new TypeError(`The subprotocol ${quoted(protocol)} is not a token`);
+    text += `Sec-WebSocket-Protocol: ${protocol}\r\n`;
+  }
+  if (headers !== undefined) text += formatExtra(headers);
+  return `${text}\r\n`;
+}
+
+function formatExtra(headers: ExtraHeaders): string {
+  const pairs = Symbol.iterator in headers ? (headers as Iterable<readonly [string, string]>) : Object.entries(headers);
+  let text = '';
+  for (const [name, value] of pairs) {
+    checkExtraField(name, value);
+    text += `${name}: ${value}\r\n`;
+  }
+  return text;
+}
+
+/** RFC 9110 §15.5.22: a 426 names the protocol that it asks for; RFC 6455 §4.4: and the version. */
+function upgradeRequired(message: string): Refusal {
+  return new Refusal(426, message, { Upgrade: 'websocket', 'Sec-WebSocket-Version': VERSION });
+}
+
+function refuseHttpVersion({ httpVersion }: UpgradeRequest): Refusal | undefined {
+  // §4.2.1, item 1: "An HTTP/1.1 or higher GET request". RFC 9110 §7.8: "A server MUST ignore an Upgrade header field that
+  // is received in an HTTP/1.0 request." An HTTP/2 stream is opened otherwise (RFC 8441).
+  if (/^1\.[1-9]/.test(httpVersion)) return undefined;
+  return new Refusal(400, `${INVALID} it needs HTTP/1.1, not HTTP/${httpVersion}`);
+}
+
+function refuseMethod({ method }: UpgradeRequest): Refusal | undefined {
+  // §4.2.1, item 1: "An HTTP/1.1 or higher GET request".
+  if (method === 'GET') return undefined;
+  const message = `${INVALID} the method is not GET`;
+  // RFC 9110 §9.3.2: no content in the response to HEAD. §15.5.6: a 405 names the methods that are allowed.
+  return new Refusal(405, message, { Allow: 'GET' }, method === 'HEAD' ? '' : `${message}\n`);
+}
+
+function refuseHeaderCount(rawHeaders: readonly string[], maxHeaders: number): Refusal | undefined {
+  // RFC 6585 §5. Node drops what exceeds its own limit, so a line that matters may be missing: count before reading.
+  if (rawHeaders.length / 2 <= maxHeaders) return undefined;
+  return new Refusal(431, `${INVALID} more than ${maxHeaders} header lines`);
+}
+
+function readHost({ url }: UpgradeRequest, lines: FieldLines): Authority | Refusal {
+  // §4.2.1, item 2: "A |Host| header field containing the server's authority." RFC 9112 §3.2: 400 to a request "that lacks
+  // a Host header field and to any request message that contains more than one […] or […] an invalid field value".
+  const hosts = lines.get('host') ?? [];
+  const host = hosts.length === 1 ? parseAuthority(hosts[0]) : null;
+  if (host === null) return new Refusal(400, `${INVALID} it needs exactly one valid Host header`);
+  // RFC 9112 §3.2.2: with a target in absolute-form the server "MUST ignore the received Host header field".
+  const target = targetAuthority(url);
+  if (target === undefined) return host;
+  return parseAuthority(target) ?? new Refusal(400, `${INVALID} the request target names no valid host`);
+}
+
+function refuseBody(lines: FieldLines): Refusal | undefined {
+  // RFC 9112 §6.3. A body would be taken for frames here, and for the next request by a proxy in front.
+  const lengths = lines.get('content-length') ?? ['0'];
+  if (!lines.has('transfer-encoding') && lengths.length === 1 && lengths[0] === '0') return undefined;
+  return new Refusal(400, `${INVALID} the request has a body`);
+}
+
+/** Null on a syntax error, empty if there is no such header. */
+function upgradeProtocols(lines: FieldLines): string[] | null {
+  return parseUpgrade(joinedLines(lines, 'upgrade') ?? '');
+}
+
+/** Null on a syntax error, empty if there is no such header. */
+function connectionOptions(lines: FieldLines): string[] | null {
+  return parseTokens(joinedLines(lines, 'connection') ?? '');
+}
+
+function refuseUpgrade(lines: FieldLines): Refusal | undefined {
+  // §4.2.1, item 3: "An |Upgrade| header field containing the value "websocket", treated as an ASCII case-insensitive value."
+  const protocols = upgradeProtocols(lines);
+  if (protocols === null) return new Refusal(400, `${INVALID} the Upgrade header is malformed`);
+  if (!hasToken(protocols, 'websocket')) return upgradeRequired(`${INVALID} the Upgrade header is not websocket`);
+  // A client that leaves the choice to us may already be speaking the other protocol (RFC 9110 §7.8).
+  if (protocols.length > 1) return new Refusal(400, `${INVALID} the Upgrade header names more than websocket`);
+  return undefined;
+}
+
+function refuseConnection(lines: FieldLines): Refusal | undefined {
+  // §4.2.1, item 4: "A |Connection| header field that includes the token "Upgrade", treated as an ASCII case-insensitive
+  // value." Without it an Upgrade header was meant for somebody else, the nearest proxy (RFC 9110 §7.8).
+  if (hasToken(connectionOptions(lines), 'upgrade')) return undefined;
+  return upgradeRequired(`${INVALID} the Connection header lacks upgrade`);
+}
+
+function refuseVersion(lines: FieldLines): Refusal | undefined {
+  // §4.2.1, item 6: "A |Sec-WebSocket-Version| header field, with a value of 13." §11.3.5: once only. §4.2.2, item 4: else
+  // "an appropriate HTTP error code (such as 426 Upgrade Required) and a |Sec-WebSocket-Version| header field".
+  const versions = lines.get('sec-websocket-version');
+  if (versions === undefined) return upgradeRequired(`${INVALID} the Sec-WebSocket-Version header is missing`);
+  if (versions.length === 1 && versions[0] === VERSION) return undefined;
+  return upgradeRequired(`${UNUSABLE} Sec-WebSocket-Version is ${quoted(versions.join(', '))}, not ${VERSION}`);
+}
+
+function readKey(lines: FieldLines): string | Refusal {
+  // §4.2.1, item 5: "A |Sec-WebSocket-Key| header field with a base64-encoded value that, when decoded, is 16 bytes in
+  // length." §11.3.1: "MUST NOT appear more than once in an HTTP request."
+  const keys = lines.get('sec-websocket-key');
+  if (keys === undefined) return new Refusal(400, `${UNUSABLE} the Sec-WebSocket-Key header is missing`);
+  if (keys.length > 1) return new Refusal(400, `${UNUSABLE} more than one Sec-WebSocket-Key header`);
+  if (isKey(keys[0])) return keys[0];
+  return new Refusal(400, `${UNUSABLE} Sec-WebSocket-Key is not the base64 of 16 octets`);
+}
+
+function readProtocols(lines: FieldLines): string[] | Refusal {
+  // §4.1, item 10; §11.3.4: several headers count as one.
+  const value = joinedLines(lines, 'sec-websocket-protocol');
+  if (value === undefined) return [];
+  return parseProtocols(value) ?? new Refusal(400, `${INVALID} Sec-WebSocket-Protocol is no list of distinct tokens`);
+}
+
+function readExtensions(lines: FieldLines): Extension[] | Refusal {
+  // §9.1: a value that does not conform to the ABNF fails the connection. §11.3.2: several headers count as one.
+  const value = joinedLines(lines, 'sec-websocket-extensions');
+  if (value === undefined) return [];
+  const extensions = parseExtensions(value);
+  if (extensions === null) return new Refusal(400, `${INVALID} the Sec-WebSocket-Extensions header is malformed`);
+  return extensions.slice(0, MAX_EXTENSIONS);
+}
+
+function refuseServerName<Request>(
+  server: Authority,
+  request: Request,
+  { allowedHosts }: UpgradeRules<Request>,
+): Refusal | undefined {
+  // A page whose name was made to resolve to us is of the "same" host: only a list of our names tells.
+  if (allowedHosts === undefined || isAllowedHost(allowedHosts, server, request)) return undefined;
+  return new Refusal(403, `${INVALID} the host ${quoted(server.host)} is none of allowedHosts`);
+}
+
+function refuseOrigin<Request>(
+  lines: FieldLines,
+  server: Authority,
+  request: Request,
+  { allowedOrigins }: UpgradeRules<Request>,
+): Refusal | undefined {
+  // §4.2.1, item 7, and §10.2: browsers send an Origin, and let any page connect anywhere with the user's cookies. Who
+  // sends none is no browser. X-Forwarded-Host is not looked at: anybody can send it.
+  const origins = lines.get('origin');
+  if (origins === undefined) return undefined;
+  // RFC 6454 §7.3: "MUST NOT include more than one Origin header field".
+  if (origins.length > 1) return new Refusal(403, `${INVALID} more than one Origin header`);
+  const [origin] = origins;
+  const isAllowed =
+    allowedOrigins === undefined ? isSameHost(origin, server) : isAllowedOrigin(allowedOrigins, origin, request);
+  if (isAllowed) return undefined;
+  return new Refusal(403, `${INVALID} the origin ${quoted(origin)} may not connect here (see allowedOrigins)`);
+}

@@ -1,0 +1,30 @@
+export {
+  type AcceptUpgradesOptions,
+  acceptUpgrades,
+  type Upgrades,
+} from './api/accept-upgrades.js';
+export type { CloseOptions, Connections } from './api/connections.js';
+export type { SocketHandlers } from './api/handler-delivery.js';
+export type { ConnectionLimits, ServerLimits, SlowPeer } from './api/limits.js';
+export type { Packet } from './api/message-queue.js';
+export { type AcceptOptions, type ClientOptions, newWebSocket } from './api/new-websocket.js';
+export type { Data, SendOpcode } from './api/payload.js';
+export { ReadyState } from './api/ready-state.js';
+export { type ServeOptions, type Server, serve, type UpgradeAnswer, type UpgradeContext } from './api/serve.js';
+export { WebSocket } from './api/websocket.js';
+export type { CodecKind } from './codec/codec.js';
+export { codec } from './codec/select.js';
+export { isUpgrade, offeredProtocols, type Refusal, refuse } from './handshake/server.js';
+export { CloseCode } from './protocol/close-code.js';
+export {
+  type CloseResult,
+  WebSocketClosedError,
+  WebSocketCreationError,
+  WebSocketError,
+  WebSocketFailedUpgradeError,
+  WebSocketHandshakeError,
+  WebSocketPacketTypeError,
+  WebSocketProtocolError,
+  WebSocketProtocolMismatchError,
+} from './protocol/errors.js';
+export { Opcode } from './protocol/opcode.js';

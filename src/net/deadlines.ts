@@ -1,0 +1,81 @@
+/** Something that wants to be looked at when a time has come. Belongs to at most one slot of the wheel. */
+export interface Timed {
+  /** The slot it is in, or 0. Kept by the wheel. */
+  slot: number;
+  /** @param now monotonic, in milliseconds */
+  onDeadline(now: number): void;
+}
+
+/** Milliseconds: deadlines that fall into the same slot are handled by the same timer. */
+const SLOT = 50;
+
+/** The longest delay that `setTimeout` takes; a longer one would fire at once. */
+const MAX_DELAY = 0x7fff_ffff;
+
+/**
+ * One timer for the deadlines of all connections of a thread, at a resolution of 50 ms. It runs on the monotonic clock,
+ * so that a change of the wall clock closes nothing, and does not keep the process alive.
+ */
+const slots = new Map<number, Set<Timed>>();
+let timer: NodeJS.Timeout | null = null;
+let timerSlot = Number.POSITIVE_INFINITY;
+
+/** Sees to it that `item.onDeadline` is called at or soon after `at`, once. A later deadline of the item is given up for an earlier one. */
+export function scheduleDeadline(item: Timed, at: number): void {
+  const slot = Math.ceil(at / SLOT);
+  if (item.slot !== 0) {
+    if (item.slot <= slot) return;
+    removeFromSlot(item);
+  }
+  item.slot = slot;
+  const items = slots.get(slot);
+  if (items === undefined) slots.set(slot, new Set([item]));
+  else items.add(item);
+  if (slot < timerSlot) setTimer(slot);
+}
+
+/** Forgets the item. */
+export function cancelDeadline(item: Timed): void {
+  if (item.slot !== 0) removeFromSlot(item);
+  if (slots.size === 0) clearTimer();
+}
+
+function removeFromSlot(item: Timed): void {
+  const items = slots.get(item.slot);
+  items?.delete(item);
+  if (items?.size === 0) slots.delete(item.slot);
+  item.slot = 0;
+}
+
+function setTimer(slot: number): void {
+  clearTimer();
+  timerSlot = slot;
+  const delay = Math.ceil(slot * SLOT - performance.now());
+  timer = setTimeout(fire, Math.min(Math.max(1, delay), MAX_DELAY));
+  timer.unref();
+}
+
+function clearTimer(): void {
+  if (timer !== null) clearTimeout(timer);
+  timer = null;
+  timerSlot = Number.POSITIVE_INFINITY;
+}
+
+function fire(): void {
+  clearTimer();
+  const now = performance.now();
+  const dueSlot = Math.floor(now / SLOT);
+  for (const slot of [...slots.keys()]) {
+    if (slot <= dueSlot) fireSlot(slot, now);
+  }
+  if (slots.size > 0) setTimer(Math.min(...slots.keys()));
+}
+
+function fireSlot(slot: number, now: number): void {
+  const items = slots.get(slot);
+  slots.delete(slot);
+  for (const item of items ?? []) {
+    item.slot = 0;
+    item.onDeadline(now);
+  }
+}

@@ -1,0 +1,153 @@
+import { WINDOW_START } from '../codec/memory-map.js';
+import type { Receiver } from '../protocol/receiver.js';
+import { claimWindow, copyFromWindow, copyToWindow, releaseWindow, windowIsClaimed } from './receive-window.js';
+import type { Transport } from './transport.js';
+
+/** Messages between two looks at the clock. */
+const MESSAGES_PER_LOOK = 16;
+/** Milliseconds for which one connection may hold up the others. */
+const MAX_TURN = 8;
+
+/** What the inbox tells its connection. */
+export interface InboxEvents {
+  /** Frames are about to be handled. */
+  onTurnBegin(): void;
+  onTurnEnd(): void;
+  /** What the receiver reported to threw `error`. */
+  onThrow(error: unknown): void;
+}
+
+/**
+ * What one connection has received and not handled yet. Normally nothing: octets are handled where the transport puts
+ * them. Octets wait here, as they came, while the connection is paused, while another connection walks the window, and
+ * when they hold more frames than one turn handles; meanwhile the transport does not read, so that what a peer can make
+ * us hold is one read.
+ */
+export class Inbox {
+  readonly #transport: Transport;
+  readonly #receiver: Receiver;
+  readonly #events: InboxEvents;
+  #pending: Buffer[] | null = null;
+  #scheduled = false;
+  #paused = false;
+  #started = false;
+  #reading = false;
+  #handled = 0;
+  #turnBegan = 0;
+
+  constructor(transport: Transport, receiver: Receiver, events: InboxEvents) {
+    this.#transport = transport;
+    this.#receiver = receiver;
+    this.#events = events;
+  }
+
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
+  /** Begins to read. */
+  start(): void {
+    this.#started = true;
+    this.#reading = true;
+    this.#transport.start();
+    this.#updateReading();
+  }
+
+  /** Stops before the next frame, also within a read. */
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#receiver.stop();
+    this.#updateReading();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#schedule();
+    this.#updateReading();
+  }
+
+  /** Forgets what waits. */
+  close(): void {
+    this.#pending = null;
+  }
+
+  /** Counts a message, and ends the turn after this one if it has taken long. */
+  countMessage(): void {
+    if (++this.#handled % MESSAGES_PER_LOOK !== 0) return;
+    const now = performance.now();
+    if (this.#handled === MESSAGES_PER_LOOK) this.#turnBegan = now;
+    else if (now - this.#turnBegan > MAX_TURN) this.#receiver.stop();
+  }
+
+  /** Takes `length` octets that stand at the start of the window. */
+  onWindow(length: number): void {
+    const end = WINDOW_START + length;
+    const stop = this.#receive(end);
+    if (stop < end) this.#keep(copyFromWindow(stop, end));
+    this.#events.onTurnEnd();
+  }
+
+  /** Takes octets that are somewhere else. */
+  onChunk(chunk: Buffer): void {
+    const wait = this.#pending !== null || this.#paused || windowIsClaimed();
+    this.#pending ??= [];
+    if (wait) this.#keep(chunk);
+    else this.#receiveChunk(chunk, this.#pending);
+  }
+
+  #receiveChunk(chunk: Buffer, pending: Buffer[]): void {
+    const length = copyToWindow(chunk);
+    const taken = this.#receive(WINDOW_START + length) - WINDOW_START;
+    // What came in the meantime stands behind it.
+    if (taken < chunk.length) pending.unshift(chunk.subarray(taken));
+    this.#events.onTurnEnd();
+    if (pending.length === 0) this.#pending = null;
+    this.#schedule();
+    this.#updateReading();
+  }
+
+  #receive(end: number): number {
+    this.#handled = 0;
+    this.#events.onTurnBegin();
+    claimWindow();
+    try {
+      return this.#receiver.receive(WINDOW_START, end);
+    } catch (error) {
+      this.#events.onThrow(error);
+      return end;
+    } finally {
+      releaseWindow();
+    }
+  }
+
+  #keep(octets: Buffer): void {
+    this.#pending ??= [];
+    this.#pending.push(octets);
+    this.#schedule();
+    this.#updateReading();
+  }
+
+  #schedule(): void {
+    if (this.#pending === null || this.#paused || this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#takeUp());
+  }
+
+  /** One turn's work on what waits. */
+  #takeUp(): void {
+    this.#scheduled = false;
+    if (this.#pending === null || this.#paused) return;
+    const chunk = this.#pending.shift();
+    if (chunk !== undefined) this.#receiveChunk(chunk, this.#pending);
+  }
+
+  #updateReading(): void {
+    const reading = this.#pending === null && !this.#paused;
+    if (!this.#started || reading === this.#reading) return;
+    this.#reading = reading;
+    if (reading) this.#transport.resume();
+    else this.#transport.pause();
+  }
+}

@@ -1,0 +1,55 @@
+/** Below this many octets a second, a frame that is arriving does not hold the Pong deadline back. */
+const MIN_RATE = 8192;
+
+/** A timer that fires this much late was held up by a busy process: the Pong may be among the octets not read yet. */
+const LATE = 1000;
+
+/** What the connection is doing when its keepalive looks at it. */
+export interface Progress {
+  /** We ourselves do not read, so a Pong cannot be seen. */
+  readonly paused: boolean;
+  /** Octets a second at which the message under way arrives; 0 without one. */
+  readonly rate: number;
+}
+
+/** Pings of one connection, and the deadline for their Pongs (RFC 6455 §5.5.2, §5.5.3). All times in milliseconds; 0 is off. */
+export class Keepalive {
+  readonly #pingInterval: number;
+  readonly #pongTimeout: number;
+  #nextPing: number;
+  #pongDeadline = Number.POSITIVE_INFINITY;
+
+  constructor(pingInterval: number, pongTimeout: number, now: number) {
+    this.#pingInterval = pingInterval;
+    this.#pongTimeout = pongTimeout;
+    this.#nextPing = now + pingInterval;
+  }
+
+  /** Makes the next Ping due at `time`. */
+  pingAt(time: number): void {
+    this.#nextPing = time;
+  }
+
+  /** When `check` is to be called next. */
+  get deadline(): number {
+    return Math.min(this.#nextPing, this.#pongDeadline);
+  }
+
+  onPong(): void {
+    this.#pongDeadline = Number.POSITIVE_INFINITY;
+  }
+
+  check(now: number, progress: Progress): 'ping' | 'dead' | 'wait' {
+    if (now >= this.#pongDeadline) {
+      const late = now - this.#pongDeadline > LATE;
+      if (!late && !progress.paused && progress.rate < MIN_RATE) return 'dead';
+      this.#pongDeadline = now + (late ? LATE : this.#pongTimeout);
+    }
+    if (now < this.#nextPing) return 'wait';
+    this.#nextPing = now + this.#pingInterval;
+    if (this.#pongTimeout > 0 && this.#pongDeadline === Number.POSITIVE_INFINITY) {
+      this.#pongDeadline = now + this.#pongTimeout;
+    }
+    return 'ping';
+  }
+}

@@ -1,0 +1,337 @@
+import { MAX_FRAME_HEADER, SCRATCH_SIZE, SCRATCH_START } from '../codec/memory-map.js';
+import { codec } from '../codec/select.js';
+import { FIN, Opcode } from '../protocol/opcode.js';
+import { frameHeaderLength, writeFrameHeader, writeMaskingKey } from '../protocol/sender.js';
+import { giveChunkBack, LARGEST_CHUNK, takeChunk } from './staging.js';
+import type { Transport } from './transport.js';
+
+/** At or above this many octets a payload leaves uncopied, in a write of its own. */
+export const UNCOPIED_FROM = 16_384;
+
+/** Up to this many octets a loop masks faster than the way through the codec's memory. */
+const MASKED_BY_LOOP = 32;
+
+/** Outboxes with frames that leave at the end of this turn of the event loop. */
+let due: Outbox[] = [];
+
+function flushDue(): void {
+  const outboxes = due;
+  due = [];
+  for (const outbox of outboxes) outbox.flush();
+}
+
+/** What leaves in one write. */
+interface Batch {
+  readonly parts: Uint8Array[];
+  /** The pooled chunks that parts are views of. */
+  readonly chunks: Buffer[];
+  length: number;
+}
+
+function emptyBatch(): Batch {
+  return { parts: [], chunks: [], length: 0 };
+}
+
+/** Somebody who waits until a batch has left and there is room again. */
+interface Waiter {
+  readonly batch: number;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+export interface OutboxOptions {
+  /** Octets above which the peer counts as behind. */
+  readonly highWaterMark: number;
+  /** Where masking keys come from; `null` on a server, whose frames are not masked (RFC 6455 §5.1). */
+  readonly maskingKey: (() => number) | null;
+  /** Called when the peer had fallen behind and has caught up. */
+  onDrain(): void;
+}
+
+/**
+ * What one connection has still to write. Frames of one turn are put together and leave in one write. At most one write
+ * is in the hands of the kernel; while it is, frames wait here, where they are counted.
+ */
+export class Outbox {
+  readonly #transport: Transport;
+  readonly #options: OutboxOptions;
+
+  /** The chunk that frames are appended to, filled up to `#used`. */
+  #chunk: Buffer | null = null;
+  #used = 0;
+  /** The size that the last batch needed: where the next starts. */
+  #hint = 0;
+  /** What stands in front of the chunk: full chunks, and payloads that are not copied. */
+  #waiting: Batch = emptyBatch();
+  /** What the kernel still reads. */
+  #inFlight: Batch | null = null;
+
+  /** How many batches were given to the transport, and how many of them have left. */
+  #begun = 0;
+  #completed = 0;
+  /** The batch of the frame that was appended last. */
+  #lastFrame = 0;
+  #waiters: Waiter[] | null = null;
+
+  #latestPong: Uint8Array | null = null;
+  #held = false;
+  #scheduled = false;
+  #writing = false;
+  #behind = false;
+  #ending = false;
+  #closed = false;
+
+  constructor(transport: Transport, options: OutboxOptions) {
+    this.#transport = transport;
+    this.#options = options;
+  }
+
+  /** Octets of frames, headers included, that the kernel has not taken. */
+  get bufferedAmount(): number {
+    return this.#used + this.#waiting.length + (this.#inFlight?.length ?? 0);
+  }
+
+  /**
+   * Appends one frame. A payload at or above `UNCOPIED_FROM` octets is read where it is until it has left.
+   *
+   * @param firstOctet FIN, RSV bits and opcode
+   * @returns `true` if the payload's memory is the caller's again and the peer is not behind; else see `whenFree`
+   */
+  append(firstOctet: number, payload: string | Uint8Array): boolean {
+    if (this.#closed || this.#ending) return true;
+    if (typeof payload === 'string') this.#appendText(firstOctet, payload);
+    else if (this.#leavesUncopied(payload)) return this.#appendUncopied(firstOctet, payload);
+    else this.#appendBytes(firstOctet, payload);
+    this.#lastFrame = this.#begun;
+    this.#schedule();
+    return !this.#isBehind();
+  }
+
+  /** Appends a Pong. While the peer takes nothing, only the latest waits (RFC 6455 §5.5.3 permits to answer just that one). */
+  appendPong(payload: Uint8Array): void {
+    if (this.#inFlight === null) this.append(FIN | Opcode.Pong, payload);
+    else this.#latestPong = payload;
+  }
+
+  /** Settles when all that was appended until now has left and the peer is not behind. */
+  whenFree(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiters ??= [];
+      this.#waiters.push({ batch: this.#lastFrame, resolve, reject });
+    });
+  }
+
+  /** Keeps frames until `release`, which is sure to follow in this turn. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    if (!this.#scheduled) this.flush();
+  }
+
+  /** Writes what is here, if the kernel has taken what was written before. */
+  flush(): void {
+    this.#scheduled = false;
+    // A stream in memory may bring an answer, and with it a flush, while we are writing to it.
+    if (this.#inFlight !== null || this.#writing || this.#closed) return;
+    while (this.#used > 0 || this.#waiting.length > 0) {
+      if (!this.#writeBatch()) return;
+    }
+    if (this.#ending) this.#transport.end();
+  }
+
+  /** @returns whether the kernel took the batch whole */
+  #writeBatch(): boolean {
+    if (this.#used > 0) this.#sealChunk();
+    const batch = this.#waiting;
+    this.#waiting = emptyBatch();
+    this.#begun++;
+    this.#writing = true;
+    const whole = this.#transport.write(batch.parts);
+    this.#writing = false;
+    if (this.#closed) return false;
+    if (whole) this.#complete(batch);
+    else this.#inFlight = batch;
+    return whole;
+  }
+
+  /** The transport's word that the write in flight has ended. */
+  written(): void {
+    const batch = this.#inFlight;
+    if (batch === null) return;
+    this.#inFlight = null;
+    this.#appendLatestPong();
+    this.#complete(batch);
+    this.flush();
+    if (!this.#behind || this.#isBehind()) return;
+    this.#behind = false;
+    this.#options.onDrain();
+  }
+
+  #complete(batch: Batch): void {
+    this.#completed++;
+    if (this.#transport.releasesMemory) batch.chunks.forEach(giveChunkBack);
+    if (this.#waiters !== null) this.#settleWaiters(this.#waiters);
+  }
+
+  #settleWaiters(waiters: Waiter[]): void {
+    if (this.bufferedAmount > this.#options.highWaterMark) return;
+    const left = waiters.filter((waiter) => waiter.batch >= this.#completed);
+    this.#waiters = left.length === 0 ? null : left;
+    for (const waiter of waiters) if (waiter.batch < this.#completed) waiter.resolve();
+  }
+
+  /** Sends FIN behind all that is here; later frames are dropped. */
+  end(): void {
+    if (this.#ending) return;
+    this.#appendLatestPong();
+    this.#ending = true;
+    this.flush();
+  }
+
+  /** Forgets what is here: the connection is closed. Chunks that the kernel may still read are left to the garbage collector. */
+  close(error: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#chunk !== null) giveChunkBack(this.#chunk);
+    this.#chunk = null;
+    this.#used = 0;
+    this.#waiting = emptyBatch();
+    this.#inFlight = null;
+    const waiters = this.#waiters ?? [];
+    this.#waiters = null;
+    for (const waiter of waiters) waiter.reject(error);
+  }
+
+  #isBehind(): boolean {
+    if (this.#inFlight === null || this.bufferedAmount <= this.#options.highWaterMark) return false;
+    this.#behind = true;
+    return true;
+  }
+
+  #schedule(): void {
+    if (this.#held || this.#scheduled || this.#inFlight !== null) return;
+    this.#scheduled = true;
+    if (due.push(this) === 1) process.nextTick(flushDue);
+  }
+
+  #leavesUncopied(payload: Uint8Array): boolean {
+    if (payload.length < UNCOPIED_FROM || this.#options.maskingKey !== null || !this.#transport.releasesMemory)
+      return false;
+    // The window is overwritten by the next read, so a view of it never goes to the kernel.
+    return payload.buffer !== codec.bytes.buffer;
+  }
+
+  #appendUncopied(firstOctet: number, payload: Uint8Array): boolean {
+    this.#reserve(MAX_FRAME_HEADER);
+    this.#used = writeFrameHeader(this.#chunk!, this.#used, firstOctet, 0, payload.length);
+    this.#sealChunk();
+    this.#addPart(payload);
+    this.#lastFrame = this.#begun;
+    this.flush();
+    // Otherwise the flush left it here, or in the hands of the kernel.
+    const free = this.#completed > this.#lastFrame;
+    if (!free) this.#isBehind();
+    return free;
+  }
+
+  #appendBytes(firstOctet: number, payload: Uint8Array): void {
+    const { maskingKey } = this.#options;
+    const length = payload.length;
+    this.#reserve(frameHeaderLength(length, maskingKey !== null) + length);
+    const chunk = this.#chunk!;
+    if (maskingKey === null) {
+      const at = writeFrameHeader(chunk, this.#used, firstOctet, 0, length);
+      chunk.set(payload, at);
+      this.#used = at + length;
+      return;
+    }
+    const key = maskingKey();
+    const at = writeMaskingKey(chunk, writeFrameHeader(chunk, this.#used, firstOctet, 0x80, length), key);
+    copyMasked(chunk, at, payload, key);
+    this.#used = at + length;
+  }
+
+  #appendText(firstOctet: number, text: string): void {
+    // Three octets a UTF-16 code unit at most. A long text is measured, so as not to reserve three times what it needs.
+    const most = text.length * 3;
+    if (this.#options.maskingKey !== null || most > LARGEST_CHUNK - MAX_FRAME_HEADER) {
+      const octets = Buffer.from(text, 'utf8');
+      // Our own copy: the caller need not wait for it.
+      if (this.#leavesUncopied(octets)) this.#appendUncopied(firstOctet, octets);
+      else this.#appendBytes(firstOctet, octets);
+      return;
+    }
+    this.#reserve(MAX_FRAME_HEADER + most);
+    const chunk = this.#chunk!;
+    // The header is as long as for ASCII, which most texts are; others may need a longer one, and are moved.
+    let headerLength = frameHeaderLength(text.length, false);
+    const start = this.#used;
+    const length = chunk.write(text, start + headerLength, 'utf8');
+    if (length !== text.length) {
+      const needed = frameHeaderLength(length, false);
+      if (needed !== headerLength) {
+        chunk.copyWithin(start + needed, start + headerLength, start + headerLength + length);
+        headerLength = needed;
+      }
+    }
+    writeFrameHeader(chunk, start, firstOctet, 0, length);
+    this.#used = start + headerLength + length;
+  }
+
+  #appendLatestPong(): void {
+    const pong = this.#latestPong;
+    this.#latestPong = null;
+    if (pong !== null && !this.#ending && !this.#closed) this.#appendBytes(FIN | Opcode.Pong, pong);
+  }
+
+  /** Makes room for `octets` behind `#used` in the chunk. */
+  #reserve(octets: number): void {
+    const chunk = this.#chunk;
+    if (chunk === null) {
+      this.#chunk = takeChunk(Math.max(this.#hint, octets));
+      return;
+    }
+    const needed = this.#used + octets;
+    if (needed <= chunk.length) return;
+    if (needed <= LARGEST_CHUNK) {
+      const larger = takeChunk(needed);
+      chunk.copy(larger, 0, 0, this.#used);
+      giveChunkBack(chunk);
+      this.#chunk = larger;
+      return;
+    }
+    this.#sealChunk();
+    this.flush();
+    this.#chunk = takeChunk(octets);
+  }
+
+  #sealChunk(): void {
+    const chunk = this.#chunk!;
+    this.#hint = Math.min(this.#used, LARGEST_CHUNK);
+    this.#addPart(chunk.subarray(0, this.#used));
+    this.#waiting.chunks.push(chunk);
+    this.#chunk = null;
+    this.#used = 0;
+  }
+
+  #addPart(part: Uint8Array): void {
+    this.#waiting.parts.push(part);
+    this.#waiting.length += part.length;
+  }
+}
+
+function copyMasked(target: Buffer, at: number, payload: Uint8Array, key: number): void {
+  if (payload.length <= MASKED_BY_LOOP) {
+    for (let i = 0; i < payload.length; i++) target[at + i] = payload[i] ^ (key >>> ((i & 3) << 3));
+    return;
+  }
+  for (let done = 0; done < payload.length; done += SCRATCH_SIZE) {
+    const piece = payload.subarray(done, done + SCRATCH_SIZE);
+    codec.bytes.set(piece, SCRATCH_START);
+    codec.mask(SCRATCH_START, SCRATCH_START + piece.length, key, done);
+    codec.bytes.copy(target, at + done, SCRATCH_START, SCRATCH_START + piece.length);
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * Memory in which frames of one turn are put together for one write. Pooled: an idle connection holds none, and a busy
+ * one gets the same octets again and again, which stay in the processor's cache.
+ */
+
+/** Sizes of the chunks in the pool. */
+const SIZES = [1024, 4096, 16_384, 65_536] as const;
+/** The largest batch of copied frames; also keeps one connection from holding the others up. */
+export const LARGEST_CHUNK = 65_536;
+/** Octets of free chunks that are kept of each size. */
+const KEPT = 1_048_576;
+
+const free: Buffer[][] = SIZES.map(() => []);
+
+function sizeIndex(octets: number): number {
+  return octets <= 1024 ? 0 : octets <= 4096 ? 1 : octets <= 16_384 ? 2 : 3;
+}
+
+/** A chunk of at least `octets`; its content is undefined. Above `LARGEST_CHUNK` it is of just that size and is not pooled. */
+export function takeChunk(octets: number): Buffer {
+  if (octets > LARGEST_CHUNK) return Buffer.allocUnsafeSlow(octets);
+  const index = sizeIndex(octets);
+  return free[index].pop() ?? Buffer.allocUnsafeSlow(SIZES[index]);
+}
+
+/** Gives a chunk back, once and only when nobody reads it any more, the kernel included. */
+export function giveChunkBack(chunk: Buffer): void {
+  const index = sizeIndex(chunk.length);
+  if (SIZES[index] !== chunk.length) return;
+  if (free[index].length * chunk.length < KEPT) free[index].push(chunk);
+}

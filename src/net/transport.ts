@@ -1,0 +1,42 @@
+import type { Duplex } from 'node:stream';
+
+/** What a transport tells the connection on it. */
+export interface TransportEvents {
+  /** The peer's next octets stand in the receive window, from its start on; they are there until the call returns. */
+  onWindow(length: number): void;
+  /** The peer's next octets, which are the connection's from now on. */
+  onChunk(chunk: Buffer): void;
+  /** The peer will send no more. */
+  onEnd(): void;
+  /** A write ended that the kernel had not taken whole at once. */
+  onWritten(): void;
+  /** The stream broke; `onClose` follows. */
+  onError(error: Error): void;
+  /** The stream is closed. The last event. */
+  onClose(): void;
+}
+
+/** One direction-neutral octet stream under a connection. */
+export interface Transport {
+  readonly socket: Duplex;
+  /**
+   * Whether the memory of a part is free once its write has ended. True of sockets, whose writes end in the kernel or in
+   * a cipher; a stream in memory may hand the very part to a reader who keeps it.
+   */
+  readonly releasesMemory: boolean;
+  /** Begins to read. Call once. */
+  start(): void;
+  pause(): void;
+  resume(): void;
+  /**
+   * Writes all parts in order with one system call where that is possible. The caller may call it again only after it
+   * returned `true`, or after `onWritten`.
+   *
+   * @returns whether the kernel took everything at once, so that the memory of the parts is free; if not, `onWritten` tells when
+   */
+  write(parts: readonly Uint8Array[]): boolean;
+  /** Sends FIN behind what was written. */
+  end(): void;
+  /** Ends both directions at once and frees the descriptor. */
+  destroy(): void;
+}

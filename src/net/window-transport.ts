@@ -1,0 +1,77 @@
+import { Socket, type SocketConstructorOpts } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { WINDOW_END, WINDOW_START } from '../codec/memory-map.js';
+import { codec } from '../codec/select.js';
+import { StreamTransport } from './stream-transport.js';
+
+/** The libuv handle under a `net.Socket`, as far as a switch to a user buffer needs it. */
+interface StreamHandle {
+  reading: boolean;
+  readStop(): number;
+  useUserBuffer(buffer: Uint8Array): void;
+}
+
+/** The state that `new net.Socket({ onread })` keeps on the socket, by the symbols that node:net keeps it under. */
+interface OnreadSlots {
+  readonly buffer: symbol;
+  readonly callback: symbol;
+}
+
+const receiveWindow = codec.bytes.subarray(WINDOW_START, WINDOW_END);
+
+const slots = findOnreadSlots();
+
+/**
+ * Where node:net keeps the buffer and the callback of the documented `onread` option. There is no documented way to set
+ * them on a socket that exists already; asking a socket made with the option where it has them needs no knowledge of
+ * any version's names.
+ */
+function findOnreadSlots(): OnreadSlots | null {
+  const buffer = new Uint8Array(1);
+  const callback = () => true;
+  const options = { onread: { buffer, callback } } as SocketConstructorOpts;
+  const probe = new Socket(options) as unknown as Record<symbol, unknown>;
+  const symbols = Object.getOwnPropertySymbols(probe);
+  const bufferSlot = symbols.find((symbol) => probe[symbol] === buffer);
+  const callbackSlot = symbols.find((symbol) => probe[symbol] === callback);
+  if (bufferSlot === undefined || callbackSlot === undefined) return null;
+  return { buffer: bufferSlot, callback: callbackSlot };
+}
+
+function handleOf(socket: Duplex): StreamHandle | null {
+  const handle = (socket as { _handle?: Partial<StreamHandle> | null })._handle;
+  const usable = typeof handle?.useUserBuffer === 'function' && typeof handle.readStop === 'function';
+  return usable ? (handle as StreamHandle) : null;
+}
+
+/** Whether libuv can read from this socket straight into the window: a plain `net.Socket` on a Node that lets us. */
+export function canUseWindow(socket: Duplex): boolean {
+  // A subclass, such as tls.TLSSocket, has octets of its own to read from the handle.
+  return slots !== null && Object.getPrototypeOf(socket) === Socket.prototype && handleOf(socket) !== null;
+}
+
+/**
+ * A transport over a plain TCP or Unix socket, from which libuv reads straight into the codec's memory. The socket stays
+ * the object that it is, with its addresses, time-outs, counters and its place in its server.
+ */
+export class WindowTransport extends StreamTransport {
+  override start(): void {
+    const { socket, events } = this;
+    const handle = handleOf(socket);
+    if (slots === null || handle === null) return super.start();
+
+    // Octets that came while nobody listened. This comes first: `read` starts the handle reading.
+    while (socket.readableLength > 0) events.onChunk(socket.read() as Buffer);
+    // Reading must stop before the buffer is switched, and the handle must not believe that it goes on.
+    handle.readStop();
+    handle.reading = false;
+    const state = socket as unknown as Record<symbol, unknown>;
+    state[slots.buffer] = receiveWindow;
+    state[slots.callback] = (length: number): boolean => {
+      events.onWindow(length);
+      return true;
+    };
+    handle.useUserBuffer(receiveWindow);
+    socket.resume();
+  }
+}

@@ -1,0 +1,57 @@
+import { isUtf8 } from 'node:buffer';
+import { CloseCode, isCloseCode, MAX_CLOSE_REASON } from './close-code.js';
+import { FAULT, type Fault } from './errors.js';
+
+/** What a Close frame says (RFC 6455 §5.5.1). */
+export interface CloseStatus {
+  /** 1005 if the frame carried none. */
+  readonly closeCode: number;
+  readonly reason: string;
+}
+
+/** Reads the payload of a Close frame, or tells the rule that it breaks. */
+export function parseClosePayload(payload: Buffer): CloseStatus | Fault {
+  // §7.1.5: "If this Close control frame contains no status code, _The WebSocket Connection Close Code_ is … 1005."
+  if (payload.length === 0) return { closeCode: CloseCode.NoStatus, reason: '' };
+  // §5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer".
+  if (payload.length === 1) return FAULT.BAD_CLOSE_LENGTH;
+
+  const closeCode = payload.readUInt16BE(0);
+  // §7.4.1, §7.4.2: 1004, 1005, 1006, 1015, and what is below 1000 or not assigned, are not sent.
+  if (!isCloseCode(closeCode)) return FAULT.BAD_CLOSE_CODE;
+
+  const reason = payload.subarray(2);
+  // §5.5.1: "the body MAY contain UTF-8-encoded data"; §8.1 says what to do where it is none.
+  if (!isUtf8(reason)) return FAULT.BAD_CLOSE_REASON;
+  return { closeCode, reason: reason.toString('utf8') };
+}
+
+/**
+ * The payload of a Close frame.
+ *
+ * @param closeCode left out: a Close frame without a code
+ * @throws TypeError for a code that may not be sent, or a reason without a code
+ * @throws RangeError for a reason longer than 123 octets of UTF-8
+ */
+export function formatClosePayload(closeCode?: number, reason = ''): Buffer {
+  if (typeof reason !== 'string') throw new TypeError(`The close reason must be a string, not ${typeof reason}`);
+  if (closeCode === undefined) {
+    if (reason !== '') throw new TypeError('A close reason needs a close code');
+    return Buffer.alloc(0);
+  }
+  if (!Number.isInteger(closeCode) || !isCloseCode(closeCode)) {
+    throw new TypeError(
+      `The close code ${String(closeCode)} may not be sent: it must be 1000 to 1003, 1007 to 1014 or 3000 to 4999`,
+    );
+  }
+  const octets = Buffer.byteLength(reason);
+  if (octets > MAX_CLOSE_REASON) {
+    throw new RangeError(
+      `The close reason is ${octets} octets long: at most ${MAX_CLOSE_REASON} fit into a Close frame`,
+    );
+  }
+  const payload = Buffer.allocUnsafe(2 + octets);
+  payload.writeUInt16BE(closeCode, 0);
+  payload.write(reason, 2, 'utf8');
+  return payload;
+}

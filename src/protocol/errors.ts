@@ -1,0 +1,215 @@
+import { CloseCode } from './close-code.js';
+
+/** A way in which a peer can break RFC 6455: what we send in the Close frame, and the rule it broke. */
+export interface Fault {
+  /** The error code that the user sees. */
+  readonly code: string;
+  /** The close code that we send (§7.4.1). */
+  readonly closeCode: number;
+  /** The section of RFC 6455 whose rule was broken. */
+  readonly section: string;
+  readonly message: string;
+}
+
+function fault(code: string, closeCode: number, section: string, message: string): Fault {
+  return Object.freeze({ code: `WASOCK_${code}`, closeCode, section, message });
+}
+
+/** Every fault of a peer that fails the connection (§7.1.7). The docs print this table. */
+export const FAULT = {
+  RESERVED_BITS: fault(
+    'RESERVED_BITS',
+    CloseCode.ProtocolError,
+    '5.2',
+    'A reserved bit is set that no extension defines',
+  ),
+  RESERVED_OPCODE: fault('RESERVED_OPCODE', CloseCode.ProtocolError, '5.2', 'The opcode is reserved'),
+  EXPECTED_MASK: fault('EXPECTED_MASK', CloseCode.ProtocolError, '5.1', 'A frame from a client is not masked'),
+  UNEXPECTED_MASK: fault('UNEXPECTED_MASK', CloseCode.ProtocolError, '5.1', 'A frame from a server is masked'),
+  FRAGMENTED_CONTROL: fault('FRAGMENTED_CONTROL', CloseCode.ProtocolError, '5.5', 'A control frame is fragmented'),
+  CONTROL_TOO_LONG: fault(
+    'CONTROL_TOO_LONG',
+    CloseCode.ProtocolError,
+    '5.5',
+    'The payload of a control frame is longer than 125 octets',
+  ),
+  UNEXPECTED_CONTINUATION: fault(
+    'UNEXPECTED_CONTINUATION',
+    CloseCode.ProtocolError,
+    '5.4',
+    'A continuation frame without a message to continue',
+  ),
+  EXPECTED_CONTINUATION: fault(
+    'EXPECTED_CONTINUATION',
+    CloseCode.ProtocolError,
+    '5.4',
+    'A new message before the last fragment of the one before',
+  ),
+  LENGTH_NOT_MINIMAL: fault(
+    'LENGTH_NOT_MINIMAL',
+    CloseCode.ProtocolError,
+    '5.2',
+    'The payload length is not encoded in the minimal number of octets',
+  ),
+  LENGTH_SIGN_BIT: fault(
+    'LENGTH_SIGN_BIT',
+    CloseCode.ProtocolError,
+    '5.2',
+    'The most significant bit of a 64-bit payload length is set',
+  ),
+  BAD_CLOSE_LENGTH: fault(
+    'BAD_CLOSE_LENGTH',
+    CloseCode.ProtocolError,
+    '5.5.1',
+    'The payload of a Close frame is one octet long',
+  ),
+  BAD_CLOSE_CODE: fault('BAD_CLOSE_CODE', CloseCode.ProtocolError, '7.4', 'The close code may not be sent'),
+  BAD_CLOSE_REASON: fault('BAD_CLOSE_REASON', CloseCode.InvalidPayload, '5.5.1', 'The close reason is not UTF-8'),
+  INVALID_UTF8: fault('INVALID_UTF8', CloseCode.InvalidPayload, '8.1', 'A text message is not UTF-8'),
+  MESSAGE_TOO_BIG: fault('MESSAGE_TOO_BIG', CloseCode.MessageTooBig, '7.4.1', 'A message is larger than maxPayload'),
+  TOO_MANY_FRAGMENTS: fault(
+    'TOO_MANY_FRAGMENTS',
+    CloseCode.PolicyViolation,
+    '7.4.1',
+    'A message has more fragments than maxFragments',
+  ),
+  MESSAGE_TIMEOUT: fault(
+    'MESSAGE_TIMEOUT',
+    CloseCode.PolicyViolation,
+    '7.4.1',
+    'A message took longer to arrive than messageTimeout',
+  ),
+} as const;
+
+/** The codes of the errors that are no fault of a frame. */
+export const ERROR_CODE = {
+  CLOSED: 'WASOCK_CLOSED',
+  CREATION: 'WASOCK_CREATION',
+  PACKET_TYPE: 'WASOCK_PACKET_TYPE',
+  PROTOCOL_MISMATCH: 'WASOCK_PROTOCOL_MISMATCH',
+  FAILED_UPGRADE: 'WASOCK_FAILED_UPGRADE',
+  HANDSHAKE: 'WASOCK_HANDSHAKE',
+  BACKPRESSURE: 'WASOCK_BACKPRESSURE',
+  SLOW_PEER: 'WASOCK_SLOW_PEER',
+  PONG_TIMEOUT: 'WASOCK_PONG_TIMEOUT',
+  IDLE_TIMEOUT: 'WASOCK_IDLE_TIMEOUT',
+  HANDLER: 'WASOCK_HANDLER',
+} as const;
+
+/** What every error of this library is. */
+export class WebSocketError extends Error {
+  /** `WASOCK_…`; stable, to be compared with. */
+  readonly code: string;
+  constructor(message: string, code: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+/** How a connection ended. */
+export interface CloseResult {
+  /** RFC 6455 §7.1.5: the code of the peer's Close frame, 1005 if it carried none, 1006 if there was no Close frame. */
+  closeCode: number;
+  /** §7.1.6; empty where there was none. */
+  reason: string;
+  /** Whether both Close frames were exchanged before the TCP connection ended. */
+  wasClean: boolean;
+}
+
+/** The connection is closed, or ended while something waited for it. Its `cause` tells why, where that is known. */
+export class WebSocketClosedError extends WebSocketError implements CloseResult {
+  readonly closeCode: number;
+  readonly reason: string;
+  readonly wasClean: boolean;
+  constructor(result: CloseResult, options?: ErrorOptions & { code?: string; message?: string }) {
+    const reason = result.reason === '' ? '' : `: ${result.reason}`;
+    super(
+      options?.message ?? `Socket closed (${result.closeCode}${reason})`,
+      options?.code ?? ERROR_CODE.CLOSED,
+      options,
+    );
+    this.closeCode = result.closeCode;
+    this.reason = result.reason;
+    this.wasClean = result.wasClean;
+  }
+}
+
+/** A WebSocket could not be made: no connection, no such scheme, no request that could be upgraded here. */
+export class WebSocketCreationError extends WebSocketError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, ERROR_CODE.CREATION, options);
+  }
+}
+
+/** `receiveStrPacket` met a Binary message, or `receiveBinaryPacket` a Text one. The message is consumed, the connection usable. */
+export class WebSocketPacketTypeError extends WebSocketError {
+  constructor(message: string) {
+    super(message, ERROR_CODE.PACKET_TYPE);
+  }
+}
+
+/** Client and server agree on no subprotocol (RFC 6455 §4.1, §4.2.2). */
+export class WebSocketProtocolMismatchError extends WebSocketError {
+  constructor(message: string) {
+    super(message, ERROR_CODE.PROTOCOL_MISMATCH);
+  }
+}
+
+/** The server answered the opening handshake with something else than 101 (RFC 6455 §4.1). */
+export class WebSocketFailedUpgradeError extends WebSocketError {
+  /** HTTP status of the answer. */
+  readonly status: number;
+  /** Its headers, names in lower case. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The first KiB of its body. */
+  readonly body: Buffer;
+  constructor(
+    status: number,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+    body: Buffer,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `Failed to Upgrade (Possibly Connected to non-WebSocket url): the server answered ${status}`,
+      ERROR_CODE.FAILED_UPGRADE,
+      options,
+    );
+    this.status = status;
+    this.headers = headers;
+    this.body = body;
+  }
+}
+
+/** The opening handshake breaks RFC 6455 §4. On a server it carries the answer that the request deserves. */
+export class WebSocketHandshakeError extends WebSocketError {
+  /** HTTP status to answer with (server) or that was received (client). */
+  readonly status: number;
+  /** Headers to answer with (server) or that were received (client). */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  constructor(
+    message: string,
+    status: number,
+    headers: Readonly<Record<string, string | string[] | undefined>> = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, ERROR_CODE.HANDSHAKE, options);
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+/** The peer broke the protocol after the handshake; the `cause` of the `WebSocketClosedError` that follows. */
+export class WebSocketProtocolError extends WebSocketError {
+  /** The close code that we sent. */
+  readonly sentCloseCode: number;
+  /** Section of RFC 6455 whose rule the peer broke. */
+  readonly section: string;
+  constructor(fault: Fault) {
+    super(`${fault.message} (RFC 6455 §${fault.section})`, fault.code);
+    this.sentCloseCode = fault.closeCode;
+    this.section = fault.section;
+  }
+}

@@ -1,0 +1,99 @@
+import {
+  FLAG_FIRST_OCTET,
+  FLAG_MASKED,
+  HEADER_OCTETS_SHIFT,
+  LENGTH7_SHIFT,
+  ROW_FLAGS,
+  ROW_LENGTH_HI,
+  ROW_LENGTH_LO,
+} from '../codec/memory-map.js';
+import { FAULT, type Fault } from './errors.js';
+import { CONTROL_BIT, FIN, MAX_CONTROL_PAYLOAD, OPCODE_MASK, Opcode, RSV1, RSV2, RSV3 } from './opcode.js';
+
+/** Which end of the connection we are: a server takes masked frames and sends unmasked ones, a client the reverse. */
+export type Role = 'server' | 'client';
+
+/** What the rules for a frame depend on beside the frame. */
+export interface FrameRules {
+  readonly role: Role;
+  /** Whether a data message of which FIN is still to come is under way. */
+  readonly fragmented: boolean;
+  /** How many octets the message may still grow by. */
+  readonly room: number;
+  /** Accept payload lengths that are encoded in more octets than they need. */
+  readonly lenientLengths: boolean;
+}
+
+/**
+ * Judges one row of the frame table by RFC 6455 §5, complete or partial: each octet as soon as it decides something.
+ *
+ * @param words the codec's words
+ * @param row index of the row's first word
+ * @returns the first rule that the frame breaks, or `null`
+ */
+export function judgeFrame(words: Uint32Array, row: number, rules: FrameRules): Fault | null {
+  const flags = words[row + ROW_FLAGS];
+  const octets = flags >>> HEADER_OCTETS_SHIFT;
+  const first = flags & FLAG_FIRST_OCTET;
+
+  const fault = judgeFirstOctet(first, rules.fragmented);
+  if (fault !== null || octets < 2) return fault;
+  return judgeSecondOctet(flags, rules.role) ?? judgeLength(words, row, octets, rules);
+}
+
+function judgeFirstOctet(first: number, fragmented: boolean): Fault | null {
+  // §5.2: RSV1, RSV2, RSV3 "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
+  if ((first & (RSV1 | RSV2 | RSV3)) !== 0) return FAULT.RESERVED_BITS;
+
+  const opcode = first & OPCODE_MASK;
+  // §5.2: "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket Connection_."
+  if ((opcode > Opcode.Binary && opcode < Opcode.Close) || opcode > Opcode.Pong) return FAULT.RESERVED_OPCODE;
+
+  if ((opcode & CONTROL_BIT) !== 0) {
+    // §5.5: control frames "MUST NOT be fragmented."
+    return (first & FIN) === 0 ? FAULT.FRAGMENTED_CONTROL : null;
+  }
+  // §5.4: a fragmented message is a first frame with an opcode other than 0, then frames with opcode 0.
+  if (opcode === Opcode.Cont) return fragmented ? null : FAULT.UNEXPECTED_CONTINUATION;
+  // §5.4: "The fragments of one message MUST NOT be interleaved between the fragments of another message".
+  return fragmented ? FAULT.EXPECTED_CONTINUATION : null;
+}
+
+function judgeSecondOctet(flags: number, role: Role): Fault | null {
+  const masked = (flags & FLAG_MASKED) !== 0;
+  // §5.1: "The server MUST close the connection upon receiving a frame that is not masked."
+  if (!masked && role === 'server') return FAULT.EXPECTED_MASK;
+  // §5.1: "A client MUST close a connection if it detects a masked frame."
+  if (masked && role === 'client') return FAULT.UNEXPECTED_MASK;
+
+  const control = (flags & CONTROL_BIT) !== 0;
+  // §5.5: "All control frames MUST have a payload length of 125 bytes or less".
+  if (control && length7(flags) > MAX_CONTROL_PAYLOAD) return FAULT.CONTROL_TOO_LONG;
+  return null;
+}
+
+function judgeLength(words: Uint32Array, row: number, octets: number, rules: FrameRules): Fault | null {
+  const encoding = length7(words[row + ROW_FLAGS]);
+  if ((encoding === 126 && octets < 4) || (encoding === 127 && octets < 10)) return null;
+
+  // §5.2: for a 64-bit length "the most significant bit MUST be 0".
+  if (words[row + ROW_LENGTH_HI] >= 0x8000_0000) return FAULT.LENGTH_SIGN_BIT;
+
+  const length = payloadLength(words, row);
+  // §5.2: "the minimal number of bytes MUST be used to encode the length".
+  const minimum = encoding === 126 ? 126 : encoding === 127 ? 65_536 : 0;
+  if (length < minimum && !rules.lenientLengths) return FAULT.LENGTH_NOT_MINIMAL;
+
+  // Count before buffering, so that a peer cannot make us hold one octet over maxPayload.
+  const control = (words[row + ROW_FLAGS] & CONTROL_BIT) !== 0;
+  return !control && length > rules.room ? FAULT.MESSAGE_TOO_BIG : null;
+}
+
+function length7(flags: number): number {
+  return (flags >>> LENGTH7_SHIFT) & 0x7f;
+}
+
+/** The declared payload length of a row, in octets. Above 2^53 it is rounded, which no limit can tell. */
+export function payloadLength(words: Uint32Array, row: number): number {
+  return words[row + ROW_LENGTH_HI] * 0x1_0000_0000 + words[row + ROW_LENGTH_LO];
+}

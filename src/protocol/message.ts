@@ -1,0 +1,50 @@
+/** Octets that the first piece of a message gets at the least, so that tiny fragments do not reallocate each time. */
+const MIN_CAPACITY = 1024;
+
+/**
+ * The payload of one message while it arrives in pieces: fragments, or the parts of a frame that reads cut. Grows with
+ * what has arrived, at most to twice of it, never with what a header promises; so a peer pays for what we hold, and
+ * a thousand tiny fragments cost no more than their octets.
+ */
+export class MessageBuffer {
+  #octets: Buffer;
+  #length = 0;
+
+  constructor() {
+    this.#octets = EMPTY;
+  }
+
+  /** Octets that have arrived. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /**
+   * Copies `[start, end)` of `source` behind what is here.
+   *
+   * @param expected octets of the whole message as far as frame headers have told; caps the growth, so that a message
+   *   of one frame ends in a buffer of just its size
+   */
+  append(source: Buffer, start: number, end: number, expected: number): void {
+    const needed = this.#length + (end - start);
+    if (needed > this.#octets.length) this.#grow(needed, expected);
+    source.copy(this.#octets, this.#length, start, end);
+    this.#length = needed;
+  }
+
+  /** The octets, which are the caller's from now on. */
+  take(): Buffer {
+    const octets = this.#octets;
+    return this.#length === octets.length ? octets : octets.subarray(0, this.#length);
+  }
+
+  #grow(needed: number, expected: number): void {
+    const doubled = Math.max(MIN_CAPACITY, needed * 2);
+    const capacity = Math.max(needed, Math.min(doubled, expected));
+    const grown = Buffer.allocUnsafeSlow(capacity);
+    this.#octets.copy(grown, 0, 0, this.#length);
+    this.#octets = grown;
+  }
+}
+
+const EMPTY = Buffer.alloc(0);

@@ -1,0 +1,336 @@
+import { constants } from 'node:buffer';
+import { type Codec, UTF8_INVALID } from '../codec/codec.js';
+import {
+  FLAG_FIRST_OCTET,
+  FLAG_MASKED,
+  FLAG_NON_ASCII,
+  FLAG_PARTIAL,
+  FRAME_TABLE,
+  FRAME_WORDS,
+  HEADER_OCTETS_SHIFT,
+  LENGTH7_SHIFT,
+  ROW_FLAGS,
+  ROW_KEY,
+  ROW_LENGTH_HI,
+  ROW_LENGTH_LO,
+  ROW_PRESENT,
+  ROW_START,
+  SCAN_END,
+} from '../codec/memory-map.js';
+import { FAULT, type Fault } from './errors.js';
+import { type FrameRules, judgeFrame, payloadLength, type Role } from './frame-rules.js';
+import { MessageBuffer } from './message.js';
+import { CONTROL_BIT, FIN, OPCODE_MASK, Opcode } from './opcode.js';
+import { beginOwnedPayloads, ownedPayload } from './owned-payload.js';
+
+/** Where a receiver reports to. What it hands over is the sink's to keep, unless the receiver is zero-copy. */
+export interface ReceiverSink {
+  /** A whole Text or Binary message. Text is a string or bytes, as `textAs` says. */
+  onMessage(opcode: number, data: string | Buffer): void;
+  /** A whole control frame. */
+  onControl(opcode: number, payload: Buffer): void;
+  /** A whole data frame, in raw mode, which calls this instead of `onMessage`. */
+  onFrame(fin: boolean, opcode: number, payload: Buffer): void;
+  /** The peer broke a rule. Nothing more is reported; what comes after is discarded. */
+  onFault(fault: Fault): void;
+}
+
+export interface ReceiverOptions {
+  readonly role: Role;
+  /** Octets of one message, at most. */
+  readonly maxPayload: number;
+  /** Fragments of one message, at most. */
+  readonly maxFragments: number;
+  readonly textAs: 'string' | 'bytes';
+  /** Hand over views of the window, valid only until the call returns, wherever a message lies in it whole. */
+  readonly zeroCopy: boolean;
+  /** Report each frame instead of messages. */
+  readonly raw: boolean;
+  readonly lenientLengths: boolean;
+}
+
+/** All bits of a row's flags that the rules for a plain unfragmented message look at, but for the length. */
+const KIND = FLAG_FIRST_OCTET | FLAG_MASKED | FLAG_PARTIAL;
+
+/**
+ * Turns the octets of one connection into messages and control frames (RFC 6455 §5, §6.2). Knows no socket: it is given
+ * parts of the codec's window and reports to its sink, one scan of the codec each time.
+ */
+export class Receiver implements FrameRules {
+  readonly lenientLengths: boolean;
+  readonly role: Role;
+  /** Whether the first fragment of a message was received, and the last was not. */
+  fragmented = false;
+
+  readonly #codec: Codec;
+  readonly #sink: ReceiverSink;
+  readonly #options: ReceiverOptions;
+  readonly #maxMessage: number;
+  /** Flags of a Binary message in one frame, masked as the role demands; one less is Text. */
+  readonly #plainBinary: number;
+
+  #discarding = false;
+  #stopped = false;
+
+  /** Octets of a header that a read cut in two. */
+  #cutHeader: Buffer | null = null;
+
+  // The frame whose payload is still to come in part.
+  #remaining = 0;
+  #firstOctet = 0;
+  #masked = false;
+  #key = 0;
+  #phase = 0;
+  #control: MessageBuffer | null = null;
+
+  // The message under way.
+  #opcode = 0;
+  #message: MessageBuffer | null = null;
+  /** Octets that the headers of the message have announced. */
+  #announced = 0;
+  #fragments = 0;
+  #utf8State = 0;
+
+  constructor(codec: Codec, sink: ReceiverSink, options: ReceiverOptions) {
+    this.#codec = codec;
+    this.#sink = sink;
+    this.#options = options;
+    this.role = options.role;
+    this.lenientLengths = options.lenientLengths;
+    this.#maxMessage = maxMessage(options);
+    this.#plainBinary = options.raw ? -1 : FIN | Opcode.Binary | (options.role === 'server' ? FLAG_MASKED : 0);
+  }
+
+  /** Octets that the message under way may still grow by. */
+  get room(): number {
+    return this.#maxMessage - this.#announced;
+  }
+
+  /** Whether part of a frame or of a fragmented message has arrived, and the rest has not. */
+  get midMessage(): boolean {
+    return this.fragmented || this.#remaining > 0 || this.#cutHeader !== null;
+  }
+
+  /** Octets of the message under way that have arrived. */
+  get messageOctets(): number {
+    return this.#message === null ? 0 : this.#message.length;
+  }
+
+  /** Makes the `receive` under way return before the next frame. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Discards all that is still to come: the connection has failed, or the peer's Close was received. */
+  discard(): void {
+    this.#discarding = true;
+    this.#cutHeader = null;
+    this.#message = null;
+    this.#control = null;
+    this.fragmented = false;
+    this.#remaining = 0;
+  }
+
+  /**
+   * Takes the octets `[start, end)` of the codec's window, which follow those taken before; in front of `start` there is
+   * room for a header.
+   *
+   * @returns where it stopped: octets from there on are as they came and are to be given again. Less than `end` if the
+   *   frame table was full, or if `stop` was called.
+   */
+  receive(start: number, end: number): number {
+    this.#stopped = false;
+    if (this.#discarding) return end;
+    if (this.#remaining > 0) {
+      start = this.#receiveRest(start, end);
+      if (this.#discarding) return end;
+      if (start === end || this.#stopped) return start;
+    } else if (this.#cutHeader !== null) {
+      start = this.#restoreHeader(start);
+    }
+    return this.#receiveFrames(start, end);
+  }
+
+  #receiveFrames(start: number, end: number): number {
+    const words = this.#codec.words;
+    const rows = this.#codec.scan(start, end);
+    const stop = words[SCAN_END];
+    const tableEnd = FRAME_TABLE + rows * FRAME_WORDS;
+    beginOwnedPayloads();
+
+    let frameStart = start;
+    for (let row = FRAME_TABLE; row < tableEnd; row += FRAME_WORDS) {
+      if (this.#stopped) return this.#putBack(row, tableEnd, frameStart);
+      const payloadStart = words[row + ROW_START];
+      frameStart = payloadStart + words[row + ROW_PRESENT];
+      if (this.#isPlainMessage(words, row)) {
+        this.#deliverFromWindow(words[row + ROW_FLAGS], payloadStart, frameStart, stop);
+      } else {
+        this.#receiveFrame(words, row, payloadStart, frameStart, stop);
+      }
+      if (this.#discarding) return end;
+    }
+    return this.#cutHeader === null ? stop : end;
+  }
+
+  /** Whether the row is a valid message in one frame that is present whole: then no other rule can be broken. */
+  #isPlainMessage(words: Uint32Array, row: number): boolean {
+    const flags = words[row + ROW_FLAGS];
+    const kind = flags & KIND;
+    if (kind !== this.#plainBinary && kind + 1 !== this.#plainBinary) return false;
+    const length = words[row + ROW_LENGTH_LO];
+    if (length !== words[row + ROW_PRESENT] || words[row + ROW_LENGTH_HI] !== 0) return false;
+    const length7 = (flags >>> LENGTH7_SHIFT) & 0x7f;
+    const minimal = length7 === length || (length > 125 && (length7 === 126 || length > 0xffff));
+    return minimal && length <= this.#maxMessage && !this.fragmented;
+  }
+
+  #deliverFromWindow(flags: number, start: number, end: number, stop: number): void {
+    const opcode = flags & OPCODE_MASK;
+    if (opcode === Opcode.Binary) {
+      this.#sink.onMessage(opcode, this.#payload(start, end, stop));
+      return;
+    }
+    const ascii = (flags & FLAG_NON_ASCII) === 0;
+    // §8.1: text that is not UTF-8 fails the connection.
+    if (!ascii && this.#codec.validateUtf8(start, end, 0) !== 0) return this.#fail(FAULT.INVALID_UTF8);
+    if (this.#options.textAs === 'bytes') {
+      this.#sink.onMessage(opcode, this.#payload(start, end, stop));
+      return;
+    }
+    const { bytes } = this.#codec;
+    this.#sink.onMessage(opcode, bytes.toString(ascii ? 'latin1' : 'utf8', start, end));
+  }
+
+  #payload(start: number, end: number, stop: number): Buffer {
+    const { bytes } = this.#codec;
+    return this.#options.zeroCopy ? bytes.subarray(start, end) : ownedPayload(bytes, start, end, stop);
+  }
+
+  /** Any frame but a plain message: judged by all rules. */
+  #receiveFrame(words: Uint32Array, row: number, start: number, end: number, stop: number): void {
+    const fault = judgeFrame(words, row, this);
+    if (fault !== null) return this.#fail(fault);
+    const flags = words[row + ROW_FLAGS];
+    if ((flags & FLAG_PARTIAL) !== 0) return this.#cutHeaderAt(start, flags >>> HEADER_OCTETS_SHIFT);
+
+    const length = payloadLength(words, row);
+    if ((flags & CONTROL_BIT) !== 0) {
+      if (end - start === length) {
+        this.#sink.onControl(flags & OPCODE_MASK, ownedPayload(this.#codec.bytes, start, end, stop));
+        return;
+      }
+      this.#control = new MessageBuffer();
+    } else if (!this.#beginDataFrame(flags, length)) {
+      return;
+    }
+    this.#firstOctet = flags & FLAG_FIRST_OCTET;
+    this.#masked = (flags & FLAG_MASKED) !== 0;
+    this.#key = words[row + ROW_KEY];
+    this.#phase = 0;
+    this.#remaining = length;
+    this.#addPiece(start, end, (flags & FLAG_NON_ASCII) === 0);
+  }
+
+  #beginDataFrame(flags: number, length: number): boolean {
+    const opcode = flags & OPCODE_MASK;
+    if (opcode !== Opcode.Cont) {
+      this.#opcode = opcode;
+      this.#fragments = 0;
+    }
+    if (++this.#fragments > this.#options.maxFragments) {
+      this.#fail(FAULT.TOO_MANY_FRAGMENTS);
+      return false;
+    }
+    this.#announced += length;
+    this.#message ??= new MessageBuffer();
+    this.fragmented = (flags & FIN) === 0;
+    return true;
+  }
+
+  /** Takes what has come of the payload whose first part came earlier. */
+  #receiveRest(start: number, end: number): number {
+    const stop = Math.min(end, start + this.#remaining);
+    if (this.#masked) this.#codec.mask(start, stop, this.#key, this.#phase);
+    this.#addPiece(start, stop, false);
+    return stop;
+  }
+
+  /** A part, already unmasked, of the payload of the frame under way. */
+  #addPiece(start: number, end: number, ascii: boolean): void {
+    this.#remaining -= end - start;
+    this.#phase = (this.#phase + end - start) & 3;
+    const { bytes } = this.#codec;
+    if (this.#control !== null) {
+      this.#control.append(bytes, start, end, this.#control.length + (end - start) + this.#remaining);
+      if (this.#remaining === 0) this.#endControlFrame(this.#control);
+      return;
+    }
+    if (this.#opcode === Opcode.Text && !(ascii && this.#utf8State === 0)) {
+      this.#utf8State = this.#codec.validateUtf8(start, end, this.#utf8State);
+      // §8.1, at the first octet that cannot be right: no need to wait for the end of the message.
+      if (this.#utf8State === UTF8_INVALID) return this.#fail(FAULT.INVALID_UTF8);
+    }
+    this.#message!.append(bytes, start, end, this.#announced);
+    if (this.#remaining === 0) this.#endDataFrame(this.#message!);
+  }
+
+  #endControlFrame(payload: MessageBuffer): void {
+    this.#control = null;
+    this.#sink.onControl(this.#firstOctet & OPCODE_MASK, payload.take());
+  }
+
+  #endDataFrame(message: MessageBuffer): void {
+    const fin = (this.#firstOctet & FIN) !== 0;
+    if (this.#options.raw) this.#message = null;
+    if (!fin) {
+      if (this.#options.raw) this.#sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, message.take());
+      return;
+    }
+    // §5.6: "the whole message MUST contain valid UTF-8", so it may not end within a code point.
+    if (this.#utf8State !== 0) return this.#fail(FAULT.INVALID_UTF8);
+    const opcode = this.#opcode;
+    this.#message = null;
+    this.#announced = 0;
+    const payload = message.take();
+    if (this.#options.raw) this.#sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, payload);
+    else if (opcode === Opcode.Text && this.#options.textAs === 'string') {
+      this.#sink.onMessage(opcode, payload.toString('utf8'));
+    } else this.#sink.onMessage(opcode, payload);
+  }
+
+  #fail(fault: Fault): void {
+    this.discard();
+    this.#sink.onFault(fault);
+  }
+
+  #cutHeaderAt(start: number, octets: number): void {
+    this.#cutHeader = Buffer.allocUnsafeSlow(octets);
+    this.#codec.bytes.copy(this.#cutHeader, 0, start, start + octets);
+  }
+
+  #restoreHeader(start: number): number {
+    const cut = this.#cutHeader!;
+    this.#cutHeader = null;
+    start -= cut.length;
+    cut.copy(this.#codec.bytes, start);
+    return start;
+  }
+
+  /** Masks again what the scan unmasked from this row on, so that the octets are as they came. */
+  #putBack(row: number, tableEnd: number, frameStart: number): number {
+    const { words } = this.#codec;
+    for (; row < tableEnd; row += FRAME_WORDS) {
+      if ((words[row + ROW_FLAGS] & FLAG_MASKED) === 0) continue;
+      const start = words[row + ROW_START];
+      this.#codec.mask(start, start + words[row + ROW_PRESENT], words[row + ROW_KEY], 0);
+    }
+    return frameStart;
+  }
+}
+
+/** The limit of a message: never more than one Buffer, or one string, can hold, whatever `maxPayload` says. */
+function maxMessage({ maxPayload, textAs }: ReceiverOptions): number {
+  const holdable = textAs === 'string' ? constants.MAX_STRING_LENGTH : constants.MAX_LENGTH;
+  return Math.min(maxPayload, holdable);
+}

@@ -1,0 +1,99 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { hasDocstring, reExportsOf } from '../support/exported-names.js';
+
+const ROOT = path.resolve(__dirname, '../..');
+
+const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
+
+/** Each door: what is loaded, and the list that gives ECMAScript modules the same names. */
+const DOORS = [{ specifier: 'wasock', source: 'src/index.ts', wrapper: 'src/index.mts', built: 'build/index.d.ts' }];
+
+/** Loads the built package by its name both ways, in a Node without vite. */
+function loadBothWays(specifier: string): { imported: string[]; required: string[]; different: string[] } {
+  const script = `
+    import { createRequire } from 'node:module';
+    import * as imported from '${specifier}';
+    const required = createRequire(process.cwd() + '/x.js')('${specifier}');
+    const names = (door) => Object.keys(door).filter((name) => name !== 'default' && name !== 'module.exports').sort();
+    const different = names(required).filter((name) => imported[name] !== required[name]);
+    console.log(JSON.stringify({ imported: names(imported), required: names(required), different }));
+  `;
+  const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  return JSON.parse(output);
+}
+
+describe.each(DOORS)('the door $specifier', ({ specifier, source, wrapper, built }) => {
+  test('require and import give the same names and the same classes', () => {
+    const { imported, required, different } = loadBothWays(specifier);
+    expect(required.length).toBeGreaterThan(0);
+    expect(imported).toEqual(required);
+    expect(different).toEqual([]);
+  });
+
+  test('the list for ECMAScript modules has every name, those of types included', () => {
+    const names = (file: string) =>
+      reExportsOf(read(file))
+        .map(({ exported }) => exported)
+        .sort();
+    expect(names(wrapper)).toEqual(names(source));
+  });
+
+  test('every exported name has a docstring', () => {
+    const undocumented = reExportsOf(read(built)).filter(({ name, specifier: from }) => {
+      const declarations = path.join(path.dirname(built), from.replace(/\.js$/, '.d.ts'));
+      return !hasDocstring(read(declarations), name);
+    });
+    expect(undocumented).toEqual([]);
+  });
+});
+
+test('package.json names only files that the build made', () => {
+  const { main, types, exports, imports } = JSON.parse(read('package.json'));
+  const targets = JSON.stringify([main, types, exports, imports]).match(/"\.\/[^"]+\.[^"]+"/g) ?? [];
+  const files = targets.map((target) => JSON.parse(target) as string);
+  expect(files.length).toBeGreaterThan(5);
+  expect(files.filter((file) => !existsSync(path.join(ROOT, file)))).toEqual([]);
+});
+
+describe('the checker', () => {
+  test('reads every form of a re-export list', () => {
+    const door = `
+/** export { no } from './comment.js'; */
+// export { no } from './comment.js';
+export { a, type B } from './x.js';
+export type { C } from "./y.js";
+export {
+  d as e,
+} from './z.js';
+`;
+    expect(reExportsOf(door)).toEqual([
+      { name: 'a', exported: 'a', specifier: './x.js' },
+      { name: 'B', exported: 'B', specifier: './x.js' },
+      { name: 'C', exported: 'C', specifier: './y.js' },
+      { name: 'd', exported: 'e', specifier: './z.js' },
+    ]);
+  });
+
+  test.each(["export * from './x.js';", 'export const a = 1;', "import './x.js';"])('refuses %s in a door', (line) => {
+    expect(() => reExportsOf(`export { a } from './a.js';\n${line}`)).toThrow('nothing but');
+  });
+
+  test('tells a documented name from one without a docstring', () => {
+    const declarations =
+      '/** A. */\nexport declare class A {\n  /** b */\n  b: number;\n}\nexport declare const B: 1;\n' +
+      '/** D. */\nexport interface D {}\n/** F. */\nexport type Foo = 1;\n';
+    expect(['A', 'B', 'D', 'F', 'Foo'].map((name) => hasDocstring(declarations, name))).toEqual([
+      true,
+      false,
+      true,
+      false,
+      true,
+    ]);
+  });
+});

@@ -1,0 +1,162 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { fileProblems, importsOf, layeringProblems, type Sources, testProblems } from '../support/layering.js';
+
+const ROOT = path.resolve(__dirname, '../..');
+
+/** Source files that are tested along with something else, and the file under test/ that does so. */
+const TESTED_BY: Record<string, string> = {};
+
+function filesOf(folder: string, pattern: RegExp): string[] {
+  return readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .map((file) => file.split(path.sep).join('/'))
+    .filter((file) => pattern.test(file))
+    .sort();
+}
+
+describe('src', () => {
+  const sources = new Map(
+    filesOf('src', /\.m?ts$/).map((file) => [file, readFileSync(path.join(ROOT, 'src', file), 'utf8')]),
+  );
+
+  test('imports point one way', () => {
+    expect(sources.size).toBeGreaterThan(0);
+    expect(layeringProblems(sources)).toEqual([]);
+  });
+
+  test('files are named, short and free of Math.random', () => {
+    expect(fileProblems(sources)).toEqual([]);
+  });
+
+  test('each file has its test', () => {
+    expect(testProblems(sources.keys(), new Set(filesOf('test', /\.test\.ts$/)), TESTED_BY)).toEqual([]);
+  });
+
+  test('nothing is needed at run time besides Node', () => {
+    const manifest = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+    const fields = ['dependencies', 'optionalDependencies', 'peerDependencies', 'bundleDependencies'];
+    expect(fields.filter((field) => field in manifest)).toEqual([]);
+  });
+});
+
+describe('the checker', () => {
+  const sourcesOf = (files: Record<string, string>): Sources => new Map(Object.entries(files));
+
+  test('reads imports of every form, and none out of a comment', () => {
+    const source = `
+      import { a } from './a.js';
+      import type { B } from "./b.js";
+      import {
+        c,
+        type C,
+      } from './c.js';
+      export * from './d.js';
+      export { e } from './e.js';
+      import './f.js';
+      const url = 'https://example.test'; type G = import('./g.js').G;
+      const h = await import('./h.js'); const i = require('./i.js');
+      // import { no } from './comment.js';
+      /** import { no } from './docstring.js'; */
+      const text = "say '//'"; export { text };
+    `;
+    const specifiers = importsOf('x.ts', source).map(({ specifier }) => specifier);
+    expect(specifiers.sort()).toEqual([...'abcdefghi'].map((letter) => `./${letter}.js`));
+  });
+
+  test.each([
+    ['codec knows no one', 'codec/ts.ts', '../protocol/opcode.js'],
+    ['the sans-I/O rooms know nothing above', 'protocol/receiver.ts', '../net/connection.js'],
+    ['the sans-I/O rooms do not know each other', 'protocol/receiver.ts', '../handshake/key.js'],
+    ['handshake shares only three files of protocol', 'handshake/key.ts', '../protocol/receiver.js'],
+    ['net knows no door', 'net/connection.ts', '../api/serve.js'],
+    ['the doors do not know each other', 'ws/websocket.ts', '../api/serve.js'],
+    ['a door does not go back through the front', 'api/serve.ts', '../index.js'],
+    ['the bytes of the module are for codec alone', 'net/connection.ts', '#wasm-bytes'],
+    ['no packages', 'api/serve.ts', 'ws'],
+    ['no sockets in protocol', 'protocol/receiver.ts', 'node:net'],
+    ['no timers in protocol', 'protocol/receiver.ts', 'node:timers/promises'],
+    ['no such file', 'net/connection.ts', './nowhere.js'],
+    ['no such room', 'shared/thing.ts', '../codec/ts.js'],
+  ])('refuses: %s', (_why, from, specifier) => {
+    const files = {
+      'index.ts': '',
+      'codec/ts.ts': '',
+      'protocol/opcode.ts': '',
+      'protocol/receiver.ts': '',
+      'handshake/key.ts': '',
+      'net/connection.ts': '',
+      'api/serve.ts': '',
+      'ws/websocket.ts': '',
+    };
+    for (const line of [`import { x } from '${specifier}';`, `import type { X } from '${specifier}';`]) {
+      const problems = layeringProblems(sourcesOf({ ...files, [from]: line }));
+      expect(problems).toHaveLength(1);
+      expect(problems[0]).toContain(from);
+    }
+  });
+
+  test('allows what the design draws', () => {
+    const problems = layeringProblems(
+      sourcesOf({
+        'index.ts': "export { serve } from './api/serve.js';",
+        'index.mts': "export { serve } from './index.js';",
+        'api/serve.ts':
+          "import '../net/connection.js'; import '../protocol/opcode.js';\nimport '../codec/ts.js';\nimport 'node:http';",
+        'net/connection.ts': "import '../protocol/receiver.js';\nimport '../handshake/key.js';\nimport 'node:net';",
+        'protocol/receiver.ts': "import '../codec/ts.js';\nimport './opcode.js';",
+        'protocol/opcode.ts': '',
+        'handshake/key.ts': "import { Opcode } from '../protocol/opcode.js';\nimport 'node:crypto';",
+        'codec/ts.ts': "import './codec.js';\nimport '#wasm-bytes';",
+        'codec/codec.ts': '',
+      }),
+    );
+    expect(problems).toEqual([]);
+  });
+
+  test('finds a cycle, be it of types only', () => {
+    const problems = layeringProblems(
+      sourcesOf({
+        'net/a.ts': "import { b } from './b.js';",
+        'net/b.ts': "import { c } from './c.js';",
+        'net/c.ts': "import type { B } from './b.js';",
+      }),
+    );
+    expect(problems).toEqual(['a cycle: net/b.ts -> net/c.ts -> net/b.ts']);
+  });
+
+  test('finds empty names, long files and Math.random', () => {
+    const files = {
+      'net/utils.ts': '',
+      'helpers/key.ts': '',
+      'net/long.ts': 'x\n'.repeat(351),
+      'net/dice.ts': 'Math.random()',
+      'net/key-types.ts': 'x\n'.repeat(350),
+    };
+    const problems = fileProblems(sourcesOf(files));
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual([
+      'net/utils.ts',
+      'helpers/key.ts',
+      'net/long.ts',
+      'net/dice.ts',
+    ]);
+  });
+
+  test('finds files without a test, and stale entries', () => {
+    const sourceFiles = ['index.ts', 'index.mts', 'net/a.ts', 'net/b.ts', 'net/c.ts', 'net/d.ts'];
+    const tests = new Set(['net/a.test.ts', 'net/d.test.ts', 'net/all.test.ts']);
+    const testedBy = {
+      'net/b.ts': 'net/all.test.ts',
+      'net/d.ts': 'net/all.test.ts',
+      'net/gone.ts': 'net/all.test.ts',
+      'net/e.ts': 'net/gone.test.ts',
+    };
+    expect(testProblems(sourceFiles, tests, testedBy).map((problem) => problem.split(':')[0])).toEqual([
+      'net/c.ts',
+      'net/d.ts',
+      'net/gone.ts',
+      'net/e.ts',
+      'net/e.ts',
+    ]);
+  });
+});

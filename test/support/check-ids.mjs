@@ -1,0 +1,94 @@
+// Compares the ids that the project's documents promise with the titles of the tests that ran.
+//
+//   npm test                                      vitest run, then this
+//   node test/support/check-ids.mjs [report]      this alone, on the report of the last full run
+//
+// Fails with a list of every id that no test names, and of every test with an id in its title that failed somewhere, or
+// that passed nowhere (skipped or left to do in all projects). A test that ran without an assertion is among the failed: `expect.requireAssertions` in
+// vitest.config.mts fails it, so an empty test cannot stand for an id.
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = path.resolve(import.meta.dirname ?? path.dirname(fileURLToPath(import.meta.url)), '../..');
+
+/** Documents whose tables have an id in the first column. A test names an id as prefix and id: `seed.S1`. */
+const LISTS = [{ file: 'docs/seed.md', prefix: 'seed.' }];
+
+const REPORT = '.vitest/test-report.json';
+
+/**
+ * The ids of a document: the first column of each table whose first column is headed `id`.
+ *
+ * @param {string} markdown
+ * @returns {string[]} in the order of the document; an id that is there twice is there twice
+ * @throws {Error} at a row whose first cell is not one id in a code span, so that no row can drop out unseen
+ */
+export function idsOf(markdown) {
+  const ids = [];
+  let inTable = false;
+  for (const line of markdown.split('\n')) {
+    const cell = /^\|([^|]*)\|/.exec(line)?.[1].trim();
+    if (cell === 'id') inTable = true;
+    else if (cell === undefined) inTable = false;
+    else if (inTable && !/^:?-+:?$/.test(cell)) {
+      const id = /^`([\w.-]+)`$/.exec(cell)?.[1];
+      if (id === undefined) throw new Error(`Not an id: ${line}`);
+      ids.push(id);
+    }
+  }
+  return ids;
+}
+
+/**
+ * Whether a title names an id as a whole word: `seed.S1` is neither in "seed.S10" nor in "seed.S1.x" nor in "my.seed.S1",
+ * but it is in "seed.S1: …" and at the end of a sentence.
+ *
+ * @param {string} title
+ * @param {string} id prefix included
+ */
+export function names(title, id) {
+  return new RegExp(`(?<![\\w.-])${id.replaceAll(/[.-]/g, '\\$&')}(?![\\w-]|\\.\\w)`).test(title);
+}
+
+/**
+ * @param {string[]} ids prefix included
+ * @param {{ fullName: string, status: string }[]} tests one a test and project
+ * @returns {string[]} one line for each thing that keeps an id from being shown to hold
+ */
+export function problemsOf(ids, tests) {
+  const problems = [];
+  const seen = new Set();
+  for (const id of ids) {
+    if (seen.has(id)) problems.push(`${id}: listed twice`);
+    seen.add(id);
+    const named = tests.filter((test) => names(test.fullName, id));
+    if (named.length === 0) problems.push(`${id}: no test names it`);
+    for (const title of new Set(named.map((test) => test.fullName))) {
+      const statuses = named.filter((test) => test.fullName === title).map((test) => test.status);
+      if (statuses.includes('failed')) problems.push(`${id}: failed: ${title}`);
+      else if (!statuses.includes('passed')) problems.push(`${id}: passed nowhere (${statuses[0]}): ${title}`);
+    }
+  }
+  return problems;
+}
+
+function main(reportFile) {
+  const report = JSON.parse(readFileSync(reportFile, 'utf8'));
+  const tests = report.testResults.flatMap((file) => file.assertionResults);
+  const ids = LISTS.flatMap(({ file, prefix }) => {
+    const found = idsOf(readFileSync(path.join(ROOT, file), 'utf8'));
+    if (found.length === 0) throw new Error(`${file} lists no id`);
+    return found.map((id) => prefix + id);
+  });
+  const problems = problemsOf(ids, tests);
+  if (!report.success) problems.push('the run of vitest failed');
+  for (const problem of problems) console.error(problem);
+  console.log(`${ids.length} ids in ${LISTS.map(({ file }) => file).join(', ')}, ${problems.length} problems`);
+  process.exitCode = problems.length === 0 ? 0 : 1;
+}
+
+if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  main(path.resolve(process.argv[2] ?? path.join(ROOT, REPORT)));
+}

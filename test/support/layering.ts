@@ -1,0 +1,150 @@
+/** The source of a folder: paths relative to it, with `/`, and what is in the files. */
+export type Sources = ReadonlyMap<string, string>;
+
+/** Rooms that the files of a room may import besides their own; see docs/architecture.md. */
+const ARROWS: Record<string, readonly string[]> = {
+  // src/*.ts and src/*.mts
+  doors: ['api', 'ws', 'net', 'protocol', 'handshake', 'deflate', 'codec'],
+  api: ['net', 'protocol', 'handshake', 'deflate', 'codec'],
+  ws: ['net', 'protocol', 'handshake', 'deflate', 'codec'],
+  net: ['protocol', 'handshake', 'deflate', 'codec'],
+  protocol: ['codec'],
+  handshake: ['codec'],
+  deflate: ['codec'],
+  codec: [],
+};
+
+/** What the rooms on one level may share. */
+const SHARED_FILES = ['protocol/opcode.ts', 'protocol/close-code.ts', 'protocol/errors.ts'];
+const SHARING_ROOMS = ['handshake', 'deflate'];
+
+/** Without sockets, streams, timers and zlib: bytes in, bytes or an outcome out. */
+const SANS_IO_ROOMS = ['codec', 'protocol', 'handshake'];
+const IO_MODULES = /^node:(net|tls|https?|http2|stream|zlib|timers|events|dgram|dns|fs|child_process)(\/|$)/;
+
+/** Names that say nothing about what is in the file. */
+const EMPTY_NAMES = /(^|\/)(utils?|types?|helpers?|common|misc)(\.m?ts$|\/)/;
+
+const MAX_LINES = 350;
+
+interface Import {
+  readonly from: string;
+  readonly specifier: string;
+  readonly typeOnly: boolean;
+}
+
+/** Takes the comments out, so that an example in a docstring is not read as code. */
+function withoutComments(source: string): string {
+  const stringOrComment = /'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|\/\/.*|\/\*[\s\S]*?\*\//g;
+  return source.replace(stringOrComment, (token) => (token.startsWith('/') ? ' ' : token));
+}
+
+/** Every import of a file, in any form: statements, re-exports, `import()` in code and in types, `require()`. */
+export function importsOf(from: string, source: string): Import[] {
+  const code = withoutComments(source);
+  const statement = /^[ \t]*(?:import|export)\b([^'"`;=()]*?)\bfrom\s*['"]([^'"]+)['"]/gm;
+  const bare = /^[ \t]*(import)\s*['"]([^'"]+)['"]/gm;
+  const call = /\b(import|require)\s*\(\s*['"`]([^'"`]+)['"`]/g;
+  return [statement, bare, call].flatMap((pattern) =>
+    [...code.matchAll(pattern)].map((match) => ({
+      from,
+      specifier: match[2],
+      typeOnly: /^\s*type\b/.test(match[1]),
+    })),
+  );
+}
+
+function roomOf(file: string): string {
+  return file.includes('/') ? file.slice(0, file.indexOf('/')) : 'doors';
+}
+
+/** The file that a relative specifier means: `./a.js` is written for `a.ts`. */
+function targetOf({ from, specifier }: Import): string {
+  const target = new URL(specifier, `file:///${from}`).pathname.slice(1);
+  return target.replace(/\.(m?)js$/, '.$1ts');
+}
+
+function foreignImportProblem({ from, specifier, typeOnly }: Import): string | undefined {
+  const room = roomOf(from);
+  if (specifier.startsWith('node:')) {
+    // The type of a header list is no input or output.
+    const isIo = IO_MODULES.test(specifier) && !(typeOnly && room === 'handshake');
+    return isIo && SANS_IO_ROOMS.includes(room) ? `${from} imports ${specifier}: ${room} is without I/O` : undefined;
+  }
+  if (specifier === '#wasm-bytes' && room === 'codec') return undefined;
+  return `${from} imports ${specifier}: neither its own nor Node's`;
+}
+
+function arrowProblem(imported: Import, sources: Sources): string | undefined {
+  if (!/^\.\.?\//.test(imported.specifier)) return foreignImportProblem(imported);
+  const { from, specifier } = imported;
+  const target = targetOf(imported);
+  if (!sources.has(target)) return `${from} imports ${specifier}, which does not exist`;
+  const [room, targetRoom] = [roomOf(from), roomOf(target)];
+  if (!(room in ARROWS)) return `${from} is in no room of the design`;
+  if (room === targetRoom || ARROWS[room].includes(targetRoom)) return undefined;
+  if (SHARING_ROOMS.includes(room) && SHARED_FILES.includes(target)) return undefined;
+  return `${from} imports ${target}: ${room} may not know ${targetRoom}`;
+}
+
+/** One line for every import that points the wrong way. */
+export function layeringProblems(sources: Sources): string[] {
+  const imports = [...sources].flatMap(([file, source]) => importsOf(file, source));
+  const arrows = imports.map((imported) => arrowProblem(imported, sources));
+  return [...arrows.filter((problem) => problem !== undefined), ...cycles(sources)];
+}
+
+/** Import cycles, type imports included: files that know each other are one file in two pieces. */
+function cycles(sources: Sources): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, trail: readonly string[]) => {
+    if (trail.includes(file)) found.push(`a cycle: ${[...trail.slice(trail.indexOf(file)), file].join(' -> ')}`);
+    if (trail.includes(file) || done.has(file)) return;
+    for (const imported of importsOf(file, sources.get(file) ?? '')) {
+      if (imported.specifier.startsWith('.')) visit(targetOf(imported), [...trail, file]);
+    }
+    done.add(file);
+  };
+  for (const file of sources.keys()) visit(file, []);
+  return found;
+}
+
+/** One line for every file whose name, length or content the house rules forbid. */
+export function fileProblems(sources: Sources): string[] {
+  return [...sources].flatMap(([file, source]) => {
+    const lines = source.replace(/\n$/, '').split('\n').length;
+    return [
+      EMPTY_NAMES.test(file) && `${file}: a file is named by one noun of the RFC or of the transport`,
+      lines > MAX_LINES && `${file}: ${lines} lines, ${MAX_LINES} at most`,
+      source.includes('Math.random') && `${file}: Math.random is no source of keys or jitter here`,
+    ].filter((problem) => problem !== false);
+  });
+}
+
+/**
+ * One line for every source file without a test: `net/outbox.ts` wants `net/outbox.test.ts`, or an entry in `testedBy`.
+ *
+ * @param testFiles relative to test/
+ * @param testedBy from a source file to the test file that tests it along with something else
+ */
+export function testProblems(
+  sourceFiles: Iterable<string>,
+  testFiles: ReadonlySet<string>,
+  testedBy: Readonly<Record<string, string>>,
+): string[] {
+  const problems: string[] = [];
+  const files = new Set(sourceFiles);
+  for (const file of files) {
+    const mirrored = file.replace(/\.ts$/, '.test.ts');
+    if (/^index\.m?ts$/.test(file)) continue;
+    if (!(file in testedBy)) {
+      if (!testFiles.has(mirrored)) problems.push(`${file}: neither test/${mirrored} nor an entry in TESTED_BY`);
+    } else if (testFiles.has(mirrored)) problems.push(`${file}: has test/${mirrored} and an entry in TESTED_BY`);
+  }
+  for (const [file, test] of Object.entries(testedBy)) {
+    if (!files.has(file)) problems.push(`${file}: in TESTED_BY, but there is no such file`);
+    if (!testFiles.has(test)) problems.push(`${file}: TESTED_BY names test/${test}, which does not exist`);
+  }
+  return problems;
+}
