@@ -57,20 +57,27 @@ function operationOf(name, work, size, misalignment) {
   return { run: repeat(operation, times), octets: octets * times };
 }
 
-/** GB/s of each contender: the median of rounds in which all take turns. */
+/**
+ * GB/s of each contender: `rates`, the median of rounds in which all take turns, and `best`, the fastest sample of all.
+ * The second is there because one and the same call of bufferutil runs at one of two speeds, a factor of two apart, and
+ * changes between them as time goes by (cause unknown): the median tells which of them a run happened to see.
+ */
 function measure(work, size, misalignment) {
   const operations = new Map(NAMES.map((name) => [name, operationOf(name, work, size, misalignment)]));
   const rates = new Map(NAMES.map((name) => [name, []]));
+  const best = Object.fromEntries(NAMES.map((name) => [name, 0]));
   for (let round = 0; round < ROUNDS; round++) {
     const bench = new Bench({ time: ROUND_MS, iterations: 4, warmup: round === 0, warmupTime: 4 * ROUND_MS });
     for (const [name, { run }] of operations) bench.add(name, run);
     bench.runSync();
     for (const { name, result } of bench.tasks) {
       if (result.state !== 'completed') throw new Error(`${name}: ${result.state}`, { cause: result.error });
-      rates.get(name).push(operations.get(name).octets / result.latency.p50 / 1e6);
+      const { octets } = operations.get(name);
+      rates.get(name).push(octets / result.latency.p50 / 1e6);
+      best[name] = Math.max(best[name], octets / result.latency.min / 1e6);
     }
   }
-  return Object.fromEntries([...rates].map(([name, values]) => [name, median(values)]));
+  return { rates: Object.fromEntries([...rates].map(([name, values]) => [name, median(values)])), best };
 }
 
 function median(values) {
@@ -94,12 +101,13 @@ function caseName(work, size, misalignment) {
   return `${work} ${size} B${misalignment === 0 ? '' : `, off by ${misalignment}`}`;
 }
 
-function tableRow({ work, size, misalignment, rates }) {
+function tableRow({ work, size, misalignment, rates, best }) {
   const ratio = (a, b) => (rates[a] / rates[b]).toFixed(2);
   return {
     case: caseName(work, size, misalignment),
     ...Object.fromEntries(NAMES.map((name) => [`${name} GB/s`, Number(rates[name].toPrecision(3))])),
     'simd/bufferutil': ratio('wasm-simd', 'bufferutil'),
+    'best/best': (best['wasm-simd'] / best.bufferutil).toFixed(2),
     'simd/ts': ratio('wasm-simd', 'ts'),
     'ts/naive': ratio('ts', 'naive'),
   };
@@ -118,16 +126,13 @@ const GOALS = [
 
 function judge(results) {
   const verdicts = [];
-  for (const { work, size, misalignment, rates } of results) {
+  for (const { work, size, misalignment, rates, best } of results) {
     if (work !== 'scan') continue;
     for (const [goalSize, name, other, atLeast] of GOALS) {
       if (goalSize !== size) continue;
-      const ratio = Number((rates[name] / rates[other]).toFixed(2));
-      verdicts.push({
-        goal: `${caseName(work, size, misalignment)}: ${name} / ${other} >= ${atLeast}`,
-        ratio,
-        met: ratio >= atLeast,
-      });
+      const goal = `${caseName(work, size, misalignment)}: ${name} / ${other} >= ${atLeast}`;
+      const [ratio, bestRatio] = [rates, best].map((of) => Number((of[name] / of[other]).toFixed(2)));
+      verdicts.push({ goal, ratio, met: ratio >= atLeast, bestRatio, metByBest: bestRatio >= atLeast });
     }
   }
   return verdicts;
@@ -138,7 +143,7 @@ for (const work of ['scan', 'mask']) {
   for (const size of SIZES) {
     if ((onlyWork && onlyWork !== work) || (onlySize && Number(onlySize) !== size)) continue;
     for (const misalignment of [0, 3]) {
-      results.push({ work, size, misalignment, rates: measure(work, size, misalignment) });
+      results.push({ work, size, misalignment, ...measure(work, size, misalignment) });
     }
   }
 }

@@ -113,7 +113,7 @@ export function unmaskWith(bufferutil, size, misalignment) {
   return () => bufferutil.unmask(view, key);
 }
 
-/** Memory at a page boundary: an ArrayBuffer may start anywhere, and bufferutil runs at half its speed in some places. */
+/** Memory at a page boundary, as the codec's is; an ArrayBuffer may start anywhere. */
 function allocateAligned(size) {
   const memory = new WebAssembly.Memory({ initial: Math.ceil(size / 65_536) });
   return Buffer.from(memory.buffer, 0, size);

@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { resolveLimits } from '../../src/api/limits.js';
+import { ERROR_CODE, FAULT } from '../../src/protocol/errors.js';
+
+const root = new URL('../../', import.meta.url);
+
+/** The cells of every table row in a document, back quotes taken off. */
+function rowsOf(path: string): string[][] {
+  return readFileSync(new URL(path, root), 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim().replaceAll('`', '')),
+    );
+}
+
+describe('docs/errors.md', () => {
+  const rows = rowsOf('docs/errors.md');
+
+  test('lists every fault of a peer with its close code and section', () => {
+    const listed = rows.filter((cells) => cells[0].startsWith('WASOCK_') && cells.length === 4);
+    const faults = Object.values(FAULT).map((fault) => [fault.code, String(fault.closeCode), `§${fault.section}`]);
+    expect(listed.map((cells) => cells.slice(0, 3)).sort()).toEqual(faults.sort());
+  });
+
+  test('lists every other code', () => {
+    const listed = rows.filter((cells) => cells[0].startsWith('WASOCK_') && cells.length === 3).map(([code]) => code);
+    expect(listed.sort()).toEqual(Object.values(ERROR_CODE).sort());
+  });
+});
+
+describe('README.md', () => {
+  /** What the table says of a number: `1 MiB`, `10 000`, `off`. */
+  function numberOf(text: string): number {
+    const [amount] = text.split(',');
+    if (amount === 'off') return 0;
+    const unit = amount.endsWith('MiB') ? 1_048_576 : amount.endsWith('KiB') ? 1024 : 1;
+    return Number(amount.replace(/[KM]iB/, '').replaceAll(' ', '')) * unit;
+  }
+
+  test('tells the defaults as they are', () => {
+    const defaults = resolveLimits('server') as unknown as Record<string, unknown>;
+    const listed = rowsOf('README.md').filter(([name]) => typeof defaults[name] === 'number');
+    const told = Object.fromEntries(listed.map(([name, text]) => [name, numberOf(text)]));
+    const numbers = Object.entries(defaults).filter(([, value]) => typeof value === 'number');
+    expect(told).toEqual(Object.fromEntries(numbers));
+  });
+
+  test('tells what a client has otherwise', () => {
+    const { pingInterval, slowPeer } = resolveLimits('client');
+    expect({ pingInterval, slowPeer }).toEqual({ pingInterval: 0, slowPeer: 'wait' });
+    const text = rowsOf('README.md').map((cells) => cells.join(' '));
+    expect(text.some((row) => row.startsWith('pingInterval 25 000, client off'))).toBe(true);
+    expect(text.some((row) => row.startsWith("slowPeer 'terminate', client 'wait'"))).toBe(true);
+  });
+});
