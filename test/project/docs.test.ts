@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { resolveLimits } from '../../src/api/limits.js';
 import { ERROR_CODE, FAULT } from '../../src/protocol/errors.js';
 
-const root = new URL('../../', import.meta.url);
+const ROOT = path.resolve(__dirname, '../..');
 
 /** The cells of every table row in a document, back quotes taken off. */
-function rowsOf(path: string): string[][] {
-  return readFileSync(new URL(path, root), 'utf8')
+function rowsOf(file: string): string[][] {
+  return readFileSync(path.resolve(ROOT, file), 'utf8')
     .split('\n')
     .filter((line) => line.startsWith('| '))
     .map((line) =>

@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describeOurClient } from '../support/client-exchanges.js';
+import { type ExchangeServer, STYLES, startExchangeServer } from '../support/exchange-server.js';
+import { BY_ALL, BY_PROGRAMS, type Report } from '../support/exchanges.js';
+import { describePeer, pythonWebsockets } from '../support/peers.js';
+import { Program } from '../support/program.js';
+
+const peer = pythonWebsockets();
+
+describePeer(peer, () => {
+  describe.each(STYLES)('as a client of %s', (style) => {
+    let server: ExchangeServer;
+    let client: Program;
+    let report: Report;
+
+    beforeAll(async () => {
+      server = await startExchangeServer(style);
+      client = new Program(peer.command, ['test/peers/python_client.py', server.url]);
+      expect([await client.exit, client.stderr]).toEqual([{ code: 0, signal: null }, '']);
+      report = JSON.parse(client.stdout);
+    });
+
+    afterAll(async () => {
+      await client?.kill();
+      await server?.close();
+    });
+
+    test.each(Object.entries({ ...BY_ALL, ...BY_PROGRAMS }))('%s', (name, expected) => {
+      expect(report[name]).toEqual(expected);
+    });
+  });
+
+  describe('as the server of our client, which', () => {
+    let server: Program;
+    let url: string;
+
+    beforeAll(async () => {
+      server = new Program(peer.command, ['test/peers/python_server.py']);
+      url = await server.url();
+    });
+
+    afterAll(() => server?.kill());
+
+    describeOurClient(() => url);
+  });
+});

@@ -1,0 +1,45 @@
+import { Outbox } from '../../src/net/outbox.js';
+import { FakeTransport } from './fake-transport.js';
+
+export const HIGH_WATER_MARK = 65_536;
+
+export interface OutboxSetting {
+  readonly maskingKey?: () => number;
+  readonly releasesMemory?: boolean;
+  readonly highWaterMark?: number;
+}
+
+/** An outbox over a transport without a socket; on a client's side, if there is a `maskingKey`. */
+export function makeOutbox({ maskingKey, releasesMemory, highWaterMark = HIGH_WATER_MARK }: OutboxSetting = {}) {
+  const transport = new FakeTransport(releasesMemory);
+  const events = {
+    drains: 0,
+    onDrain() {
+      events.drains++;
+    },
+    closedError: () => new Error('closed'),
+  };
+  const outbox = new Outbox(transport, events, highWaterMark, maskingKey ?? null);
+  transport.onWritten = () => outbox.written();
+  return { outbox, transport, events };
+}
+
+/** The end of the turn: what is scheduled for it has happened. */
+export function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
+}
+
+/** How a promise stands, without waiting for it to settle. */
+export async function stateOf(promise: Promise<unknown>): Promise<'pending' | 'resolved' | 'rejected'> {
+  let state: 'pending' | 'resolved' | 'rejected' = 'pending';
+  promise.then(
+    () => {
+      state = 'resolved';
+    },
+    () => {
+      state = 'rejected';
+    },
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  return state;
+}

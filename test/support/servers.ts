@@ -1,0 +1,119 @@
+import { once } from 'node:events';
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { type AcceptUpgradesOptions, acceptUpgrades, type Upgrades } from '../../src/api/accept-upgrades.js';
+import { type ClientOptions, newWebSocket } from '../../src/api/new-websocket.js';
+import { type ServeOptions, type Server, serve } from '../../src/api/serve.js';
+import type { WebSocket } from '../../src/api/websocket.js';
+import { type Fields, type RawPeer, rawWebSocket } from './raw-peer.js';
+
+/** What `serve` told the handler `error`; makes sure that nothing goes to the console. */
+export interface Served<UserData> {
+  readonly server: Server<UserData>;
+  readonly port: number;
+  readonly url: string;
+  readonly errors: Error[];
+}
+
+/** `serve` on a free port until the test ends. */
+export async function served<UserData = unknown>(options: ServeOptions<UserData> = {}): Promise<Served<UserData>> {
+  const errors: Error[] = [];
+  const address = options.server || options.unix ? {} : { host: '127.0.0.1' };
+  const server = await serve<UserData>({ error: (error) => errors.push(error), ...address, ...options });
+  onTestFinished(() => server.close({ timeout: 1 }));
+  return { server, errors, port: server.port, url: `ws://127.0.0.1:${server.port}/ws` };
+}
+
+/** What awaits requests of an HTTP server. */
+export interface Awaited {
+  readonly http: http.Server;
+  readonly upgrades: Upgrades;
+  readonly port: number;
+  readonly url: string;
+  /** What came to `onError`. */
+  readonly errors: Error[];
+}
+
+/** An HTTP server with one handler and `acceptUpgrades`, on a free port until the test ends. */
+export async function awaiting(
+  handler: (request: IncomingMessage, response: ServerResponse) => unknown,
+  options: AcceptUpgradesOptions = {},
+): Promise<Awaited> {
+  const errors: Error[] = [];
+  const server = http.createServer(handler as http.RequestListener);
+  const upgrades = acceptUpgrades(server, { onError: (error) => errors.push(error), ...options });
+  const port = await listening(server);
+  onTestFinished(() => upgrades.close({ timeout: 1 }));
+  return { http: server, upgrades, port, errors, url: `ws://127.0.0.1:${port}/ws` };
+}
+
+/** Starts a server, until the test ends. @returns its port */
+export async function listening(server: http.Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** A client, until the test ends. */
+export async function connected(url: string, protocols?: string | string[], options?: ClientOptions) {
+  const ws = await newWebSocket(url, protocols, options);
+  onTestFinished(() => ws.hangup());
+  return ws;
+}
+
+/** A server's socket, in await style, and the raw peer that it talks to. */
+export async function acceptedSocket(
+  options: Parameters<typeof newWebSocket>[2] & object = {},
+  changes: Fields = {},
+): Promise<{ ws: WebSocket; peer: RawPeer; server: Awaited }> {
+  const { promise, resolve, reject } = withResolvers<WebSocket>();
+  const server = await awaiting((request) => {
+    const opened = newWebSocket(request, undefined, options as object);
+    opened.then(resolve, reject);
+    return new Promise(() => {});
+  });
+  const peer = await rawWebSocket(server.port, changes);
+  return { ws: await promise, peer, server };
+}
+
+export interface Resolvers<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+/** `Promise.withResolvers`, which Node has from version 22 on. */
+export function withResolvers<T = void>(): Resolvers<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}
+
+/** Waits until something holds that the other end of a connection brings about. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Waits a moment, for what must not happen. */
+export function aWhile(milliseconds = 60): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** What a promise rejects with. */
+export async function rejection(promise: Promise<unknown> | undefined): Promise<Error> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('It did not reject');
+}
