@@ -22,14 +22,16 @@ export class MessageBuffer {
   /**
    * Copies `[start, end)` of `source` behind what is here.
    *
-   * @param expected octets of the whole message as far as frame headers have told; caps the growth, so that a message
-   *   of one frame ends in a buffer of just its size
+   * @param toCome octets that can still follow these; caps the growth, so that a message of one frame ends in a buffer
+   *   of just its size
+   * @returns false if there is no memory for them; then nothing has changed
    */
-  append(source: Buffer, start: number, end: number, expected: number): void {
+  append(source: Buffer, start: number, end: number, toCome: number): boolean {
     const needed = this.#length + (end - start);
-    if (needed > this.#octets.length) this.#grow(needed, expected);
+    if (needed > this.#octets.length && !this.#grow(needed, toCome)) return false;
     source.copy(this.#octets, this.#length, start, end);
     this.#length = needed;
+    return true;
   }
 
   /** The octets, which are the caller's from now on. */
@@ -38,13 +40,23 @@ export class MessageBuffer {
     return this.#length === octets.length ? octets : octets.subarray(0, this.#length);
   }
 
-  #grow(needed: number, expected: number): void {
+  #grow(needed: number, toCome: number): boolean {
     const doubled = Math.max(MIN_CAPACITY, needed * 2);
-    const capacity = Math.max(needed, Math.min(doubled, expected));
-    const grown = Buffer.allocUnsafeSlow(capacity);
+    const grown = allocate(Math.min(doubled, needed + toCome)) ?? allocate(needed);
+    if (grown === null) return false;
     this.#octets.copy(grown, 0, 0, this.#length);
     this.#octets = grown;
+    return true;
   }
 }
 
 const EMPTY = Buffer.alloc(0);
+
+/** `null` if there is no such memory: what a peer sends must not make us throw. */
+function allocate(octets: number): Buffer | null {
+  try {
+    return Buffer.allocUnsafeSlow(octets);
+  } catch {
+    return null;
+  }
+}

@@ -65,7 +65,10 @@ export class Receiver implements FrameRules {
   readonly #codec: Codec;
   readonly #sink: ReceiverSink;
   readonly #options: ReceiverOptions;
+  /** Octets of one message: `maxPayload`, but never more than one Buffer can hold. */
   readonly #maxMessage: number;
+  /** Octets of one Text message: never more than one string can hold, if it is to be one. */
+  readonly #maxText: number;
   /** Flags of a Binary message in one frame, masked as the role demands; one less is Text. */
   readonly #plainBinary: number;
 
@@ -97,7 +100,8 @@ export class Receiver implements FrameRules {
     this.#options = options;
     this.role = options.role;
     this.lenientLengths = options.lenientLengths;
-    this.#maxMessage = maxMessage(options);
+    this.#maxMessage = Math.min(options.maxPayload, constants.MAX_LENGTH);
+    this.#maxText = options.textAs === 'string' ? constants.MAX_STRING_LENGTH : constants.MAX_LENGTH;
     this.#plainBinary = options.raw ? -1 : FIN | Opcode.Binary | (options.role === 'server' ? FLAG_MASKED : 0);
   }
 
@@ -113,7 +117,7 @@ export class Receiver implements FrameRules {
 
   /** Octets of the message under way that have arrived. */
   get messageOctets(): number {
-    return this.#message === null ? 0 : this.#message.length;
+    return this.#announced - (this.#control === null ? this.#remaining : 0);
   }
 
   /** Makes the `receive` under way return before the next frame. */
@@ -128,6 +132,7 @@ export class Receiver implements FrameRules {
     this.#message = null;
     this.#control = null;
     this.fragmented = false;
+    this.#announced = 0;
     this.#remaining = 0;
   }
 
@@ -181,7 +186,7 @@ export class Receiver implements FrameRules {
     const length = words[row + ROW_LENGTH_LO];
     if (length !== words[row + ROW_PRESENT] || words[row + ROW_LENGTH_HI] !== 0) return false;
     const length7 = (flags >>> LENGTH7_SHIFT) & 0x7f;
-    const minimal = length7 === length || (length > 125 && (length7 === 126 || length > 0xffff));
+    const minimal = length7 < 126 || length > (length7 === 126 ? 125 : 0xffff);
     return minimal && length <= this.#maxMessage && !this.fragmented;
   }
 
@@ -243,6 +248,10 @@ export class Receiver implements FrameRules {
       return false;
     }
     this.#announced += length;
+    if (this.#opcode === Opcode.Text && this.#announced > this.#maxText) {
+      this.#fail(FAULT.MESSAGE_TOO_BIG);
+      return false;
+    }
     this.#message ??= new MessageBuffer();
     this.fragmented = (flags & FIN) === 0;
     return true;
@@ -260,19 +269,19 @@ export class Receiver implements FrameRules {
   #addPiece(start: number, end: number, ascii: boolean): void {
     this.#remaining -= end - start;
     this.#phase = (this.#phase + end - start) & 3;
-    const { bytes } = this.#codec;
-    if (this.#control !== null) {
-      this.#control.append(bytes, start, end, this.#control.length + (end - start) + this.#remaining);
-      if (this.#remaining === 0) this.#endControlFrame(this.#control);
-      return;
-    }
-    if (this.#opcode === Opcode.Text && !(ascii && this.#utf8State === 0)) {
+    const payload = this.#control ?? this.#message!;
+    if (this.#control === null && this.#opcode === Opcode.Text && !(ascii && this.#utf8State === 0)) {
       this.#utf8State = this.#codec.validateUtf8(start, end, this.#utf8State);
       // §8.1, at the first octet that cannot be right: no need to wait for the end of the message.
       if (this.#utf8State === UTF8_INVALID) return this.#fail(FAULT.INVALID_UTF8);
     }
-    this.#message!.append(bytes, start, end, this.#announced);
-    if (this.#remaining === 0) this.#endDataFrame(this.#message!);
+    // Behind a fragment others may come, up to the limit.
+    const isLast = this.#options.raw || (this.#firstOctet & FIN) !== 0;
+    const toCome = isLast ? this.#remaining : this.#remaining + this.room;
+    if (!payload.append(this.#codec.bytes, start, end, toCome)) return this.#fail(FAULT.MESSAGE_TOO_BIG);
+    if (this.#remaining > 0) return;
+    if (this.#control === null) this.#endDataFrame(payload);
+    else this.#endControlFrame(payload);
   }
 
   #endControlFrame(payload: MessageBuffer): void {
@@ -327,10 +336,4 @@ export class Receiver implements FrameRules {
     }
     return frameStart;
   }
-}
-
-/** The limit of a message: never more than one Buffer, or one string, can hold, whatever `maxPayload` says. */
-function maxMessage({ maxPayload, textAs }: ReceiverOptions): number {
-  const holdable = textAs === 'string' ? constants.MAX_STRING_LENGTH : constants.MAX_LENGTH;
-  return Math.min(maxPayload, holdable);
 }

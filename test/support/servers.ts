@@ -4,8 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { type AcceptUpgradesOptions, acceptUpgrades, type Upgrades } from '../../src/api/accept-upgrades.js';
 import { type ClientOptions, newWebSocket } from '../../src/api/new-websocket.js';
+import { ReadyState } from '../../src/api/ready-state.js';
 import { type ServeOptions, type Server, serve } from '../../src/api/serve.js';
 import type { WebSocket } from '../../src/api/websocket.js';
+
+export { until } from './waiting.js';
+
 import { type Fields, type RawPeer, rawWebSocket } from './raw-peer.js';
 
 /** What `serve` told the handler `error`; makes sure that nothing goes to the console. */
@@ -98,11 +102,6 @@ export function withResolvers<T = void>(): Resolvers<T> {
   return { promise, resolve, reject };
 }
 
-/** Waits until something holds that the other end of a connection brings about. */
-export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
 /** Waits a moment, for what must not happen. */
 export function aWhile(milliseconds = 60): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -116,4 +115,24 @@ export async function rejection(promise: Promise<unknown> | undefined): Promise<
     return error as Error;
   }
   throw new Error('It did not reject');
+}
+
+/** Sends to a peer that does not read until the kernel takes no more. @returns the promise of the last message */
+export async function fillUp(ws: WebSocket, payload = Buffer.alloc(1_000_000)): Promise<{ sent: Promise<void> }> {
+  for (;;) {
+    const sent = Promise.resolve(ws.send(payload));
+    for (let i = 0; i < 50 && ws.bufferedAmount > 0; i++) await aWhile(2);
+    if (ws.bufferedAmount > 0) return { sent };
+    if (ws.readyState !== ReadyState.Open) throw new Error('It was closed while it was filled up');
+    await aWhile(1);
+  }
+}
+
+/** Whether a promise settles within so many milliseconds. */
+export async function settles(promise: Promise<unknown>, milliseconds = 60): Promise<boolean> {
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  return Promise.race([settled, aWhile(milliseconds).then(() => false)]);
 }

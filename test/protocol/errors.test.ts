@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest';
+import { isCloseCode } from '../../src/protocol/close-code.js';
+import {
+  ERROR_CODE,
+  FAULT,
+  WebSocketClosedError,
+  WebSocketCreationError,
+  WebSocketError,
+  WebSocketFailedUpgradeError,
+  WebSocketHandshakeError,
+  WebSocketPacketTypeError,
+  WebSocketProtocolError,
+  WebSocketProtocolMismatchError,
+} from '../../src/protocol/errors.js';
+
+const RESULT = { closeCode: 4001, reason: 'enough', wasClean: true };
+
+describe('FAULT', () => {
+  it.each(Object.entries(FAULT))(
+    '%s has its name as code, a close code that may be sent, and a section',
+    (name, fault) => {
+      expect(fault.code).toBe(`WASOCK_${name}`);
+      expect(isCloseCode(fault.closeCode)).toBe(true);
+      expect(fault.section).toMatch(/^[578](\.\d+)*$/);
+      expect(fault.message).not.toBe('');
+      expect(Object.isFrozen(fault)).toBe(true);
+    },
+  );
+
+  it('sends 1002 for what §5 forbids, 1007 for text, 1008 and 1009 for limits (§7.4.1)', () => {
+    const byCloseCode = namesByCloseCode();
+    expect(byCloseCode).toEqual({
+      1002: [
+        'RESERVED_BITS',
+        'RESERVED_OPCODE',
+        'EXPECTED_MASK',
+        'UNEXPECTED_MASK',
+        'FRAGMENTED_CONTROL',
+        'CONTROL_TOO_LONG',
+        'UNEXPECTED_CONTINUATION',
+        'EXPECTED_CONTINUATION',
+        'LENGTH_NOT_MINIMAL',
+        'LENGTH_SIGN_BIT',
+        'BAD_CLOSE_LENGTH',
+        'BAD_CLOSE_CODE',
+      ],
+      1007: ['BAD_CLOSE_REASON', 'INVALID_UTF8'],
+      1008: ['TOO_MANY_FRAGMENTS', 'MESSAGE_TIMEOUT'],
+      1009: ['MESSAGE_TOO_BIG'],
+    });
+  });
+});
+
+function namesByCloseCode(): Record<number, string[]> {
+  const names: Record<number, string[]> = {};
+  for (const [name, { closeCode }] of Object.entries(FAULT)) {
+    names[closeCode] ??= [];
+    names[closeCode].push(name);
+  }
+  return names;
+}
+
+describe('error codes', () => {
+  it('are one table without repeats', () => {
+    const codes = [...Object.values(ERROR_CODE), ...Object.values(FAULT).map((fault) => fault.code)];
+    expect(new Set(codes).size).toBe(codes.length);
+    for (const code of codes) expect(code).toMatch(/^WASOCK_[A-Z0-9_]+$/);
+  });
+});
+
+describe('the errors', () => {
+  const cause = new Error('why');
+
+  it.each([
+    ['WebSocketClosedError', new WebSocketClosedError(RESULT, { cause }), 'WASOCK_CLOSED'],
+    ['WebSocketCreationError', new WebSocketCreationError('m', { cause }), 'WASOCK_CREATION'],
+    [
+      'WebSocketFailedUpgradeError',
+      new WebSocketFailedUpgradeError(404, {}, Buffer.alloc(0), { cause }),
+      'WASOCK_FAILED_UPGRADE',
+    ],
+    ['WebSocketHandshakeError', new WebSocketHandshakeError('m', 400, {}, { cause }), 'WASOCK_HANDSHAKE'],
+  ] as const)('%s is a WebSocketError with its name, its code and its cause', (name, error, code) => {
+    expect(error).toBeInstanceOf(WebSocketError);
+    expect(error).toBeInstanceOf(Error);
+    expect([error.name, error.code, error.cause]).toEqual([name, code, cause]);
+    expect(String(error)).toBe(`${name}: ${error.message}`);
+    expect(error.stack).toContain(name);
+  });
+
+  it('without a cause they have none', () => {
+    expect('cause' in new WebSocketClosedError(RESULT)).toBe(false);
+    expect('cause' in new WebSocketCreationError('m')).toBe(false);
+  });
+
+  it('WebSocketPacketTypeError and WebSocketProtocolMismatchError have their codes', () => {
+    expect(new WebSocketPacketTypeError('m').code).toBe('WASOCK_PACKET_TYPE');
+    expect(new WebSocketProtocolMismatchError('m').code).toBe('WASOCK_PROTOCOL_MISMATCH');
+    expect(new WebSocketPacketTypeError('m').message).toBe('m');
+  });
+
+  it('WebSocketClosedError says how the connection ended', () => {
+    const error = new WebSocketClosedError(RESULT);
+    expect(error).toMatchObject(RESULT);
+    expect(error.message).toBe('Socket closed (4001: enough)');
+    expect(new WebSocketClosedError({ ...RESULT, reason: '' }).message).toBe('Socket closed (4001)');
+  });
+
+  it('WebSocketClosedError may have a message and a code of its own', () => {
+    const error = new WebSocketClosedError(RESULT, { message: 'too slow', code: ERROR_CODE.BACKPRESSURE });
+    expect([error.message, error.code, error.closeCode]).toEqual(['too slow', 'WASOCK_BACKPRESSURE', 4001]);
+  });
+
+  it('WebSocketFailedUpgradeError has the answer of the server', () => {
+    const headers = { 'content-type': 'text/plain' };
+    const body = Buffer.from('no such page');
+    const error = new WebSocketFailedUpgradeError(404, headers, body);
+    expect(error).toMatchObject({ status: 404, headers });
+    expect(error.body).toBe(body);
+    expect(error.message).toBe('Failed to Upgrade (Possibly Connected to non-WebSocket url): the server answered 404');
+  });
+
+  it('WebSocketHandshakeError has the answer that the request deserves', () => {
+    const headers = { 'sec-websocket-version': '13' };
+    expect(new WebSocketHandshakeError('m', 426, headers)).toMatchObject({ message: 'm', status: 426, headers });
+    expect(new WebSocketHandshakeError('m', 400).headers).toEqual({});
+  });
+
+  it.each(Object.values(FAULT))('WebSocketProtocolError names the rule: $code', (fault) => {
+    const error = new WebSocketProtocolError(fault);
+    expect([error.name, error.code]).toEqual(['WebSocketProtocolError', fault.code]);
+    expect([error.sentCloseCode, error.section]).toEqual([fault.closeCode, fault.section]);
+    expect(error.message).toBe(`${fault.message} (RFC 6455 §${fault.section})`);
+  });
+});

@@ -1,0 +1,105 @@
+import { describe, expect, it, vi } from 'vitest';
+import { beginOwnedPayloads, ownedPayload } from '../../src/protocol/owned-payload.js';
+
+/** Stands for the receive window: octets that differ from place to place. */
+function windowOf(length: number, seed = 0): Buffer {
+  return Buffer.from(Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8) + seed) & 0xff));
+}
+
+/** Copies payloads of these sizes, two octets of header in front of each, out of one read. */
+function copyAll(window: Buffer, sizes: readonly number[]): Buffer[] {
+  beginOwnedPayloads();
+  let at = 0;
+  return sizes.map((size) => {
+    const start = at + 2;
+    at = start + size;
+    return ownedPayload(window, start, at, window.length);
+  });
+}
+
+describe('ownedPayload', () => {
+  it.each([0, 1, 125, 2047, 2048, 2049, 8191, 8192, 8193, 65_536])('copies %i octets', (size) => {
+    const window = windowOf(size + 10);
+    const sent = Buffer.from(window.subarray(5, 5 + size));
+    beginOwnedPayloads();
+    const payload = ownedPayload(window, 5, 5 + size, window.length);
+    window.fill(0xaa);
+    expect(payload.equals(sent)).toBe(true);
+    expect(payload.buffer).not.toBe(window.buffer);
+  });
+
+  it('keeps the payloads of many reads apart, whatever their sizes are', () => {
+    const kept: { readonly payload: Buffer; readonly sent: Buffer }[] = [];
+    for (let read = 0; read < 300; read++) {
+      const sizes = Array.from({ length: 20 }, (_, i) => (read * 37 + i * 101) % (i === 7 ? 4000 : 300));
+      const window = windowOf(
+        sizes.reduce((sum, size) => sum + size + 2, 0),
+        read,
+      );
+      const original = Buffer.from(window);
+      let at = 0;
+      for (const [i, payload] of copyAll(window, sizes).entries()) {
+        kept.push({ payload, sent: original.subarray(at + 2, at + 2 + sizes[i]) });
+        at += 2 + sizes[i];
+      }
+      window.fill(0xaa);
+    }
+    expect(kept).toHaveLength(6000);
+    expect(kept.findIndex(({ payload, sent }) => !payload.equals(sent))).toBe(-1);
+  });
+
+  it('gives each payload octets of its own', () => {
+    const payloads = copyAll(windowOf(2000), [10, 0, 5, 100, 5]);
+    const before = payloads.map((payload) => payload.toString('hex'));
+    payloads[2].fill(0xff);
+    before[2] = 'ff'.repeat(5);
+    expect(payloads.map((payload) => payload.toString('hex'))).toEqual(before);
+  });
+
+  it('copies anew after a read, though the same place is asked for', () => {
+    const window = windowOf(100);
+    const [first] = copyAll(window, [20]);
+    const sent = first.toString('hex');
+    window.fill(0x55);
+    const [second] = copyAll(window, [20]);
+    expect(first.toString('hex')).toBe(sent);
+    expect(second.equals(Buffer.alloc(20, 0x55))).toBe(true);
+  });
+
+  it('takes nothing from behind the octets that are fit to be copied', () => {
+    const window = windowOf(100);
+    beginOwnedPayloads();
+    const first = ownedPayload(window, 2, 10, 12);
+    window.fill(0x77, 12);
+    const second = ownedPayload(window, 12, 30, 30);
+    expect(first.equals(windowOf(100).subarray(2, 10))).toBe(true);
+    expect(second.equals(Buffer.alloc(18, 0x77))).toBe(true);
+  });
+
+  it('pins 8 KiB at the most for a small payload, and nothing beside itself for a large one', () => {
+    const payloads = copyAll(windowOf(200_000), [...Array(100).fill(50), 2048, 2049, 50, 100_000]);
+    for (const payload of payloads) {
+      expect(payload.buffer.byteLength).toBe(payload.length <= 2048 ? 8192 : payload.length);
+    }
+  });
+
+  it('small payloads of one read share memory and copies: neither is made for each', () => {
+    const window = windowOf(10_000);
+    const copy = vi.spyOn(window, 'copy');
+    const buffers = new Set(copyAll(window, Array(120).fill(60)).map((payload) => payload.buffer));
+    expect(buffers.size).toBeLessThanOrEqual(2);
+    expect(copy.mock.calls.length).toBeLessThanOrEqual(3);
+  });
+
+  it('a user who transfers the memory of one message leaves the others alone', () => {
+    const [first, second] = copyAll(windowOf(100), [10, 10]);
+    const sent = second.toString('hex');
+    try {
+      structuredClone(first, { transfer: [first.buffer as ArrayBuffer] });
+    } catch {
+      // Some versions of Node throw instead of copying.
+    }
+    expect(second.toString('hex')).toBe(sent);
+    expect(second).toHaveLength(10);
+  });
+});
