@@ -3,17 +3,22 @@ import { type Refusal, refuse } from '../handshake/server.js';
 import type { PendingUpgrade } from '../net/upgrade.js';
 import { WebSocketClosedError, WebSocketHandshakeError } from '../protocol/errors.js';
 import { bindResponse } from './bound-response.js';
-import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions } from './connections.js';
+import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions, within } from './connections.js';
 import { isThenable, reportError, toError } from './handler-delivery.js';
-import { type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
+import { checkPath, checkType, ownOptions, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { watchRequestListeners } from './rejections.js';
 import { UpgradeListener } from './upgrades.js';
 import { backdoor, type WebSocket } from './websocket.js';
 
+/** Options of `acceptUpgrades`: its own, and what is asked of its clients. */
 export interface AcceptUpgradesOptions extends ServerLimits {
   /** Exact pathname of the upgrade requests to claim. Default all. */
   path?: string;
-  /** A handler rejected: before the upgrade (answered with 500) or after it (Close 1011). Default `console.error`. */
+  /**
+   * A handler threw or rejected: before the upgrade (answered with 500, or with what `newWebSocket` said the request
+   * deserves) or after it (Close 1011). Not called where a handler was told that its client has left in good order.
+   * Default `console.error`.
+   */
   onError?(error: Error, ws?: WebSocket): unknown;
 }
 
@@ -44,7 +49,10 @@ export function awaitedUpgrade(request: IncomingMessage): AwaitedUpgrade | undef
  */
 export function acceptUpgrades(server: HttpServer, options: AcceptUpgradesOptions = {}): Upgrades {
   if (typeof server?.on !== 'function') throw new TypeError('acceptUpgrades needs a server of node:http or node:https');
-  return new Upgrades(server, options);
+  const { path, onError } = options;
+  checkPath(path);
+  checkType('onError', onError, 'function');
+  return new Upgrades(server, ownOptions(options));
 }
 
 /** The WebSockets that were accepted from the requests of one HTTP server. */
@@ -62,7 +70,7 @@ export class Upgrades {
   constructor(server: HttpServer, options: AcceptUpgradesOptions) {
     this.#server = server;
     this.#options = options;
-    this.#limits = resolveLimits('server', options);
+    this.#limits = resolveLimits('server', { ...options, zeroCopy: false });
     this.connections = this.#sockets;
     this.#listener = new UpgradeListener(server, this.#limits, {
       path: options.path,
@@ -73,12 +81,22 @@ export class Upgrades {
     watchRequestListeners(server, (error, _request, response) => this.#onPlainRejection(error, response));
   }
 
-  /** Closes all sockets with 1001 or `code`, and refuses upgrades from now on. The HTTP server is left as it is. */
+  /**
+   * Closes all sockets with 1001 or `code`, answers 503 to handshakes that are under way, and then leaves the HTTP server
+   * as it was. Calling it again waits for the same end.
+   *
+   * @throws TypeError, RangeError for options that are none
+   */
   close(options: CloseOptions = {}): Promise<void> {
     const { code, reason, timeout } = checkCloseOptions(options, this.#limits.closeTimeout);
-    this.#listener.refuseAll();
-    this.#closed ??= this.#sockets.closeAll(code, reason, timeout);
+    this.#closed ??= this.#close(code, reason, timeout);
     return this.#closed;
+  }
+
+  async #close(code: number, reason: string, timeout: number): Promise<void> {
+    this.#listener.refuseAll();
+    await within(timeout, this.#sockets.closeAll(code, reason), () => this.#sockets.hangupAll());
+    this.#listener.stopListening();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -99,24 +117,25 @@ export class Upgrades {
       ws: null,
     };
     awaited.set(request, upgrade);
+    const promises: PromiseLike<unknown>[] = [];
     try {
-      const returned = this.#server
-        .rawListeners('request')
-        .map((listener) => listener.call(this.#server, request, response));
-      const promises = returned.filter(isThenable);
-      if (promises.length > 0) this.#watch(upgrade, promises);
+      for (const listener of this.#server.rawListeners('request')) {
+        const returned: unknown = listener.call(this.#server, request, response);
+        if (isThenable(returned)) promises.push(returned);
+      }
     } catch (error) {
-      this.#onRejection(upgrade, error);
+      promises.push(Promise.reject(error));
     }
+    if (promises.length > 0) this.#watch(upgrade, promises);
   }
 
   /** A handler of a request that is no upgrade rejected. */
   #onPlainRejection(reason: unknown, response: ServerResponse): void {
     const error = toError(reason);
-    const asked = error instanceof WebSocketHandshakeError ? error : new WebSocketHandshakeError(error.message, 500);
+    const { status, headers } = error instanceof WebSocketHandshakeError ? error : { status: 500, headers: {} };
     if (response.headersSent) response.destroy();
-    else response.writeHead(asked.status, { ...asked.headers, Connection: 'close' }).end();
-    reportError({ error: this.#options.onError as undefined }, error);
+    else response.writeHead(status, { ...headers, Connection: 'close' }).end();
+    this.#report(error);
   }
 
   #watch(upgrade: AwaitedUpgrade, promises: PromiseLike<unknown>[]): void {
@@ -141,6 +160,10 @@ export class Upgrades {
       backdoor.connection(ws as WebSocket<never>).failByHandler(error);
     } else if (response.headersSent) pending.socket.destroy();
     else pending.refuse((error instanceof WebSocketHandshakeError && upgrade.refusal) || refuse(500));
-    reportError({ error: this.#options.onError as undefined }, error, ws ?? undefined);
+    this.#report(error, ws ?? undefined);
+  }
+
+  #report(error: Error, ws?: WebSocket): void {
+    reportError({ error: this.#options.onError }, error, ws);
   }
 }

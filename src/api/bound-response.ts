@@ -16,6 +16,8 @@ export function bindResponse(pending: PendingUpgrade): ServerResponse {
   response.once('finish', () => {
     if (response.socket === socket) response.detachSocket(socket);
     pending.end();
+    // As node:http does with its own, behind the listeners to 'finish'.
+    process.nextTick(() => response.emit('close'));
   });
   return response;
 }

@@ -1,19 +1,21 @@
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload } from '../protocol/close-payload.js';
+import { checkDuration } from './limits.js';
 import type { WebSocket } from './websocket.js';
 
 /** How a server closes. */
 export interface CloseOptions {
   /** Sent to each client. Default 1001, going away. */
   code?: number;
-  /** Sent to each client. */
+  /** Sent to each client: at most 123 octets of UTF-8. Default none. */
   reason?: string;
-  /** Milliseconds after which what is still open is ended without further ado. Default `closeTimeout`. */
+  /** Milliseconds after which what is still open is ended without further ado; 0 and `Infinity`: never. Default `closeTimeout`. */
   timeout?: number;
 }
 
 /** The open sockets of a server. */
 export interface Connections<UserData> extends Iterable<WebSocket<UserData>> {
+  /** How many there are. */
   readonly size: number;
 }
 
@@ -39,28 +41,34 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
     if (this.#sockets.size === 0) this.#onEmpty?.();
   }
 
-  /** Closes all. Resolves when none is left. @param timeout milliseconds until those that are left are ended */
-  closeAll(code: number, reason: string, timeout: number): Promise<void> {
+  /** Closes all. Resolves when none is left. */
+  closeAll(code: number, reason: string): Promise<void> {
     if (this.#sockets.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        for (const ws of this.#sockets) ws.hangup();
-      }, timeout);
-      this.#onEmpty = () => {
-        clearTimeout(timer);
-        resolve();
-      };
+      this.#onEmpty = resolve;
       for (const ws of this.#sockets) ws.close(code, reason);
     });
   }
+
+  /** Ends all at once. */
+  hangupAll(): void {
+    for (const ws of this.#sockets) ws.hangup();
+  }
+}
+
+/** The longest delay that `setTimeout` takes; a longer one would fire at once. */
+const MAX_DELAY = 0x7fff_ffff;
+
+/** Waits for `work`, and makes an end of what it waits for when `timeout` milliseconds have passed; 0: never. */
+export async function within(timeout: number, work: Promise<unknown>, makeAnEnd: () => void): Promise<void> {
+  const timer = timeout === 0 ? undefined : setTimeout(makeAnEnd, Math.min(timeout, MAX_DELAY));
+  await work;
+  clearTimeout(timer);
 }
 
 /** @throws TypeError, RangeError for a code, reason or time-out that cannot be used */
 export function checkCloseOptions(options: CloseOptions, closeTimeout: number): Required<CloseOptions> {
   const { code = CloseCode.GoingAway, reason = '', timeout = closeTimeout } = options;
   formatClosePayload(code, reason);
-  if (typeof timeout !== 'number') throw new TypeError(`timeout must be a number, not ${String(timeout)}`);
-  if (!Number.isInteger(timeout) || timeout < 0)
-    throw new RangeError(`timeout must be 0 or more milliseconds, not ${timeout}`);
-  return { code, reason, timeout };
+  return { code, reason, timeout: checkDuration('timeout', timeout, closeTimeout) };
 }

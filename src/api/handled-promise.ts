@@ -5,3 +5,13 @@ export function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(ignore);
   return promise;
 }
+
+/** A rejected promise that may be ignored. */
+export function rejected(error: unknown): Promise<never> {
+  return handled(Promise.reject(error));
+}
+
+/** The same promise, but that a rejection becomes `undefined`. */
+export function unfailing(promise: Promise<void>): Promise<void> {
+  return promise.catch(ignore);
+}

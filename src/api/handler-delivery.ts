@@ -10,10 +10,11 @@ export interface SocketHandlers<UserData> {
   message?(ws: WebSocket<UserData>, data: string | Buffer, opcode: number): unknown;
   /** A Ping; its Pong is on the way. */
   ping?(ws: WebSocket<UserData>, data: Buffer): unknown;
+  /** A Pong, whether or not a Ping asked for it. */
   pong?(ws: WebSocket<UserData>, data: Buffer): unknown;
   /** The peer had fallen behind by more than `highWaterMark` and has caught up. */
   drain?(ws: WebSocket<UserData>): unknown;
-  /** The connection is closed. The last call for this socket. */
+  /** The connection is closed: codes and reason as in `ws.closed`. The last call for this socket. */
   close?(ws: WebSocket<UserData>, closeCode: number, reason: string): unknown;
   /**
    * A handler threw or rejected, or the peer broke the protocol; the socket is on its way to be closed. Without a socket:

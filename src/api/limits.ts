@@ -1,5 +1,5 @@
+import type { IncomingMessage } from 'node:http';
 import type { Rule } from '../handshake/origin.js';
-import type { UpgradeRequest } from '../handshake/server.js';
 import type { ConnectionOptions } from '../net/connection.js';
 import type { Role } from '../protocol/frame-rules.js';
 
@@ -15,6 +15,8 @@ export interface ConnectionLimits {
   maxPayload?: number;
   /** Fragments of one message, at most; more is Close 1008. Default 1024. */
   maxFragments?: number;
+  /** Octets of the head of a response, on a client; of a request, where `serve` makes the HTTP server. Default 16 KiB. */
+  maxHeaderBytes?: number;
   /** The whole opening handshake. Default 10 000. */
   handshakeTimeout?: number;
   /** Between two Pings. Default 25 000 on a server, off on a client. */
@@ -39,8 +41,6 @@ export interface ConnectionLimits {
 
 /** What a server asks of opening handshakes, on top of the limits of a connection. */
 export interface ServerLimits extends ConnectionLimits {
-  /** Octets of the request's head. Default 16 KiB. Only where the library makes the HTTP server. */
-  maxHeaderBytes?: number;
   /** Header lines of the request. Default 100. */
   maxHeaders?: number;
   /** Opening handshakes under way at once; more are answered 503. Default 1024. */
@@ -49,15 +49,18 @@ export interface ServerLimits extends ConnectionLimits {
    * Who may connect from a web page: origins as strings, patterns, a function, or `'*'` for all. Default: pages of the
    * same host and port. A request without Origin, which no browser sends, passes.
    */
-  allowedOrigins?: Rule<UpgradeRequest>;
-  /** Values of Host, against DNS rebinding. Default any. */
-  allowedHosts?: Rule<UpgradeRequest>;
+  allowedOrigins?: Rule<IncomingMessage>;
+  /** What clients may take the server's name to be (the Host header), against DNS rebinding: as `allowedOrigins`. Default any. */
+  allowedHosts?: Rule<IncomingMessage>;
 }
 
 /** How messages are handed over. */
 export interface DeliveryOptions {
+  /** Text as a string, or as the bytes of its UTF-8. Default `'string'`. */
   textAs?: 'string' | 'bytes';
+  /** Views of the receive window, valid only until the handler returns. Default off. */
   zeroCopy?: boolean;
+  /** Frames instead of messages. Default off. */
   raw?: boolean;
 }
 
@@ -89,8 +92,8 @@ const DURATIONS: Partial<Record<Numbers, number>> = {
 export type ResolvedLimits = Readonly<Record<Numbers, number>> &
   ConnectionOptions & {
     readonly slowPeer: SlowPeer;
-    readonly allowedOrigins: Rule<UpgradeRequest> | undefined;
-    readonly allowedHosts: Rule<UpgradeRequest> | undefined;
+    readonly allowedOrigins: Rule<IncomingMessage> | undefined;
+    readonly allowedHosts: Rule<IncomingMessage> | undefined;
   };
 
 const SLOW_PEER: readonly unknown[] = ['terminate', 'drop', 'wait'];
@@ -101,20 +104,19 @@ const SLOW_PEER: readonly unknown[] = ['terminate', 'drop', 'wait'];
  * @throws TypeError, RangeError for a value that is none, with the value
  */
 export function resolveLimits(role: Role, given: ServerLimits & DeliveryOptions = {}): ResolvedLimits {
-  if (typeof given !== 'object' || given === null) throw new TypeError(`options must be an object, not ${show(given)}`);
   const numbers: Partial<Record<Numbers, number>> = {};
   for (const [name, value] of entries(SIZES)) numbers[name] = size(name, own(given, name), value);
   for (const [name, value] of entries(DURATIONS)) {
     const byDefault = role === 'client' && name === 'pingInterval' ? 0 : value;
-    numbers[name] = duration(name, own(given, name), byDefault);
+    numbers[name] = checkDuration(name, own(given, name), byDefault);
   }
   checkCompression(own(given, 'compression'));
   return {
     ...(numbers as Record<Numbers, number>),
     role,
     slowPeer: choice('slowPeer', own(given, 'slowPeer'), SLOW_PEER) ?? (role === 'server' ? 'terminate' : 'wait'),
-    allowedOrigins: own(given, 'allowedOrigins'),
-    allowedHosts: own(given, 'allowedHosts'),
+    allowedOrigins: rule('allowedOrigins', own(given, 'allowedOrigins')),
+    allowedHosts: rule('allowedHosts', own(given, 'allowedHosts')),
     textAs: choice('textAs', own(given, 'textAs'), ['string', 'bytes']) ?? 'string',
     zeroCopy: flag('zeroCopy', own(given, 'zeroCopy')),
     raw: flag('raw', own(given, 'raw')),
@@ -138,7 +140,12 @@ function size(name: string, value: unknown, byDefault: number): number {
   return number;
 }
 
-function duration(name: string, value: unknown, byDefault: number): number {
+/**
+ * A duration that a user gave, in milliseconds; 0 for `Infinity` too, and for 0: off.
+ *
+ * @throws TypeError, RangeError for a value that is none, with the value
+ */
+export function checkDuration(name: string, value: unknown, byDefault: number): number {
   if (value === undefined) return byDefault;
   const number = whole(name, value);
   if (number < 0) throw new RangeError(`${name} must be 0 (off) or more milliseconds, not ${show(value)}`);
@@ -162,6 +169,33 @@ function choice<T>(name: string, value: T | undefined, among: readonly unknown[]
 function flag(name: string, value: unknown): boolean {
   if (value === undefined || typeof value === 'boolean') return value ?? false;
   throw new TypeError(`${name} must be true or false, not ${show(value)}`);
+}
+
+function rule<T>(name: string, value: T): T {
+  const patterns: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const isRule = patterns.every((pattern) => typeof pattern === 'string' || pattern instanceof RegExp);
+  if (value === undefined || typeof value === 'function' || isRule) return value;
+  throw new TypeError(`${name} must be a string, a RegExp, an array of these or a function, not ${show(value)}`);
+}
+
+/** @throws TypeError if `value` is neither left out nor of that type, with the value */
+export function checkType(name: string, value: unknown, type: 'string' | 'boolean' | 'function'): void {
+  if (value === undefined || typeof value === type) return;
+  throw new TypeError(`${name} must be a ${type}, not ${show(value)}`);
+}
+
+/** @throws TypeError for what is no pathname to compare with */
+export function checkPath(path: unknown): void {
+  checkType('path', path, 'string');
+  if (typeof path === 'string' && !path.startsWith('/'))
+    throw new TypeError(`path must begin with "/", not ${show(path)}`);
+}
+
+/** A copy of what the user himself wrote into an object of options: nothing that a polluted prototype adds. */
+export function ownOptions<T extends object>(options: T): T {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`options must be an object, not ${show(options)}`);
+  return Object.assign(Object.create(null), options);
 }
 
 function checkCompression(value: unknown): void {

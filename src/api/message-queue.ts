@@ -1,22 +1,36 @@
+import { rejected } from './handled-promise.js';
+
 /** Above this many messages, or octets of them, the socket stops reading until somebody receives. */
 export const MAX_QUEUED = 16;
 export const MAX_QUEUED_OCTETS = 1_048_576;
 
-/** One message or, in raw mode, one frame as it waits to be received. */
+/** One message or, in raw mode, one frame, as it waits to be received. */
 export interface Packet {
+  /** One of `Opcode`: Text or Binary, in raw mode any. */
   readonly opcode: number;
-  /** Text is a string, everything else bytes. */
+  /** Text is a string (unless `textAs: 'bytes'`), everything else a Buffer, which is the receiver's to keep. */
   readonly data: string | Buffer;
   /** Whether it is whole: `false` only in raw mode, for a fragment that others follow. */
   readonly fin: boolean;
 }
 
-interface Receiver {
-  resolve(packet: Packet): void;
-  reject(error: Error): void;
+/** What a receiver makes of the next packet, or of the end that came in its place. What either throws is the rejection. */
+export interface Reading<Result> {
+  packet(packet: Packet): Result;
+  end(error: Error): Result;
 }
 
-/** Messages that arrived and were not received yet, or the one receiver that waits for the next. */
+interface Receiver {
+  readonly reading: Reading<unknown>;
+  resolve(result: unknown): void;
+  /** Rejects, and marks the promise as handled. */
+  reject(error: unknown): void;
+}
+
+/**
+ * Messages that arrived and were not received yet, or the one receiver that waits for the next. One promise a message:
+ * what is to be made of a message is done before its promise settles, not in another promise behind it.
+ */
 export class MessageQueue {
   #packets: Packet[] = [];
   /** Index of the first packet: those before it were received. */
@@ -30,23 +44,47 @@ export class MessageQueue {
     return this.#packets.length - this.#first > MAX_QUEUED || this.#octets > MAX_QUEUED_OCTETS;
   }
 
-  get isReceiving(): boolean {
-    return this.#receiver !== null;
+  /** Whether so little waits that a socket that has stopped should read again: less than full, as each stop costs. */
+  get hasRoom(): boolean {
+    return this.#packets.length - this.#first <= MAX_QUEUED / 2 && this.#octets <= MAX_QUEUED_OCTETS / 2;
   }
 
   push(packet: Packet): void {
-    const receiver = this.#receiver;
-    if (receiver !== null) {
-      this.#receiver = null;
-      receiver.resolve(packet);
+    if (this.#receiver !== null) {
+      this.#settle(this.#receiver, (reading) => reading.packet(packet));
       return;
     }
     this.#packets.push(packet);
     this.#octets += packet.data.length;
   }
 
-  /** The next packet, or `undefined` if none waits. */
-  shift(): Packet | undefined {
+  /**
+   * Receives the next packet, or waits for it. Those that wait come before the end.
+   *
+   * @returns a promise that may be ignored; rejects with a TypeError while another receiver waits
+   */
+  receive<Result>(reading: Reading<Result>): Promise<Result> {
+    if (this.#receiver !== null) {
+      return rejected(new TypeError('Another receive… is waiting for a message already'));
+    }
+    const packet = this.#shift();
+    try {
+      if (packet !== undefined) return Promise.resolve(reading.packet(packet));
+      if (this.#end !== null) return Promise.resolve(reading.end(this.#end));
+    } catch (error) {
+      return rejected(error);
+    }
+    return this.#wait(reading);
+  }
+
+  /** No packet will come any more. Those that wait can still be received. */
+  end(error: Error): void {
+    if (this.#end !== null) return;
+    this.#end = error;
+    if (this.#receiver !== null) this.#settle(this.#receiver, (reading) => reading.end(error));
+  }
+
+  #shift(): Packet | undefined {
     const packet = this.#packets[this.#first];
     if (packet === undefined) return undefined;
     this.#first++;
@@ -58,19 +96,26 @@ export class MessageQueue {
     return packet;
   }
 
-  /** Waits for a packet to come. Rejects at once if none will. Only one may wait. */
-  wait(): Promise<Packet> {
-    return new Promise((resolve, reject) => {
-      if (this.#end !== null) reject(this.#end);
-      else this.#receiver = { resolve, reject };
+  #wait<Result>(reading: Reading<Result>): Promise<Result> {
+    const promise = new Promise<Result>((resolve, reject) => {
+      this.#receiver = {
+        reading,
+        resolve: resolve as (result: unknown) => void,
+        reject: (error) => {
+          promise.catch(() => {});
+          reject(error);
+        },
+      };
     });
+    return promise;
   }
 
-  /** No packet will come any more. Those that wait can still be received. */
-  end(error: Error): void {
-    this.#end ??= error;
-    const receiver = this.#receiver;
+  #settle(receiver: Receiver, read: (reading: Reading<unknown>) => unknown): void {
     this.#receiver = null;
-    receiver?.reject(this.#end);
+    try {
+      receiver.resolve(read(receiver.reading));
+    } catch (error) {
+      receiver.reject(error);
+    }
   }
 }

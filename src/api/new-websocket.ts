@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
-import { checkProtocols, parseUrl } from '../handshake/client.js';
+import { checkProtocols, openingHeaders, parseUrl } from '../handshake/client.js';
 import {
   type Accepted,
   chooseProtocol,
@@ -15,11 +15,18 @@ import {
 } from '../handshake/server.js';
 import { connect } from '../net/connect.js';
 import { PendingUpgrade } from '../net/upgrade.js';
-import { WebSocketCreationError, WebSocketHandshakeError } from '../protocol/errors.js';
+import { WebSocketCreationError, WebSocketError, WebSocketHandshakeError } from '../protocol/errors.js';
 import { awaitedUpgrade } from './accept-upgrades.js';
 import { spendResponse } from './bound-response.js';
-import { handled } from './handled-promise.js';
-import { type ConnectionLimits, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
+import { handled, rejected } from './handled-promise.js';
+import {
+  type ConnectionLimits,
+  checkType,
+  ownOptions,
+  type ResolvedLimits,
+  resolveLimits,
+  type ServerLimits,
+} from './limits.js';
 import { openClient, openForAwait } from './open.js';
 import type { WebSocket } from './websocket.js';
 
@@ -28,7 +35,7 @@ interface AwaitOptions {
   raw?: boolean;
   /** Text as a string, or as the bytes of its UTF-8. Default `'string'`. */
   textAs?: 'string' | 'bytes';
-  /** What `send` does on a socket that is not open: a rejected promise, or nothing. Default `'reject'`. */
+  /** What `send` does on a socket that is not open, or is closed before it is done: reject, or nothing. Default `'reject'`. */
   onClosed?: 'reject' | 'ignore';
 }
 
@@ -37,41 +44,45 @@ export interface ClientOptions
   extends ConnectionLimits,
     AwaitOptions,
     Omit<TlsOptions, 'host' | 'port' | 'path' | 'socket' | 'timeout' | 'highWaterMark' | 'pskCallback'> {
-  /** Headers of the request, besides those of the opening handshake. */
+  /** Headers of the request, besides those of the opening handshake; an array is sent as one line for each element. */
   headers?: Readonly<Record<string, string | readonly string[]>>;
   /** Value of the Origin header. Default none. */
   origin?: string;
-  /** Ends the opening handshake, at any stage. Without effect once the socket is open. */
+  /** Ends the opening handshake, at any stage, with its reason. Without effect once the socket is open. */
   signal?: AbortSignal;
   /** Follow up to 10 redirects. Credentials stay with their host, wss is not given up. Default off. */
   followRedirects?: boolean;
+  /** As of `http.request`. Default the global agent. */
   agent?: RequestOptions['agent'];
+  /** As of `http.request`: makes the connection, in place of the agent. */
   createConnection?: RequestOptions['createConnection'];
 }
 
-/** Options of a server that accepts the upgrade of one request. */
+/** Options of a server that accepts the upgrade of one request. They go before those given to `acceptUpgrades`. */
 export interface AcceptOptions extends ServerLimits, AwaitOptions {
-  /** Of the `'upgrade'` event, for those who listen for it themselves. */
+  /** Of the `'upgrade'` event, for those who listen for it themselves. The library then writes refusals itself. */
   socket?: Duplex;
+  /** Of the `'upgrade'` event: what came behind the request. Default nothing. */
   head?: Buffer;
   /** A client that offers subprotocols where none is wanted, or none where one is wanted, is a mismatch too. Default off. */
   requireProtocol?: boolean;
-  /** Further headers of the 101. */
+  /** Further headers of the 101: a record, or pairs where a name is to appear twice. */
   headers?: ExtraHeaders;
 }
 
 /** Our own options, which `http.request` is not to see. */
 const OWN_OPTIONS: readonly string[] = [
   ...['raw', 'textAs', 'onClosed', 'headers', 'origin', 'signal', 'followRedirects', 'maxPayload', 'maxFragments'],
-  ...['handshakeTimeout', 'pingInterval', 'pongTimeout', 'idleTimeout', 'messageTimeout', 'closeTimeout'],
-  ...['highWaterMark', 'maxBackpressure', 'slowPeer', 'compression', 'zeroCopy'],
+  ...['maxHeaderBytes', 'handshakeTimeout', 'pingInterval', 'pongTimeout', 'idleTimeout', 'messageTimeout'],
+  ...['closeTimeout', 'highWaterMark', 'maxBackpressure', 'slowPeer', 'compression', 'zeroCopy'],
 ];
 
 /**
  * Connects to a server (RFC 6455 §4.1).
  *
  * @param url `ws:` or `wss:`
- * @param protocols subprotocols to offer, most wanted first
+ * @param protocols subprotocols to offer, most wanted first; default none
+ * @throws TypeError, RangeError, SyntaxError for arguments that are none; nothing was sent then
  * @returns rejects with a `WebSocketCreationError`, `WebSocketFailedUpgradeError`, `WebSocketHandshakeError`,
  *   `WebSocketProtocolMismatchError` (offered some and got none or another), or the reason of `options.signal`
  */
@@ -84,9 +95,11 @@ export function newWebSocket(
  * Accepts an upgrade request, in a handler of a server that was given to `acceptUpgrades` (RFC 6455 §4.2). Writes nothing
  * if it cannot be accepted, so that the handler may answer otherwise.
  *
- * @param protocols those the server speaks; the client's first that is among them is agreed on
- * @returns rejects with a `WebSocketHandshakeError` that carries the `status` and `headers` of a fitting answer, or with a
- *   `WebSocketProtocolMismatchError`
+ * @param protocols those the server speaks; the client's first that is among them is agreed on. Left out: offers are ignored
+ * @throws TypeError, RangeError, SyntaxError for arguments that are none; nothing was written then
+ * @returns rejects with a `WebSocketHandshakeError` that carries the `status` and `headers` of a fitting answer,
+ *   with a `WebSocketProtocolMismatchError`, or with a `WebSocketCreationError` if the client has left, if the request was
+ *   answered, or if this is not the place for it
  */
 export function newWebSocket(
   request: IncomingMessage,
@@ -98,46 +111,55 @@ export function newWebSocket(
   protocols?: string | readonly string[],
   options: ClientOptions | AcceptOptions = {},
 ): Promise<WebSocket> {
-  const isAddress = typeof target === 'string' || target instanceof URL;
-  if (!isAddress && !Array.isArray(target?.rawHeaders)) {
-    throw new TypeError(`newWebSocket takes a URL or an upgrade request, not ${String(target)}`);
+  try {
+    const names = checkProtocols(protocols);
+    const own = checkOptions(options as ClientOptions & AcceptOptions);
+    if (typeof target === 'string' || target instanceof URL) return handled(connectTo(target, names, own));
+    return Promise.resolve(acceptRequest(target, names, own as AcceptOptions));
+  } catch (error) {
+    // What the peer or the network did rejects, as it would a moment later; what the caller got wrong throws.
+    if (error instanceof WebSocketError) return rejected(error);
+    throw error;
   }
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`options must be an object, not ${String(options)}`);
-  }
-  const { onClosed = 'reject' } = options;
-  if (onClosed !== 'reject' && onClosed !== 'ignore') {
+}
+
+function checkOptions(options: ClientOptions & AcceptOptions): ClientOptions & AcceptOptions {
+  // A view of the receive window would not outlive the wait in the queue.
+  const own = Object.assign(ownOptions(options), { zeroCopy: false });
+  const { onClosed, signal } = own;
+  if (onClosed !== undefined && onClosed !== 'reject' && onClosed !== 'ignore') {
     throw new TypeError(`onClosed must be "reject" or "ignore", not ${String(onClosed)}`);
   }
-  const names = checkProtocols(protocols);
-  return handled(
-    isAddress
-      ? connectTo(target, names, options as ClientOptions, onClosed === 'ignore')
-      : acceptRequest(target, names, options as AcceptOptions, onClosed === 'ignore'),
-  );
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`signal must be an AbortSignal, not ${String(signal)}`);
+  }
+  checkType('followRedirects', own.followRedirects, 'boolean');
+  checkType('requireProtocol', own.requireProtocol, 'boolean');
+  return own;
 }
 
-function connectTo(target: string | URL, protocols: string[], options: ClientOptions, ignoreClosed: boolean) {
+// ——— the client
+
+function connectTo(target: string | URL, protocols: string[], options: ClientOptions): Promise<WebSocket> {
   const limits = resolveLimits('client', options);
   const { headers, origin, signal, followRedirects = false } = options;
+  const { handshakeTimeout, maxHeaderBytes } = limits;
   const request = Object.fromEntries(Object.entries(options).filter(([name]) => !OWN_OPTIONS.includes(name)));
-  const { handshakeTimeout } = limits;
-  const asked = { protocols, headers, origin, signal, followRedirects, handshakeTimeout, request };
-  return open();
-
-  async function open(): Promise<WebSocket> {
-    return openClient(await connect(parseUrl(target), asked), limits, ignoreClosed);
-  }
+  const asked = { protocols, headers, origin, signal, followRedirects, handshakeTimeout, maxHeaderBytes, request };
+  // For its checks, before there is a connection.
+  openingHeaders({ key: '', ...asked });
+  const url = parseUrl(target);
+  return connect(url, asked).then((connected) => openClient(connected, limits, options.onClosed === 'ignore'));
 }
 
-async function acceptRequest(
-  request: IncomingMessage,
-  wanted: string[],
-  options: AcceptOptions,
-  ignoreClosed: boolean,
-): Promise<WebSocket> {
+// ——— the server
+
+function acceptRequest(request: IncomingMessage, wanted: string[], options: AcceptOptions): WebSocket {
+  if (!Array.isArray(request?.rawHeaders)) {
+    throw new TypeError(`newWebSocket takes a URL or an upgrade request, not ${String(request)}`);
+  }
   const upgrade = awaitedUpgrade(request);
-  const limits = resolveLimits('server', { ...upgrade?.given, ...options, zeroCopy: false } as ServerLimits);
+  const limits = resolveLimits('server', { ...upgrade?.given, ...options });
   const pending = upgrade?.pending ?? ownPending(request, options, limits);
   const fail = (refusal: Refusal) => {
     // Who gave us the socket itself has no response to answer with.
@@ -145,7 +167,7 @@ async function acceptRequest(
     else upgrade.refusal = refusal;
   };
 
-  const verdict = judgeUpgrade(request, limits as Parameters<typeof judgeUpgrade>[1]);
+  const verdict = judgeUpgrade(request, limits);
   if (isRefusal(verdict)) {
     fail(verdict);
     throw new WebSocketHandshakeError(verdict.message, verdict.status, verdict.headers);
@@ -157,7 +179,7 @@ async function acceptRequest(
   if (upgrade !== undefined) spendResponse(upgrade.response, pending);
   const { socket, head } = pending;
   const opening = { request, socket, head, key: verdict.key, protocol: accepted.protocol, data: undefined };
-  const ws = openForAwait(opening, limits, ignoreClosed, upgrade?.connections ?? null);
+  const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.connections ?? null);
   if (upgrade !== undefined) upgrade.ws = ws;
   return ws;
 }
@@ -180,6 +202,7 @@ const NO_SOCKET =
 
 function ownPending(request: IncomingMessage, options: AcceptOptions, limits: ResolvedLimits): PendingUpgrade | null {
   const { socket, head = Buffer.alloc(0) } = options;
+  if (!Buffer.isBuffer(head)) throw new TypeError(`head must be a Buffer, not ${String(head)}`);
   return socket === undefined ? null : new PendingUpgrade(request, socket, head, limits.handshakeTimeout, () => {});
 }
 

@@ -5,7 +5,7 @@ import http, {
   type ServerResponse,
 } from 'node:http';
 import https, { type ServerOptions as TlsOptions } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import {
   type Accepted,
   type ExtraHeaders,
@@ -17,9 +17,10 @@ import {
 } from '../handshake/server.js';
 import type { PendingUpgrade } from '../net/upgrade.js';
 import { bindResponse } from './bound-response.js';
-import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions } from './connections.js';
+import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions, within } from './connections.js';
+import { handled } from './handled-promise.js';
 import { isThenable, reportError, type SocketHandlers, toError } from './handler-delivery.js';
-import { type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
+import { checkPath, checkType, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { openForHandlers } from './open.js';
 import { pathnameOf } from './request-target.js';
 import { UpgradeListener } from './upgrades.js';
@@ -45,6 +46,7 @@ export interface UpgradeContext {
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing is typed as returning void
 type UpgradeResult<UserData> = UpgradeAnswer<UserData> | Refusal | undefined | void;
 
+/** Options of `serve`: where, for whom, and the handlers. Handlers may also be methods of an object that is passed. */
 export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHandlers<UserData> {
   /** Default 0: any that is free. */
   port?: number;
@@ -60,7 +62,10 @@ export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHa
   path?: string;
   /** All other requests. Default 404, or 426 where a WebSocket is served. */
   request?(request: IncomingMessage, response: ServerResponse): unknown;
-  /** Decides about an opening handshake that is in order. Its time counts for `handshakeTimeout`. */
+  /**
+   * Decides about an opening handshake that is in order. Its time counts for `handshakeTimeout`. A refusal from `refuse` is
+   * sent; a throw or a rejection is 500, and goes to `error`. Default: all are accepted, without a subprotocol.
+   */
   upgrade?(
     request: IncomingMessage,
     context: UpgradeContext,
@@ -71,6 +76,12 @@ export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHa
   textAs?: 'string' | 'bytes';
 }
 
+/** The longest delay that timers take, in milliseconds: 24 days. */
+const NEVER = 0x7fff_ffff;
+
+/** node:http's own default for a request with its body, in milliseconds. */
+const REQUEST_TIMEOUT = 300_000;
+
 const HANDLERS = ['request', 'upgrade', 'open', 'message', 'ping', 'pong', 'drain', 'close', 'error'] as const;
 
 /**
@@ -80,18 +91,13 @@ const HANDLERS = ['request', 'upgrade', 'open', 'message', 'ping', 'pong', 'drai
  * @throws TypeError, RangeError for options that are none
  */
 export function serve<UserData = unknown>(options: ServeOptions<UserData>): Promise<Server<UserData>> {
-  if (typeof options !== 'object' || options === null)
+  if (typeof options !== 'object' || options === null) {
     throw new TypeError(`options must be an object, not ${String(options)}`);
-  for (const name of HANDLERS) {
-    const handler: unknown = options[name];
-    if (handler !== undefined && typeof handler !== 'function') {
-      throw new TypeError(`${name} must be a function, not ${String(handler)}`);
-    }
   }
+  for (const name of HANDLERS) checkType(name, options[name], 'function');
   checkAddress(options);
-  const limits = resolveLimits('server', options);
-  const server = new Server(options, limits);
-  return server.listen();
+  const server = new Server(options, resolveLimits('server', options));
+  return handled(server.listen());
 }
 
 /** A running server of `serve`. */
@@ -103,6 +109,10 @@ export class Server<UserData = unknown> {
   readonly #sockets = new ConnectionSet<UserData>();
   readonly #http: HttpServer;
   readonly #listener: UpgradeListener;
+  /** The TCP connections below TLS, which node:https does not know until their TLS handshakes are done. */
+  readonly #raw = new Set<Socket>();
+  #requests = 0;
+  #onAnswered: (() => void) | null = null;
   #closed: Promise<void> | null = null;
 
   /** @internal */
@@ -126,7 +136,10 @@ export class Server<UserData = unknown> {
 
   /**
    * Stops accepting, answers 503 to handshakes that are under way, sends Close to each socket behind what was sent
-   * before, and ends at the time-out what is left. Calling it again waits for the same end.
+   * before, and ends at the time-out what is left. Calling it again waits for the same end. A shared HTTP server is left as
+   * it was.
+   *
+   * @throws TypeError, RangeError for options that are none
    */
   close(options: CloseOptions = {}): Promise<void> {
     const { code, reason, timeout } = checkCloseOptions(options, this.#limits.closeTimeout);
@@ -159,9 +172,21 @@ export class Server<UserData = unknown> {
     const own = this.#options.server === undefined;
     const stopped = own ? new Promise<void>((resolve) => this.#http.close(() => resolve())) : Promise.resolve();
     this.#listener.refuseAll();
-    await this.#sockets.closeAll(code, reason, timeout);
-    if (own) this.#http.closeAllConnections();
+    const answered = this.#requests === 0 ? undefined : new Promise<void>((resolve) => (this.#onAnswered = resolve));
+    await within(timeout, Promise.all([this.#sockets.closeAll(code, reason), answered]), () => this.#makeAnEnd());
+    // What is left has nothing to wait for: idle connections, and such that never sent a request.
+    if (own) this.#makeAnEnd();
+    else this.#listener.stopListening();
     await stopped;
+  }
+
+  #makeAnEnd(): void {
+    this.#sockets.hangupAll();
+    if (this.#options.server === undefined) {
+      this.#http.closeAllConnections();
+      for (const socket of this.#raw) socket.destroy();
+    }
+    this.#onAnswered?.();
   }
 
   #createHttpServer(): HttpServer {
@@ -171,17 +196,25 @@ export class Server<UserData = unknown> {
       maxHeaderSize: Math.min(maxHeaderBytes, 0x7fff_ffff),
       headersTimeout: handshakeTimeout,
       // Requests of the user's own may have a body, which takes longer than an opening handshake.
-      ...(request === undefined && { requestTimeout: handshakeTimeout }),
+      requestTimeout: request === undefined ? handshakeTimeout : Math.max(handshakeTimeout, REQUEST_TIMEOUT),
       connectionsCheckingInterval: Math.max(50, Math.min(1000, handshakeTimeout / 10)),
     };
     const listener = (req: IncomingMessage, res: ServerResponse) => this.#onRequest(req, res);
     const server =
       tls === undefined
         ? http.createServer(httpOptions, listener)
-        : https.createServer({ ...httpOptions, ...tls }, listener);
+        : https.createServer({ ...httpOptions, handshakeTimeout: handshakeTimeout || NEVER, ...tls }, listener);
+    if (tls !== undefined) this.#watchRaw(server);
     // node:http drops the header lines above its limit; one more than ours tells that there were too many.
     server.maxHeadersCount = maxHeaders === Number.POSITIVE_INFINITY ? 0 : maxHeaders + 1;
     return server;
+  }
+
+  #watchRaw(server: HttpServer): void {
+    server.on('connection', (socket: Socket) => {
+      this.#raw.add(socket);
+      socket.once('close', () => this.#raw.delete(socket));
+    });
   }
 
   // ——— requests that are no upgrade
@@ -202,6 +235,10 @@ export class Server<UserData = unknown> {
         .end(body);
       return;
     }
+    this.#requests++;
+    response.once('close', () => {
+      if (--this.#requests === 0) this.#onAnswered?.();
+    });
     const fail = (error: unknown) => {
       reportError(this.#options, toError(error));
       if (response.headersSent) response.destroy();
@@ -218,7 +255,7 @@ export class Server<UserData = unknown> {
   #refusalOf(request: IncomingMessage): Refusal {
     const { path } = this.#options;
     if (path !== undefined && pathnameOf(request.url) !== path) return refuse(404);
-    const verdict = judgeUpgrade(request, this.#limits as Parameters<typeof judgeUpgrade>[1]);
+    const verdict = judgeUpgrade(request, this.#limits);
     return isRefusal(verdict) ? verdict : refuse(404);
   }
 
@@ -226,7 +263,7 @@ export class Server<UserData = unknown> {
 
   #onUpgrade(pending: PendingUpgrade): void {
     try {
-      const verdict = judgeUpgrade(pending.request, this.#limits as Parameters<typeof judgeUpgrade>[1]);
+      const verdict = judgeUpgrade(pending.request, this.#limits);
       if (isRefusal(verdict)) return pending.refuse(verdict);
       const { upgrade } = this.#options;
       const context = {
@@ -250,7 +287,7 @@ export class Server<UserData = unknown> {
     if (!pending.isPending) return;
     try {
       if (isRefusal(result)) return pending.refuse(result);
-      const { data, protocol, headers } = result ?? {};
+      const { data, protocol, headers } = checkAnswer(result);
       const { key } = verdict;
       const agreed = agreedProtocol(verdict, protocol);
       const text = formatAcceptance(key, agreed, headers);
@@ -269,6 +306,19 @@ export class Server<UserData = unknown> {
   }
 }
 
+const ANSWER_KEYS: readonly string[] = ['data', 'protocol', 'headers'];
+
+/** What looks like a refusal, such as `false` or `{ status: 401 }`, must not let a client in. */
+function checkAnswer<UserData>(result: Exclude<UpgradeResult<UserData>, Refusal>): UpgradeAnswer<UserData> {
+  if (result === undefined) return {};
+  if (typeof result === 'object' && result !== null) {
+    const unknown = Object.keys(result).find((key) => !ANSWER_KEYS.includes(key));
+    if (unknown === undefined) return result;
+    throw new TypeError(`The upgrade handler returned an object with ${unknown}: pass that as data, or use refuse()`);
+  }
+  throw new TypeError(`The upgrade handler returned ${String(result)}: it may return an object, refuse() or nothing`);
+}
+
 /** RFC 6455 §4.2.2: the server's subprotocol is one that the client offers; to a client that offers none, none is sent. */
 function agreedProtocol({ protocols }: Accepted, protocol: string | undefined): string {
   if (protocol === undefined || protocols.length === 0) return '';
@@ -285,14 +335,15 @@ function checkAddress({ port, host, unix, server, tls, path }: Address): void {
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
     throw new RangeError(`port must be 0 to 65535, not ${port}`);
   }
-  for (const [name, value] of Object.entries({ host, unix, path })) {
-    if (value !== undefined && typeof value !== 'string')
-      throw new TypeError(`${name} must be a string, not ${String(value)}`);
+  checkType('host', host, 'string');
+  checkType('unix', unix, 'string');
+  checkPath(path);
+  if (server !== undefined && typeof server?.on !== 'function') {
+    throw new TypeError(`server must be a server of node:http or node:https, not ${String(server)}`);
   }
-  if (path !== undefined && !path.startsWith('/'))
-    throw new TypeError(`path must begin with "/", not ${JSON.stringify(path)}`);
   const given = Object.entries({ port, unix, server }).filter(([, value]) => value !== undefined);
   if (given.length > 1) throw new TypeError(`${given.map(([name]) => name).join(' and ')} exclude each other`);
-  if (server !== undefined && tls !== undefined)
+  if (server !== undefined && tls !== undefined) {
     throw new TypeError('tls is for a server of its own: pass a node:https server instead');
+  }
 }

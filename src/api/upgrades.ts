@@ -22,19 +22,22 @@ interface UpgradeChooser {
   shouldUpgradeCallback?: (request: IncomingMessage) => boolean;
 }
 
+/** Our listeners on each HTTP server: what none of them claims is answered by one of them, if nobody else listens. */
+const listeners = new WeakMap<HttpServer, readonly UpgradeListener[]>();
+
 /** Listens for the upgrade requests of an HTTP server, counts those under way and refuses what is too much. */
 export class UpgradeListener {
   readonly #server: HttpServer;
   readonly #routes: UpgradeRoutes;
   readonly #limits: ResolvedLimits;
-  #pending = 0;
+  readonly #pending = new Set<PendingUpgrade>();
   #closing = false;
-  readonly #open = new Set<PendingUpgrade>();
 
   constructor(server: HttpServer, limits: ResolvedLimits, routes: UpgradeRoutes) {
     this.#server = server;
     this.#limits = limits;
     this.#routes = routes;
+    listeners.set(server, [...oursOn(server), this]);
     server.on('upgrade', this.#onUpgrade);
     leavePlainRequests(server);
   }
@@ -42,36 +45,55 @@ export class UpgradeListener {
   /** 503 to handshakes that are under way and to those that still come. */
   refuseAll(): void {
     this.#closing = true;
-    for (const pending of this.#open) pending.refuse(unavailable('The server is closing'));
+    for (const pending of this.#pending) {
+      // What a handler has begun to answer, it may end.
+      if (!pending.isAnswering()) pending.refuse(unavailable('The server is closing'));
+    }
   }
 
   stopListening(): void {
     this.#server.off('upgrade', this.#onUpgrade);
+    const others = oursOn(this.#server).filter((listener) => listener !== this);
+    listeners.set(this.#server, others);
   }
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const { path } = this.#routes;
-    const websocket = isWebSocket(request);
-    const alone = this.#server.listenerCount('upgrade') === 1;
-    const claimed = websocket && (path === undefined || pathnameOf(request.url) === path);
-    // Others who listen may want what is not ours.
-    if (!claimed && !alone) return;
+    const claimed = this.#claims(request);
+    if (!claimed && !this.#isLastResort(request)) return;
 
     const pending = new PendingUpgrade(request, socket, head, this.#limits.handshakeTimeout, () => {
-      this.#pending--;
-      this.#open.delete(pending);
+      this.#pending.delete(pending);
     });
-    this.#open.add(pending);
-    if (++this.#pending > this.#limits.maxPendingHandshakes) {
+    this.#pending.add(pending);
+    if (this.#pending.size > this.#limits.maxPendingHandshakes) {
       pending.refuse(unavailable('Too many opening handshakes are under way'));
     } else if (this.#closing) pending.refuse(unavailable('The server is closing'));
     else if (claimed) this.#routes.onUpgrade(pending);
-    else if (websocket) this.#routes.onUnclaimed(pending);
+    else if (isWebSocket(request)) this.#routes.onUnclaimed(pending);
     else if (hasBody(request)) {
       // The body is in `head` and in the socket, unparsed: no handler could read it.
       pending.refuse(refuse(400, { body: 'An upgrade request to another protocol may not have a body here\n' }));
     } else this.#routes.onPlain(pending);
   };
+
+  #claims(request: IncomingMessage): boolean {
+    const { path } = this.#routes;
+    return isWebSocket(request) && (path === undefined || pathnameOf(request.url) === path);
+  }
+
+  /** Whether it is for this one to answer what it does not claim: nobody else claims it, or may want it. */
+  #isLastResort(request: IncomingMessage): boolean {
+    const ours = oursOn(this.#server);
+    return (
+      ours[0] === this &&
+      ours.length === this.#server.listenerCount('upgrade') &&
+      !ours.some((listener) => listener.#claims(request))
+    );
+  }
+}
+
+function oursOn(server: HttpServer): readonly UpgradeListener[] {
+  return listeners.get(server) ?? [];
 }
 
 function unavailable(body: string) {
@@ -88,11 +110,13 @@ function hasBody(request: IncomingMessage): boolean {
   return encoding !== undefined || (length !== undefined && length !== '0');
 }
 
+/** On a Node that asks, upgrades to other protocols stay plain requests, body and all, unless somebody else listens. */
 function leavePlainRequests(server: HttpServer & UpgradeChooser): void {
   const before = server.shouldUpgradeCallback;
-  if (typeof before !== 'function') return;
+  if (typeof before !== 'function' || oursOn(server).length > 1) return;
   server.shouldUpgradeCallback = (request) => {
-    const alone = server.listenerCount('upgrade') <= 1;
-    return alone ? isWebSocket(request) && server.listenerCount('upgrade') > 0 : before.call(server, request);
+    const ours = oursOn(server).length;
+    const isOursAlone = ours > 0 && ours === server.listenerCount('upgrade');
+    return isOursAlone ? isWebSocket(request) : before.call(server, request);
   };
 }

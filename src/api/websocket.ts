@@ -1,18 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { Connection } from '../net/connection.js';
 import { CloseCode } from '../protocol/close-code.js';
-import {
-  type CloseResult,
-  ERROR_CODE,
-  WebSocketClosedError,
-  WebSocketError,
-  WebSocketPacketTypeError,
-} from '../protocol/errors.js';
+import { type CloseResult, ERROR_CODE, WebSocketClosedError, WebSocketError } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
-import { handled } from './handled-promise.js';
-import type { SlowPeer } from './limits.js';
-import type { MessageQueue, Packet } from './message-queue.js';
+import { handled, rejected, unfailing } from './handled-promise.js';
+import { checkDuration, type SlowPeer } from './limits.js';
+import type { MessageQueue, Packet, Reading } from './message-queue.js';
 import { checkOpcode, type Data, type SendOpcode, toPayload } from './payload.js';
+import { BYTES, NEXT, PACKET, TEXT } from './readings.js';
 import { ReadyState } from './ready-state.js';
 
 /** What is known of a WebSocket from its opening handshake. */
@@ -42,9 +37,6 @@ interface Backdoor {
 
 /** @internal */
 export let backdoor: Backdoor;
-
-/** After these an iteration over the messages ends as loops do; after others it throws. */
-const PLAIN_ENDS: readonly number[] = [CloseCode.Normal, CloseCode.GoingAway, CloseCode.NoStatus];
 
 /**
  * An open WebSocket, of a server or of a client: from `newWebSocket`, or given to the handlers of `serve`.
@@ -87,6 +79,7 @@ export class WebSocket<UserData = unknown> {
     this.data = opened.data;
   }
 
+  /** Where the connection is between its two handshakes. Never `Connecting`: a socket exists once it is open. */
   get readyState(): ReadyState {
     if (this.#hungUp) return ReadyState.Closed;
     const { state } = this.#connection;
@@ -98,7 +91,7 @@ export class WebSocket<UserData = unknown> {
     return this.#opened.protocol;
   }
 
-  /** Sec-WebSocket-Version of the request on a server, 0 on a client. */
+  /** Sec-WebSocket-Version of the request on a server, which is 13; 0 on a client. */
   get version(): number {
     return this.#opened.version;
   }
@@ -123,7 +116,7 @@ export class WebSocket<UserData = unknown> {
     return this.#opened.remoteAddress;
   }
 
-  /** Octets that were sent and that the kernel has not taken. */
+  /** Octets of frames, headers included, that were sent and that the kernel has not taken. */
   get bufferedAmount(): number {
     return this.#connection.bufferedAmount;
   }
@@ -161,10 +154,11 @@ export class WebSocket<UserData = unknown> {
     if (connection.state !== 'open' || this.#hungUp) return this.#notOpen();
     if (connection.isOverloaded) return this.#overloaded();
     const free = connection.send(opcode, payload);
-    return free === undefined ? undefined : handled(free);
+    if (free === undefined) return undefined;
+    return this.#opened.ignoreClosed ? unfailing(free) : handled(free);
   }
 
-  /** Sends a Ping (RFC 6455 §5.5.2). As `send`. */
+  /** Sends a Ping (RFC 6455 §5.5.2), as `send` does. @param data at most 125 octets; default none */
   ping(data: Data = ''): undefined | Promise<void> {
     return this.send(data, Opcode.Ping);
   }
@@ -172,18 +166,15 @@ export class WebSocket<UserData = unknown> {
   /**
    * Pings now and then every `seconds`, in place of the keepalive that the socket had.
    *
-   * @param seconds the one duration of this library that is not in milliseconds
+   * @param seconds above 0; the one duration of this library that is not in milliseconds
    * @param options.timeout milliseconds in which a Pong must come, or the connection is ended; default 0, off
    * @returns a function that stops it
+   * @throws TypeError, RangeError for what is no duration
    */
   setupPings(seconds: number, options: { timeout?: number } = {}): () => void {
     if (typeof seconds !== 'number') throw new TypeError(`seconds must be a number, not ${String(seconds)}`);
     if (!(seconds > 0 && Number.isFinite(seconds))) throw new RangeError(`seconds must be above 0, not ${seconds}`);
-    const { timeout = 0 } = options;
-    if (typeof timeout !== 'number') throw new TypeError(`timeout must be a number, not ${String(timeout)}`);
-    if (!Number.isInteger(timeout) || timeout < 0) {
-      throw new RangeError(`timeout must be 0 (off) or more milliseconds, not ${timeout}`);
-    }
+    const timeout = checkDuration('timeout', options.timeout, 0);
     if (this.readyState !== ReadyState.Open) return () => {};
     const stop = this.#connection.setKeepalive(seconds * 1000, timeout);
     this.#connection.pingNow();
@@ -193,42 +184,45 @@ export class WebSocket<UserData = unknown> {
   // ——— receiving
 
   /**
-   * The next message whole; with `raw`, the next frame. Queued messages come before the rejection of a closed socket.
+   * The next message, whole; with `raw`, the next frame. Messages that wait come before the rejection of a closed socket.
    *
-   * @throws WebSocketClosedError when the connection is closed and nothing is left
-   * @throws TypeError on a socket of `serve`, and while another call waits
+   * @returns rejects with a `WebSocketClosedError` when the connection is closed and nothing is left, with a TypeError on a
+   *   socket of `serve` and while another call waits
    */
   receivePacket(): Promise<Packet> {
-    return handled(this.#receive());
+    return this.#receive(PACKET);
   }
 
   /**
    * The next message, which must be Text.
    *
-   * @throws WebSocketPacketTypeError if it is Binary: it is consumed, the connection usable
+   * @returns rejects as `receivePacket`, and with a `WebSocketPacketTypeError` if it is Binary: it is consumed, the
+   *   connection usable
    */
   receiveStrPacket(): Promise<string> {
-    return handled(this.#receive().then(stringOf));
+    return this.#receive(TEXT);
   }
 
   /**
    * The next message, which must be Binary.
    *
-   * @throws WebSocketPacketTypeError if it is Text: it is consumed, the connection usable
+   * @returns rejects as `receivePacket`, and with a `WebSocketPacketTypeError` if it is Text: it is consumed, the
+   *   connection usable
    */
   receiveBinaryPacket(): Promise<Buffer> {
-    return handled(this.#receive().then(bytesOf));
+    return this.#receive(BYTES);
   }
 
   /**
    * The messages, one after the other. Ends after Close 1000, 1001 or one without a code, throws a `WebSocketClosedError`
-   * otherwise. Leaving the loop early closes with 1000.
+   * otherwise. Leaving the loop early closes with 1000, unless something else closes in the same turn.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
     const iterator: AsyncIterableIterator<string | Buffer> = {
-      next: () => handled(this.#receive().then(nextOf, endOf)),
+      next: () => this.#receive(NEXT),
       return: () => {
-        void this.close(CloseCode.Normal);
+        // `break` and an error end a loop alike. Who learns of the error closes with another code, and comes first.
+        process.nextTick(() => this.close());
         return Promise.resolve({ value: undefined, done: true });
       },
       [Symbol.asyncIterator]: () => iterator,
@@ -236,12 +230,13 @@ export class WebSocket<UserData = unknown> {
     return iterator;
   }
 
-  /** Stops reading, also within what was read already. */
+  /** Stops reading, also within what was read already, so that the peer has to wait. Without effect on a closed socket. */
   pause(): void {
     this.#pausedByUser = true;
     this.#connection.pause();
   }
 
+  /** Reads again. */
   resume(): void {
     this.#pausedByUser = false;
     if (!this.#pausedByQueue) this.#connection.resume();
@@ -276,7 +271,7 @@ export class WebSocket<UserData = unknown> {
 
   #notOpen(): undefined | Promise<void> {
     if (this.#opened.ignoreClosed) return undefined;
-    return handled(Promise.reject(this.#connection.closedError()));
+    return rejected(this.#connection.closedError());
   }
 
   #overloaded(): undefined | Promise<void> {
@@ -287,50 +282,22 @@ export class WebSocket<UserData = unknown> {
     }
     const waiting = `${this.bufferedAmount} octets wait to be written, more than maxBackpressure`;
     if (slowPeer === 'wait') {
-      return handled(Promise.reject(new WebSocketError(`Not sent: ${waiting}`, ERROR_CODE.BACKPRESSURE)));
+      return rejected(new WebSocketError(`Not sent: ${waiting}`, ERROR_CODE.BACKPRESSURE));
     }
     this.#connection.terminate(new WebSocketError(`The peer is too slow: ${waiting}`, ERROR_CODE.SLOW_PEER));
     return this.#notOpen();
   }
 
-  async #receive(): Promise<Packet> {
+  #receive<Result>(reading: Reading<Result>): Promise<Result> {
     const queue = this.#queue;
-    if (queue === null) throw new TypeError('A socket of serve is received from by its message handler');
-    if (queue.isReceiving) throw new TypeError('Another receive… is waiting for a message already');
-    const packet = queue.shift();
-    if (packet === undefined) return queue.wait();
-    this.#resumeReading(queue);
-    return packet;
+    if (queue === null) return rejected(new TypeError('A socket of serve is received from by its message handler'));
+    const received = queue.receive(reading);
+    if (this.#pausedByQueue && queue.hasRoom) this.#resumeReading();
+    return received;
   }
 
-  #resumeReading(queue: MessageQueue): void {
-    if (!this.#pausedByQueue || queue.isFull) return;
+  #resumeReading(): void {
     this.#pausedByQueue = false;
     if (!this.#pausedByUser) this.#connection.resume();
   }
-}
-
-function stringOf({ opcode, data }: Packet): string {
-  if (opcode !== Opcode.Text) {
-    throw new WebSocketPacketTypeError('Expected string packet, received binary packet');
-  }
-  return data.toString();
-}
-
-function bytesOf({ opcode, data }: Packet): Buffer {
-  if (opcode !== Opcode.Binary) {
-    throw new WebSocketPacketTypeError('Expected binary packet, received string packet');
-  }
-  return data as Buffer;
-}
-
-function nextOf(packet: Packet): IteratorResult<string | Buffer> {
-  return { value: packet.data, done: false };
-}
-
-function endOf(error: unknown): IteratorResult<string | Buffer> {
-  if (error instanceof WebSocketClosedError && PLAIN_ENDS.includes(error.closeCode)) {
-    return { value: undefined, done: true };
-  }
-  throw error;
 }

@@ -10,10 +10,10 @@ import {
   WebSocketHandshakeError,
 } from '../protocol/errors.js';
 
-/** Octets of the response's head, at most. */
-const MAX_HEADER_BYTES = 16_384;
 /** Octets of the body of a refusal that the error carries. */
 const MAX_ERROR_BODY = 1024;
+/** The largest number that the timers and the HTTP parser of Node take; to them a larger one is a very small one. */
+const MAX_INT32 = 0x7fff_ffff;
 /** 1xx responses before the final one (RFC 9110 §15.2), at most. */
 const MAX_INFORMATIONAL = 8;
 const MAX_REDIRECTS = 10;
@@ -30,6 +30,8 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds from the look-up of the name to the 101; 0 is off. */
   readonly handshakeTimeout: number;
+  /** Octets of the response's head, at most. */
+  readonly maxHeaderBytes: number;
   readonly followRedirects: boolean;
   /** Handed on to `http.request` or `https.request`: agent, createConnection, lookup, the options of `tls.connect`. */
   readonly request: https.RequestOptions;
@@ -58,8 +60,8 @@ export async function connect(url: URL, options: ConnectOptions): Promise<Connec
   const abort = new AbortController();
   const onAbort = () => abort.abort(signal?.reason);
   signal?.addEventListener('abort', onAbort);
-  const timer =
-    handshakeTimeout > 0 ? setTimeout(() => abort.abort(tooLate(url, handshakeTimeout)), handshakeTimeout) : undefined;
+  const giveUp = () => abort.abort(tooLate(url, handshakeTimeout));
+  const timer = handshakeTimeout > 0 ? setTimeout(giveUp, Math.min(handshakeTimeout, MAX_INT32)) : undefined;
   try {
     return await connectWithin(url, options, abort.signal);
   } finally {
@@ -86,8 +88,17 @@ async function connectWithin(url: URL, options: ConnectOptions, signal: AbortSig
   }
 }
 
+/** @throws WebSocketCreationError whatever is wrong with it: it is the server's fault, not the caller's */
 function redirectTarget(from: URL, location: string): URL {
-  const target = new URL(location, from);
+  try {
+    return judgeRedirect(from, new URL(location, from));
+  } catch (cause) {
+    if (cause instanceof WebSocketError) throw cause;
+    throw new WebSocketCreationError(`${from.origin} redirects to ${JSON.stringify(location)}`, { cause });
+  }
+}
+
+function judgeRedirect(from: URL, target: URL): URL {
   if (target.protocol === 'http:') target.protocol = 'ws:';
   if (target.protocol === 'https:') target.protocol = 'wss:';
   if (from.protocol === 'wss:' && target.protocol !== 'wss:') {
@@ -119,7 +130,7 @@ function request(
     path: url.pathname + url.search,
     auth: credentials(url),
     headers: openingHeaders({ key, protocols, origin, headers }),
-    maxHeaderSize: MAX_HEADER_BYTES,
+    maxHeaderSize: Math.min(options.maxHeaderBytes, MAX_INT32),
     signal,
   });
   return new Promise((resolve, reject) => {
@@ -145,7 +156,16 @@ function request(
 
 function credentials(url: URL): string | undefined {
   if (url.username === '' && url.password === '') return undefined;
-  return `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  return `${percentDecoded(url.username)}:${percentDecoded(url.password)}`;
+}
+
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A `%` that stands for itself.
+    return text;
+  }
 }
 
 function limitInformational(sent: ClientRequest, reject: (error: Error) => void): void {

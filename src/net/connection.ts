@@ -6,7 +6,6 @@ import { ClosingHandshake } from '../protocol/closing.js';
 import {
   type CloseResult,
   ERROR_CODE,
-  FAULT,
   type Fault,
   WebSocketClosedError,
   WebSocketError,
@@ -15,15 +14,17 @@ import {
 import { newMaskingKey } from '../protocol/masking-key.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
 import { Receiver, type ReceiverOptions, type ReceiverSink } from '../protocol/receiver.js';
-import { cancelDeadline, scheduleDeadline, type Timed } from './deadlines.js';
 import { Inbox, type InboxEvents } from './inbox.js';
-import { Keepalive } from './keepalive.js';
-import { Outbox } from './outbox.js';
+import { Outbox, type OutboxEvents } from './outbox.js';
 import { StreamTransport } from './stream-transport.js';
+import { type TimeLimited, type TimeLimitOptions, TimeLimits } from './time-limits.js';
 import type { Transport, TransportEvents } from './transport.js';
 import { canUseWindow, WindowTransport } from './window-transport.js';
 
-/** What a door implements: all that can happen on a connection. */
+/**
+ * What a door implements: all that can happen on a connection. What `onMessage`, `onFrame`, `onPing` and `onPong` throw
+ * fails the connection with 1011; the others must not throw.
+ */
 export interface ConnectionHandler {
   /** A whole message. */
   onMessage(opcode: number, data: string | Buffer): void;
@@ -39,13 +40,8 @@ export interface ConnectionHandler {
   onClose(result: CloseResult, cause: Error | undefined): void;
 }
 
-/** What a connection is made with; one object serves all connections of a server. Durations in milliseconds, 0 is off; sizes in octets. */
-export interface ConnectionOptions extends ReceiverOptions {
-  readonly pingInterval: number;
-  readonly pongTimeout: number;
-  readonly idleTimeout: number;
-  readonly messageTimeout: number;
-  readonly closeTimeout: number;
+/** What a connection is made with; one object serves all connections of a server. Sizes in octets. */
+export interface ConnectionOptions extends ReceiverOptions, TimeLimitOptions {
   readonly highWaterMark: number;
   readonly maxBackpressure: number;
   /** Masking keys of a client; left out, they come from a CSPRNG. */
@@ -54,32 +50,20 @@ export interface ConnectionOptions extends ReceiverOptions {
 
 export type ConnectionState = 'open' | 'closing' | 'closed';
 
-/** A slow message gets this long for each of its octets on top of `messageTimeout`: one second for 8 KiB. */
-const MESSAGE_MS_PER_OCTET = 1000 / 8192;
-
-/** Between our FIN and the end of the connection, for a peer that did not answer our Close in time. */
-const LINGER = 400;
-
-const NEVER = Number.POSITIVE_INFINITY;
+const NO_OCTETS = new Uint8Array(0);
 
 /** One WebSocket connection after its opening handshake: joins transport, inbox, receiver, outbox and closing handshake. */
-export class Connection implements ReceiverSink, TransportEvents, InboxEvents, Timed {
-  slot = 0;
+export class Connection implements ReceiverSink, TransportEvents, InboxEvents, OutboxEvents, TimeLimited {
   readonly #options: ConnectionOptions;
   readonly #handler: ConnectionHandler;
   readonly #transport: Transport;
   readonly #receiver: Receiver;
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
+  readonly #limits: TimeLimits;
   readonly #closing = new ClosingHandshake();
   #state: ConnectionState = 'open';
   #cause: Error | undefined;
-
-  #keepalive: Keepalive | null = null;
-  #lastRead = 0;
-  /** When the message under way began to arrive; 0 without one. */
-  #messageBegan = 0;
-  #closeDeadline = NEVER;
 
   constructor(socket: Duplex, options: ConnectionOptions, handler: ConnectionHandler) {
     this.#options = options;
@@ -87,11 +71,9 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, T
     this.#receiver = new Receiver(codec, this, options);
     this.#transport = canUseWindow(socket) ? new WindowTransport(socket, this) : new StreamTransport(socket, this);
     this.#inbox = new Inbox(this.#transport, this.#receiver, this);
-    this.#outbox = new Outbox(this.#transport, {
-      highWaterMark: options.highWaterMark,
-      maskingKey: options.role === 'client' ? (options.maskingKey ?? newMaskingKey) : null,
-      onDrain: () => handler.onDrain(),
-    });
+    const maskingKey = options.role === 'client' ? (options.maskingKey ?? newMaskingKey) : null;
+    this.#outbox = new Outbox(this.#transport, this, options.highWaterMark, maskingKey);
+    this.#limits = new TimeLimits(options, this);
   }
 
   get state(): ConnectionState {
@@ -117,26 +99,17 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, T
     if (head !== undefined && head.length > 0) this.#inbox.onChunk(head);
     if (this.#state === 'closed') return;
     this.#inbox.start();
-    const { pingInterval, pongTimeout, idleTimeout } = this.#options;
-    if (idleTimeout > 0) this.#lastRead = performance.now();
-    if (this.#keepalive === null && pingInterval > 0) this.setKeepalive(pingInterval, pongTimeout);
-    else this.#scheduleDeadline();
+    this.#limits.start();
   }
 
   /** Replaces the keepalive. @returns a function that ends the new one */
   setKeepalive(pingInterval: number, pongTimeout: number): () => void {
-    const keepalive = new Keepalive(pingInterval, pongTimeout, performance.now());
-    this.#keepalive = keepalive;
-    this.#scheduleDeadline();
-    return () => {
-      if (this.#keepalive === keepalive) this.#keepalive = null;
-    };
+    return this.#limits.setKeepalive(pingInterval, pongTimeout);
   }
 
   /** Sends a Ping now and expects its Pong as if the keepalive had sent it. */
   pingNow(): void {
-    this.#keepalive?.pingAt(performance.now());
-    this.#scheduleDeadline();
+    this.#limits.pingNow();
   }
 
   pause(): void {
@@ -145,11 +118,8 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, T
 
   resume(): void {
     if (!this.#inbox.isPaused) return;
-    // The peer was not heard because we did not listen: its deadlines begin anew.
-    if (this.#messageBegan > 0) this.#messageBegan = performance.now();
-    this.#lastRead = performance.now();
     this.#inbox.resume();
-    this.#scheduleDeadline();
+    this.#limits.onResume();
   }
 
   // ——— sending
@@ -173,7 +143,8 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, T
     const payload = formatClosePayload(closeCode, reason);
     if (this.#state !== 'open') return;
     this.#sendClose(payload);
-    this.#setCloseDeadline();
+    this.#limits.onClosing();
+    if (this.#closing.received && this.#options.role === 'server') this.#outbox.end();
     // The peer's Close can only be seen by one who reads.
     this.#inbox.resume();
   }
@@ -185,6 +156,7 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, T
     this.#state = 'closing';
     this.#receiver.discard();
     this.#inbox.close();
+    this.#outbox.close();
     this.#transport.destroy();
   }
 
@@ -205,23 +177,23 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, T
   onMessage(opcode: number, data: string | Buffer): void {
     // After our own Close data is of no use to anybody.
     if (this.#state !== 'open') return;
-    this.#messageBegan = 0;
+    this.#limits.onMessageEnd();
     this.#inbox.countMessage();
     this.#handler.onMessage(opcode, data);
   }
 
   onFrame(fin: boolean, opcode: number, payload: Buffer): void {
     if (this.#state !== 'open') return;
-    if (fin) this.#messageBegan = 0;
+    if (fin) this.#limits.onMessageEnd();
     this.#inbox.countMessage();
     this.#handler.onFrame(fin, opcode, payload);
   }
 
   onControl(opcode: number, payload: Buffer): void {
-    if (!this.#receiver.fragmented) this.#messageBegan = 0;
+    if (!this.#receiver.fragmented) this.#limits.onMessageEnd();
     this.#inbox.countMessage();
-    if (opcode === Opcode.Pong) this.#keepalive?.onPong();
-    if (this.#options.raw && this.#state === 'open') this.#handler.onFrame(true, opcode, payload);
+    if (opcode === Opcode.Pong) this.#limits.onPong();
+    if (this.#options.raw && this.#state === 'open') this.#handOverControl(opcode, payload);
     else if (opcode === Opcode.Close) this.#receiveClose(payload);
     else if (this.#state !== 'open') return;
     else if (opcode === Opcode.Pong) this.#handler.onPong(payload);
@@ -230,6 +202,13 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, T
       this.#outbox.appendPong(payload);
       this.#handler.onPing(payload);
     }
+  }
+
+  /** Raw mode leaves the answer to the caller, but what a Close frame says is how the connection ends (§7.1.5). */
+  #handOverControl(opcode: number, payload: Buffer): void {
+    const status = opcode === Opcode.Close ? parseClosePayload(payload) : null;
+    if (status !== null && !('section' in status)) this.#closing.onReceived(status);
+    this.#handler.onFrame(true, opcode, payload);
   }
 
   onFault(fault: Fault): void {
@@ -247,14 +226,14 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, T
   }
 
   onTurnBegin(): void {
-    if (this.#options.idleTimeout > 0) this.#lastRead = performance.now();
+    this.#limits.onRead();
     this.#outbox.hold();
   }
 
   onTurnEnd(): void {
     this.#outbox.release();
-    if (this.#receiver.midMessage) this.#watchMessage();
-    else this.#messageBegan = 0;
+    if (this.#receiver.midMessage) this.#limits.onMessagePart();
+    else this.#limits.onMessageEnd();
   }
 
   onThrow(error: unknown): void {
@@ -265,10 +244,18 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, T
     this.#outbox.written();
   }
 
-  /** The peer sent FIN. Without a Close frame before it that is an abnormal end; either way we have nothing to wait for. */
+  onDrain(): void {
+    this.#handler.onDrain();
+  }
+
   onEnd(): void {
+    this.#inbox.onEnd();
+  }
+
+  /** The peer sent FIN. Without a Close frame before it that is an abnormal end; either way we have nothing to wait for. */
+  onInputEnd(): void {
     if (this.#state === 'open') this.#state = 'closing';
-    this.#setCloseDeadline();
+    this.#limits.onClosing();
     this.#outbox.end();
   }
 
@@ -280,10 +267,10 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, T
   onClose(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    cancelDeadline(this);
+    this.#limits.stop();
     this.#receiver.discard();
     this.#inbox.close();
-    this.#outbox.close(this.closedError());
+    this.#outbox.close();
     this.#handler.onClose(this.#closing.result(), this.#cause);
   }
 
@@ -295,7 +282,7 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, T
     const answer = this.#closing.onReceived(status);
     this.#receiver.discard();
     if (!this.#closing.sent) this.#sendClose(formatClosePayload(answer));
-    this.#setCloseDeadline();
+    this.#limits.onClosing();
     // §7.1.1: the server closes the TCP connection first; the client waits for that, within limits.
     if (this.#options.role === 'server') this.#outbox.end();
   }
@@ -303,7 +290,7 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, T
   #sendClose(payload: Buffer): void {
     this.#state = 'closing';
     this.#closing.onSent();
-    this.#outbox.append(FIN | Opcode.Close, payload);
+    this.#outbox.appendClose(payload);
   }
 
   /** §7.1.7: a Close frame with the reason, and the end of the TCP connection without waiting for the peer's. */
@@ -312,73 +299,23 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, T
     this.#cause ??= cause;
     this.#receiver.discard();
     if (this.#state === 'open') this.#sendClose(formatClosePayload(closeCode));
-    this.#setCloseDeadline();
+    this.#limits.onClosing();
     this.#inbox.resume();
     this.#outbox.end();
     this.#handler.onError(cause);
   }
 
-  #setCloseDeadline(): void {
-    if (this.#closeDeadline !== NEVER || this.#options.closeTimeout === 0) return;
-    this.#closeDeadline = performance.now() + this.#options.closeTimeout;
-    this.#scheduleDeadline();
+  // ——— from the time limits
+
+  get messageOctets(): number {
+    return this.#receiver.messageOctets;
   }
 
-  // ——— deadlines
-
-  onDeadline(now: number): void {
-    if (this.#state === 'closed') return;
-    if (now >= this.#closeDeadline) return this.#endLate(now);
-    if (this.#state === 'open') {
-      if (now >= this.#idleDeadline()) return this.terminate(timeout(ERROR_CODE.IDLE_TIMEOUT, 'nothing was received'));
-      if (now >= this.#messageDeadline()) return this.onFault(FAULT.MESSAGE_TIMEOUT);
-      this.#keepAlive(now);
-    }
-    this.#scheduleDeadline();
+  sendPing(): void {
+    this.#outbox.append(FIN | Opcode.Ping, NO_OCTETS);
   }
 
-  /** closeTimeout is over: FIN, and a moment later the end. */
-  #endLate(now: number): void {
-    if (this.#closeDeadline + LINGER <= now) return this.terminate();
+  endOutput(): void {
     this.#outbox.end();
-    scheduleDeadline(this, this.#closeDeadline + LINGER);
   }
-
-  #keepAlive(now: number): void {
-    const keepalive = this.#keepalive;
-    if (keepalive === null || now < keepalive.deadline) return;
-    const rate = this.#messageBegan > 0 ? (this.#receiver.messageOctets * 1000) / (now - this.#messageBegan) : 0;
-    const verdict = keepalive.check(now, { paused: this.isPaused, rate });
-    if (verdict === 'dead') this.terminate(timeout(ERROR_CODE.PONG_TIMEOUT, 'no Pong was received'));
-    else if (verdict === 'ping') this.#outbox.append(FIN | Opcode.Ping, NO_OCTETS);
-  }
-
-  #watchMessage(): void {
-    if (this.#messageBegan !== 0) return;
-    this.#messageBegan = performance.now();
-    if (this.#options.messageTimeout > 0) this.#scheduleDeadline();
-  }
-
-  #idleDeadline(): number {
-    const { idleTimeout } = this.#options;
-    return idleTimeout > 0 && !this.isPaused ? this.#lastRead + idleTimeout : NEVER;
-  }
-
-  #messageDeadline(): number {
-    const { messageTimeout } = this.#options;
-    if (messageTimeout === 0 || this.#messageBegan === 0 || this.isPaused) return NEVER;
-    return this.#messageBegan + messageTimeout + this.#receiver.messageOctets * MESSAGE_MS_PER_OCTET;
-  }
-
-  #scheduleDeadline(): void {
-    const keepalive = this.#state === 'open' ? (this.#keepalive?.deadline ?? NEVER) : NEVER;
-    const next = Math.min(keepalive, this.#idleDeadline(), this.#messageDeadline(), this.#closeDeadline);
-    if (next !== NEVER) scheduleDeadline(this, next);
-  }
-}
-
-const NO_OCTETS = new Uint8Array(0);
-
-function timeout(code: string, what: string): WebSocketError {
-  return new WebSocketError(`The connection was ended because ${what} in time`, code);
 }

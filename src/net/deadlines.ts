@@ -65,17 +65,26 @@ function fire(): void {
   clearTimer();
   const now = performance.now();
   const dueSlot = Math.floor(now / SLOT);
-  for (const slot of [...slots.keys()]) {
-    if (slot <= dueSlot) fireSlot(slot, now);
+  try {
+    for (const slot of [...slots.keys()]) if (slot <= dueSlot) fireSlot(slot, now);
+  } finally {
+    // Also when an item threw: the others are still here.
+    setTimerForNextSlot();
   }
-  if (slots.size > 0) setTimer(Math.min(...slots.keys()));
 }
 
 function fireSlot(slot: number, now: number): void {
-  const items = slots.get(slot);
-  slots.delete(slot);
-  for (const item of items ?? []) {
-    item.slot = 0;
+  // A copy: an item may be put into the same slot again, and waits for the next timer then.
+  for (const item of [...(slots.get(slot) ?? [])]) {
+    // Another item's deadline may have cancelled this one.
+    if (item.slot !== slot) continue;
+    removeFromSlot(item);
     item.onDeadline(now);
   }
+}
+
+function setTimerForNextSlot(): void {
+  let next = Number.POSITIVE_INFINITY;
+  for (const slot of slots.keys()) if (slot < next) next = slot;
+  if (next < timerSlot) setTimer(next);
 }

@@ -13,6 +13,8 @@ export interface InboxEvents {
   /** Frames are about to be handled. */
   onTurnBegin(): void;
   onTurnEnd(): void;
+  /** The peer will send no more, and what it sent is handled. */
+  onInputEnd(): void;
   /** What the receiver reported to threw `error`. */
   onThrow(error: unknown): void;
 }
@@ -32,6 +34,7 @@ export class Inbox {
   #paused = false;
   #started = false;
   #reading = false;
+  #ended = false;
   #handled = 0;
   #turnBegan = 0;
 
@@ -47,9 +50,10 @@ export class Inbox {
 
   /** Begins to read. */
   start(): void {
+    // What a transport hands over while it starts must not pause what it has not started yet.
+    this.#transport.start();
     this.#started = true;
     this.#reading = true;
-    this.#transport.start();
     this.#updateReading();
   }
 
@@ -81,6 +85,12 @@ export class Inbox {
     else if (now - this.#turnBegan > MAX_TURN) this.#receiver.stop();
   }
 
+  /** The peer's FIN. What waits here was sent before it. */
+  onEnd(): void {
+    if (this.#pending !== null) this.#ended = true;
+    else this.#events.onInputEnd();
+  }
+
   /** Takes `length` octets that stand at the start of the window. */
   onWindow(length: number): void {
     const end = WINDOW_START + length;
@@ -106,6 +116,7 @@ export class Inbox {
     if (pending.length === 0) this.#pending = null;
     this.#schedule();
     this.#updateReading();
+    if (this.#ended && this.#pending === null) this.#events.onInputEnd();
   }
 
   #receive(end: number): number {

@@ -1,15 +1,13 @@
-import { MAX_FRAME_HEADER, SCRATCH_SIZE, SCRATCH_START } from '../codec/memory-map.js';
+import { MAX_FRAME_HEADER } from '../codec/memory-map.js';
 import { codec } from '../codec/select.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
 import { frameHeaderLength, writeFrameHeader, writeMaskingKey } from '../protocol/sender.js';
+import { copyMasked } from './masked-copy.js';
 import { giveChunkBack, LARGEST_CHUNK, takeChunk } from './staging.js';
 import type { Transport } from './transport.js';
 
 /** At or above this many octets a payload leaves uncopied, in a write of its own. */
 export const UNCOPIED_FROM = 16_384;
-
-/** Up to this many octets a loop masks faster than the way through the codec's memory. */
-const MASKED_BY_LOOP = 32;
 
 /** Outboxes with frames that leave at the end of this turn of the event loop. */
 let due: Outbox[] = [];
@@ -28,10 +26,6 @@ interface Batch {
   length: number;
 }
 
-function emptyBatch(): Batch {
-  return { parts: [], chunks: [], length: 0 };
-}
-
 /** Somebody who waits until a batch has left and there is room again. */
 interface Waiter {
   readonly batch: number;
@@ -39,13 +33,12 @@ interface Waiter {
   reject(error: Error): void;
 }
 
-export interface OutboxOptions {
-  /** Octets above which the peer counts as behind. */
-  readonly highWaterMark: number;
-  /** Where masking keys come from; `null` on a server, whose frames are not masked (RFC 6455 §5.1). */
-  readonly maskingKey: (() => number) | null;
-  /** Called when the peer had fallen behind and has caught up. */
+/** What an outbox tells its connection, and asks of it. */
+export interface OutboxEvents {
+  /** The peer had fallen behind and has caught up. */
   onDrain(): void;
+  /** What those get who wait when the connection ends. */
+  closedError(): Error;
 }
 
 /**
@@ -54,7 +47,9 @@ export interface OutboxOptions {
  */
 export class Outbox {
   readonly #transport: Transport;
-  readonly #options: OutboxOptions;
+  readonly #events: OutboxEvents;
+  readonly #highWaterMark: number;
+  readonly #maskingKey: (() => number) | null;
 
   /** The chunk that frames are appended to, filled up to `#used`. */
   #chunk: Buffer | null = null;
@@ -62,7 +57,7 @@ export class Outbox {
   /** The size that the last batch needed: where the next starts. */
   #hint = 0;
   /** What stands in front of the chunk: full chunks, and payloads that are not copied. */
-  #waiting: Batch = emptyBatch();
+  #waiting: Batch | null = null;
   /** What the kernel still reads. */
   #inFlight: Batch | null = null;
 
@@ -81,14 +76,20 @@ export class Outbox {
   #ending = false;
   #closed = false;
 
-  constructor(transport: Transport, options: OutboxOptions) {
+  /**
+   * @param highWaterMark octets above which the peer counts as behind
+   * @param maskingKey where masking keys come from; `null` on a server, whose frames are not masked (RFC 6455 §5.1)
+   */
+  constructor(transport: Transport, events: OutboxEvents, highWaterMark: number, maskingKey: (() => number) | null) {
     this.#transport = transport;
-    this.#options = options;
+    this.#events = events;
+    this.#highWaterMark = highWaterMark;
+    this.#maskingKey = maskingKey;
   }
 
   /** Octets of frames, headers included, that the kernel has not taken. */
   get bufferedAmount(): number {
-    return this.#used + this.#waiting.length + (this.#inFlight?.length ?? 0);
+    return this.#used + (this.#waiting?.length ?? 0) + (this.#inFlight?.length ?? 0);
   }
 
   /**
@@ -103,7 +104,9 @@ export class Outbox {
     else if (this.#leavesUncopied(payload)) return this.#appendUncopied(firstOctet, payload);
     else this.#appendBytes(firstOctet, payload);
     this.#lastFrame = this.#begun;
-    this.#schedule();
+    // A full chunk leaves at once, so that no batch is much larger than one.
+    if (this.#waiting === null) this.#schedule();
+    else this.flush();
     return !this.#isBehind();
   }
 
@@ -111,6 +114,12 @@ export class Outbox {
   appendPong(payload: Uint8Array): void {
     if (this.#inFlight === null) this.append(FIN | Opcode.Pong, payload);
     else this.#latestPong = payload;
+  }
+
+  /** Appends the Close frame. §5.5.1: nothing but the end may follow it, so a Pong that waits comes before. */
+  appendClose(payload: Uint8Array): void {
+    this.#appendLatestPong();
+    this.append(FIN | Opcode.Close, payload);
   }
 
   /** Settles when all that was appended until now has left and the peer is not behind. */
@@ -136,17 +145,21 @@ export class Outbox {
     this.#scheduled = false;
     // A stream in memory may bring an answer, and with it a flush, while we are writing to it.
     if (this.#inFlight !== null || this.#writing || this.#closed) return;
-    while (this.#used > 0 || this.#waiting.length > 0) {
-      if (!this.#writeBatch()) return;
+    for (let batch = this.#takeBatch(); batch !== null; batch = this.#takeBatch()) {
+      if (!this.#write(batch)) return;
     }
     if (this.#ending) this.#transport.end();
   }
 
-  /** @returns whether the kernel took the batch whole */
-  #writeBatch(): boolean {
-    if (this.#used > 0) this.#sealChunk();
+  #takeBatch(): Batch | null {
+    if (this.#used > 0) this.#sealChunk(this.#chunk!);
     const batch = this.#waiting;
-    this.#waiting = emptyBatch();
+    this.#waiting = null;
+    return batch;
+  }
+
+  /** @returns whether the kernel took the batch whole */
+  #write(batch: Batch): boolean {
     this.#begun++;
     this.#writing = true;
     const whole = this.#transport.write(batch.parts);
@@ -167,17 +180,17 @@ export class Outbox {
     this.flush();
     if (!this.#behind || this.#isBehind()) return;
     this.#behind = false;
-    this.#options.onDrain();
+    this.#events.onDrain();
   }
 
   #complete(batch: Batch): void {
     this.#completed++;
-    if (this.#transport.releasesMemory) batch.chunks.forEach(giveChunkBack);
+    if (this.#transport.releasesMemory) for (const chunk of batch.chunks) giveChunkBack(chunk);
     if (this.#waiters !== null) this.#settleWaiters(this.#waiters);
   }
 
   #settleWaiters(waiters: Waiter[]): void {
-    if (this.bufferedAmount > this.#options.highWaterMark) return;
+    if (this.bufferedAmount > this.#highWaterMark) return;
     const left = waiters.filter((waiter) => waiter.batch >= this.#completed);
     this.#waiters = left.length === 0 ? null : left;
     for (const waiter of waiters) if (waiter.batch < this.#completed) waiter.resolve();
@@ -192,21 +205,24 @@ export class Outbox {
   }
 
   /** Forgets what is here: the connection is closed. Chunks that the kernel may still read are left to the garbage collector. */
-  close(error: Error): void {
+  close(): void {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#chunk !== null) giveChunkBack(this.#chunk);
     this.#chunk = null;
     this.#used = 0;
-    this.#waiting = emptyBatch();
+    this.#waiting = null;
     this.#inFlight = null;
-    const waiters = this.#waiters ?? [];
+    this.#latestPong = null;
+    const waiters = this.#waiters;
     this.#waiters = null;
+    if (waiters === null) return;
+    const error = this.#events.closedError();
     for (const waiter of waiters) waiter.reject(error);
   }
 
   #isBehind(): boolean {
-    if (this.#inFlight === null || this.bufferedAmount <= this.#options.highWaterMark) return false;
+    if (this.#inFlight === null || this.bufferedAmount <= this.#highWaterMark) return false;
     this.#behind = true;
     return true;
   }
@@ -218,8 +234,7 @@ export class Outbox {
   }
 
   #leavesUncopied(payload: Uint8Array): boolean {
-    if (payload.length < UNCOPIED_FROM || this.#options.maskingKey !== null || !this.#transport.releasesMemory)
-      return false;
+    if (payload.length < UNCOPIED_FROM || this.#maskingKey !== null || !this.#transport.releasesMemory) return false;
     // The window is overwritten by the next read, so a view of it never goes to the kernel.
     return payload.buffer !== codec.bytes.buffer;
   }
@@ -227,18 +242,18 @@ export class Outbox {
   #appendUncopied(firstOctet: number, payload: Uint8Array): boolean {
     this.#reserve(MAX_FRAME_HEADER);
     this.#used = writeFrameHeader(this.#chunk!, this.#used, firstOctet, 0, payload.length);
-    this.#sealChunk();
-    this.#addPart(payload);
-    this.#lastFrame = this.#begun;
+    addPart(this.#sealChunk(this.#chunk!), payload);
+    const batch = this.#begun;
+    this.#lastFrame = batch;
     this.flush();
     // Otherwise the flush left it here, or in the hands of the kernel.
-    const free = this.#completed > this.#lastFrame;
+    const free = this.#completed > batch;
     if (!free) this.#isBehind();
     return free;
   }
 
   #appendBytes(firstOctet: number, payload: Uint8Array): void {
-    const { maskingKey } = this.#options;
+    const maskingKey = this.#maskingKey;
     const length = payload.length;
     this.#reserve(frameHeaderLength(length, maskingKey !== null) + length);
     const chunk = this.#chunk!;
@@ -257,7 +272,7 @@ export class Outbox {
   #appendText(firstOctet: number, text: string): void {
     // Three octets a UTF-16 code unit at most. A long text is measured, so as not to reserve three times what it needs.
     const most = text.length * 3;
-    if (this.#options.maskingKey !== null || most > LARGEST_CHUNK - MAX_FRAME_HEADER) {
+    if (this.#maskingKey !== null || most > LARGEST_CHUNK - MAX_FRAME_HEADER) {
       const octets = Buffer.from(text, 'utf8');
       // Our own copy: the caller need not wait for it.
       if (this.#leavesUncopied(octets)) this.#appendUncopied(firstOctet, octets);
@@ -303,35 +318,23 @@ export class Outbox {
       this.#chunk = larger;
       return;
     }
-    this.#sealChunk();
-    this.flush();
+    this.#sealChunk(chunk);
     this.#chunk = takeChunk(octets);
   }
 
-  #sealChunk(): void {
-    const chunk = this.#chunk!;
+  /** Ends the chunk: it waits, and the next frame begins another. */
+  #sealChunk(chunk: Buffer): Batch {
     this.#hint = Math.min(this.#used, LARGEST_CHUNK);
-    this.#addPart(chunk.subarray(0, this.#used));
+    this.#waiting ??= { parts: [], chunks: [], length: 0 };
+    addPart(this.#waiting, chunk.subarray(0, this.#used));
     this.#waiting.chunks.push(chunk);
     this.#chunk = null;
     this.#used = 0;
-  }
-
-  #addPart(part: Uint8Array): void {
-    this.#waiting.parts.push(part);
-    this.#waiting.length += part.length;
+    return this.#waiting;
   }
 }
 
-function copyMasked(target: Buffer, at: number, payload: Uint8Array, key: number): void {
-  if (payload.length <= MASKED_BY_LOOP) {
-    for (let i = 0; i < payload.length; i++) target[at + i] = payload[i] ^ (key >>> ((i & 3) << 3));
-    return;
-  }
-  for (let done = 0; done < payload.length; done += SCRATCH_SIZE) {
-    const piece = payload.subarray(done, done + SCRATCH_SIZE);
-    codec.bytes.set(piece, SCRATCH_START);
-    codec.mask(SCRATCH_START, SCRATCH_START + piece.length, key, done);
-    codec.bytes.copy(target, at + done, SCRATCH_START, SCRATCH_START + piece.length);
-  }
+function addPart(batch: Batch, part: Uint8Array): void {
+  batch.parts.push(part);
+  batch.length += part.length;
 }

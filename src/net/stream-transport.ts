@@ -2,25 +2,46 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Transport, TransportEvents } from './transport.js';
 
+/** Where a socket keeps its transport's events, so that all sockets share their listeners: an idle one costs less. */
+export const EVENTS = Symbol('wasock.events');
+
+export type TransportSocket = Duplex & { [EVENTS]: TransportEvents };
+
+function onData(this: TransportSocket, chunk: Buffer): void {
+  this[EVENTS].onChunk(chunk);
+}
+
+function onEnd(this: TransportSocket): void {
+  this[EVENTS].onEnd();
+}
+
+function onError(this: TransportSocket, error: Error): void {
+  this[EVENTS].onError(error);
+}
+
+function onClose(this: TransportSocket): void {
+  this[EVENTS].onClose();
+}
+
 /** A transport over any Duplex: TLS, pipes, in-memory pairs, HTTP/2 streams. The connection copies its chunks to the window. */
 export class StreamTransport implements Transport {
-  readonly socket: Duplex;
+  readonly socket: TransportSocket;
   readonly releasesMemory: boolean;
-  protected readonly events: TransportEvents;
   /** Callbacks still to come of writes that the stream took whole at once. */
   #callbacksToSkip = 0;
 
   constructor(socket: Duplex, events: TransportEvents) {
-    this.socket = socket;
-    this.events = events;
+    this.socket = Object.assign(socket, { [EVENTS]: events });
     this.releasesMemory = socket instanceof Socket;
-    socket.on('end', () => events.onEnd());
-    socket.on('error', (error: Error) => events.onError(error));
-    socket.on('close', () => events.onClose());
+    // The peer's FIN must not end our side before the frames in front of it are handled and answered.
+    socket.allowHalfOpen = true;
+    this.socket.on('end', onEnd);
+    this.socket.on('error', onError);
+    this.socket.on('close', onClose);
   }
 
   start(): void {
-    this.socket.on('data', (chunk: Buffer) => this.events.onChunk(chunk));
+    this.socket.on('data', onData);
     this.socket.resume();
   }
 
@@ -41,14 +62,16 @@ export class StreamTransport implements Transport {
     }
     socket.write(parts[last], this.#onWritten);
     if (last > 0) socket.uncork();
-    const whole = socket.writableLength === 0;
+    // A stream that has failed or was destroyed holds nothing either, but has not taken what it was given.
+    const whole = socket.writableLength === 0 && socket.writable;
     if (whole) this.#callbacksToSkip++;
     return whole;
   }
 
   readonly #onWritten = (error?: Error | null): void => {
     if (this.#callbacksToSkip > 0) this.#callbacksToSkip--;
-    else if (!error) this.events.onWritten();
+    // node:net reports the writes that destroying a socket cancels as if they had succeeded.
+    else if (!error && !this.socket.destroyed) this.socket[EVENTS].onWritten();
   };
 
   end(): void {

@@ -33,6 +33,7 @@ export class PendingUpgrade implements Timed {
     this.#onSettled = onSettled;
     socket.on('error', this.#onGone);
     socket.on('close', this.#onGone);
+    socket.on('end', this.#onEnd);
     if (timeout > 0) scheduleDeadline(this, performance.now() + timeout);
   }
 
@@ -42,7 +43,7 @@ export class PendingUpgrade implements Timed {
 
   /** Whether the client has left before it got an answer. */
   get isGone(): boolean {
-    return this.#state === 'gone' || this.socket.destroyed;
+    return this.#state === 'gone' || this.socket.destroyed || this.socket.readableEnded;
   }
 
   /** Aborted when the client leaves, or is refused, while the answer is being thought about. */
@@ -57,6 +58,7 @@ export class PendingUpgrade implements Timed {
     this.#settle('accepted');
     this.socket.off('error', this.#onGone);
     this.socket.off('close', this.#onGone);
+    this.socket.off('end', this.#onEnd);
     this.socket.write(acceptance, 'latin1');
   }
 
@@ -95,6 +97,11 @@ export class PendingUpgrade implements Timed {
     cancelDeadline(this);
     this.#onSettled();
   }
+
+  /** Who sends FIN before the answer has closed its end, as a browser does whose user went on to another page. */
+  readonly #onEnd = (): void => {
+    if (this.#state === 'pending' && !this.isAnswering()) this.#onGone();
+  };
 
   readonly #onGone = (): void => {
     if (this.#state === 'pending') {

@@ -2,7 +2,7 @@ import { Socket, type SocketConstructorOpts } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WINDOW_END, WINDOW_START } from '../codec/memory-map.js';
 import { codec } from '../codec/select.js';
-import { StreamTransport } from './stream-transport.js';
+import { EVENTS, StreamTransport, type TransportSocket } from './stream-transport.js';
 
 /** The libuv handle under a `net.Socket`, as far as a switch to a user buffer needs it. */
 interface StreamHandle {
@@ -19,24 +19,28 @@ interface OnreadSlots {
 
 const receiveWindow = codec.bytes.subarray(WINDOW_START, WINDOW_END);
 
-const slots = findOnreadSlots();
-
 /**
  * Where node:net keeps the buffer and the callback of the documented `onread` option. There is no documented way to set
  * them on a socket that exists already; asking a socket made with the option where it has them needs no knowledge of
  * any version's names.
+ *
+ * @returns `null` if this Node has them nowhere
  */
-function findOnreadSlots(): OnreadSlots | null {
+export function findOnreadSlots(
+  SocketClass: new (options: SocketConstructorOpts) => object = Socket,
+): OnreadSlots | null {
   const buffer = new Uint8Array(1);
   const callback = () => true;
   const options = { onread: { buffer, callback } } as SocketConstructorOpts;
-  const probe = new Socket(options) as unknown as Record<symbol, unknown>;
+  const probe = new SocketClass(options) as Record<symbol, unknown>;
   const symbols = Object.getOwnPropertySymbols(probe);
   const bufferSlot = symbols.find((symbol) => probe[symbol] === buffer);
   const callbackSlot = symbols.find((symbol) => probe[symbol] === callback);
   if (bufferSlot === undefined || callbackSlot === undefined) return null;
   return { buffer: bufferSlot, callback: callbackSlot };
 }
+
+const slots = findOnreadSlots();
 
 function handleOf(socket: Duplex): StreamHandle | null {
   const handle = (socket as { _handle?: Partial<StreamHandle> | null })._handle;
@@ -50,27 +54,30 @@ export function canUseWindow(socket: Duplex): boolean {
   return slots !== null && Object.getPrototypeOf(socket) === Socket.prototype && handleOf(socket) !== null;
 }
 
+/** node:net calls it as a method of the socket. */
+function onWindow(this: TransportSocket, length: number): boolean {
+  this[EVENTS].onWindow(length);
+  return true;
+}
+
 /**
  * A transport over a plain TCP or Unix socket, from which libuv reads straight into the codec's memory. The socket stays
  * the object that it is, with its addresses, time-outs, counters and its place in its server.
  */
 export class WindowTransport extends StreamTransport {
   override start(): void {
-    const { socket, events } = this;
+    const { socket } = this;
     const handle = handleOf(socket);
     if (slots === null || handle === null) return super.start();
 
     // Octets that came while nobody listened. This comes first: `read` starts the handle reading.
-    while (socket.readableLength > 0) events.onChunk(socket.read() as Buffer);
+    while (socket.readableLength > 0) socket[EVENTS].onChunk(socket.read() as Buffer);
     // Reading must stop before the buffer is switched, and the handle must not believe that it goes on.
     handle.readStop();
     handle.reading = false;
     const state = socket as unknown as Record<symbol, unknown>;
     state[slots.buffer] = receiveWindow;
-    state[slots.callback] = (length: number): boolean => {
-      events.onWindow(length);
-      return true;
-    };
+    state[slots.callback] = onWindow;
     handle.useUserBuffer(receiveWindow);
     socket.resume();
   }

@@ -136,3 +136,19 @@ export async function settles(promise: Promise<unknown>, milliseconds = 60): Pro
   );
   return Promise.race([settled, aWhile(milliseconds).then(() => false)]);
 }
+
+/** What a server answered to a plain request. */
+export interface Page {
+  readonly status: number | undefined;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly text: string;
+}
+
+/** Asks for a page; `fetch` needs WebAssembly. Rejects if the connection breaks before the end of the answer. */
+export async function getPage(port: number, path = '/', { method = 'GET', body = '' } = {}): Promise<Page> {
+  const request = http.request({ port, host: '127.0.0.1', path, method }).end(body);
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  return { status: response.statusCode, headers: response.headers, text: Buffer.concat(chunks).toString() };
+}

@@ -1,0 +1,183 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  checkDuration,
+  checkPath,
+  checkType,
+  ownOptions,
+  resolveLimits,
+  type ServerLimits,
+} from '../../src/api/limits.js';
+
+const MiB = 1_048_576;
+
+const SIZES = {
+  maxPayload: MiB,
+  maxFragments: 1024,
+  maxHeaderBytes: 16_384,
+  maxHeaders: 100,
+  maxPendingHandshakes: 1024,
+  highWaterMark: 65_536,
+  maxBackpressure: MiB,
+};
+
+const DURATIONS = {
+  handshakeTimeout: 10_000,
+  pingInterval: 25_000,
+  pongTimeout: 20_000,
+  idleTimeout: 0,
+  messageTimeout: 30_000,
+  closeTimeout: 5000,
+};
+
+const limitsOf = (given: object) => resolveLimits('server', given as ServerLimits);
+
+describe('the limits that are not given', () => {
+  test('are the defaults, on a server', () => {
+    expect(limitsOf({})).toEqual({
+      ...SIZES,
+      ...DURATIONS,
+      role: 'server',
+      slowPeer: 'terminate',
+      allowedOrigins: undefined,
+      allowedHosts: undefined,
+      textAs: 'string',
+      zeroCopy: false,
+      raw: false,
+      lenientLengths: false,
+    });
+  });
+
+  test('are the same on a client, but that it sends no Pings of its own and waits for a slow peer', () => {
+    expect(resolveLimits('client')).toEqual({
+      ...limitsOf({}),
+      role: 'client',
+      pingInterval: 0,
+      slowPeer: 'wait',
+    });
+  });
+
+  test('are those of undefined too', () => {
+    const given = Object.fromEntries(
+      Object.keys({ ...SIZES, ...DURATIONS, slowPeer: 1 }).map((name) => [name, undefined]),
+    );
+    expect(limitsOf(given)).toEqual(limitsOf({}));
+  });
+});
+
+describe.each(Object.keys(SIZES))('%s', (name) => {
+  test('is a whole number of 1 or more, or Infinity', () => {
+    for (const value of [1, 77, 2 ** 40, Number.POSITIVE_INFINITY]) {
+      expect(limitsOf({ [name]: value })).toMatchObject({ [name]: value });
+    }
+  });
+
+  test.each([0, -1, 0.5, Number.NaN, Number.NEGATIVE_INFINITY])(
+    'hostile.A-09: %d is a RangeError that tells it',
+    (value) => {
+      expect(() => limitsOf({ [name]: value })).toThrow(RangeError);
+      expect(() => limitsOf({ [name]: value })).toThrow(new RegExp(`${name} .*${value}`));
+    },
+  );
+
+  test.each(['1mb', null, true, {}, 1n])('hostile.A-09: %s is a TypeError that tells it', (value) => {
+    expect(() => limitsOf({ [name]: value })).toThrow(TypeError);
+    expect(() => limitsOf({ [name]: value })).toThrow(String(value));
+  });
+});
+
+describe.each(Object.keys(DURATIONS))('%s', (name) => {
+  test('is a whole number of milliseconds; 0 and Infinity are off', () => {
+    expect(limitsOf({ [name]: 1 })).toMatchObject({ [name]: 1 });
+    expect(limitsOf({ [name]: 0 })).toMatchObject({ [name]: 0 });
+    expect(limitsOf({ [name]: Number.POSITIVE_INFINITY })).toMatchObject({ [name]: 0 });
+  });
+
+  test.each([-1, 0.5, Number.NaN])('%d is a RangeError that tells it', (value) => {
+    expect(() => limitsOf({ [name]: value })).toThrow(RangeError);
+    expect(() => limitsOf({ [name]: value })).toThrow(new RegExp(`${name} .*${value}`));
+  });
+
+  test.each(['10', null, new Date(0)])('%s is a TypeError', (value) => {
+    expect(() => limitsOf({ [name]: value })).toThrow(TypeError);
+  });
+});
+
+describe('the other limits', () => {
+  test('slowPeer is one of three', () => {
+    for (const slowPeer of ['terminate', 'drop', 'wait']) expect(limitsOf({ slowPeer })).toMatchObject({ slowPeer });
+    expect(() => limitsOf({ slowPeer: 'kick' })).toThrow(
+      new TypeError('slowPeer must be one of "terminate", "drop", "wait", not "kick"'),
+    );
+  });
+
+  test('textAs is string or bytes', () => {
+    expect(limitsOf({ textAs: 'bytes' })).toMatchObject({ textAs: 'bytes' });
+    expect(() => limitsOf({ textAs: 'buffer' })).toThrow(TypeError);
+  });
+
+  test.each(['zeroCopy', 'raw'])('%s is true or false', (name) => {
+    expect(limitsOf({ [name]: true })).toMatchObject({ [name]: true });
+    expect(() => limitsOf({ [name]: 1 })).toThrow(TypeError);
+  });
+
+  test('compression is off, and anything else a TypeError until there is one', () => {
+    expect(() => limitsOf({ compression: false })).not.toThrow();
+    expect(() => limitsOf({ compression: true })).toThrow(TypeError);
+    expect(() => limitsOf({ compression: {} })).toThrow(TypeError);
+  });
+
+  test.each(['allowedOrigins', 'allowedHosts'])(
+    '%s is a string, a pattern, an array of these or a function',
+    (name) => {
+      for (const rule of ['*', 'http://a', /a/, ['http://a', /b/], [], () => true]) {
+        expect(limitsOf({ [name]: rule })).toMatchObject({ [name]: rule });
+      }
+      for (const rule of [5, null, {}, [5], ['a', undefined], true]) {
+        expect(() => limitsOf({ [name]: rule })).toThrow(TypeError);
+      }
+    },
+  );
+});
+
+describe('a polluted prototype', () => {
+  const prototype = Object.prototype as Record<string, unknown>;
+  afterEach(() => {
+    delete prototype.maxPayload;
+    delete prototype.raw;
+    delete prototype.allowedOrigins;
+  });
+
+  test('hostile.A-09: changes no limit', () => {
+    const before = limitsOf({});
+    Object.assign(prototype, { maxPayload: 2 ** 40, raw: true, allowedOrigins: '*' });
+    expect(limitsOf({})).toEqual(before);
+    expect(ownOptions<{ raw?: boolean; mine: number }>({ mine: 1 }).raw).toBeUndefined();
+  });
+
+  test('ownOptions keeps what was given, and takes nothing but objects', () => {
+    expect({ ...ownOptions({ a: 1 }) }).toEqual({ a: 1 });
+    for (const options of [null, 1, 'x']) expect(() => ownOptions(options as unknown as object)).toThrow(TypeError);
+  });
+});
+
+describe('single values', () => {
+  test('checkDuration takes milliseconds, or what is there by default', () => {
+    expect(checkDuration('timeout', undefined, 7)).toBe(7);
+    expect(checkDuration('timeout', 5, 7)).toBe(5);
+    expect(checkDuration('timeout', Number.POSITIVE_INFINITY, 7)).toBe(0);
+    expect(() => checkDuration('timeout', -1, 7)).toThrow(/timeout .*-1/);
+  });
+
+  test('checkType passes what is left out or of the type', () => {
+    expect(() => checkType('host', undefined, 'string')).not.toThrow();
+    expect(() => checkType('host', 'a', 'string')).not.toThrow();
+    expect(() => checkType('host', 5, 'string')).toThrow(new TypeError('host must be a string, not 5'));
+  });
+
+  test('checkPath takes what begins with a slash', () => {
+    expect(() => checkPath(undefined)).not.toThrow();
+    expect(() => checkPath('/ws')).not.toThrow();
+    expect(() => checkPath('ws')).toThrow(TypeError);
+    expect(() => checkPath(/ws/)).toThrow(TypeError);
+  });
+});

@@ -1,0 +1,119 @@
+import { describe, expect, test } from 'vitest';
+import { MAX_QUEUED, MAX_QUEUED_OCTETS, MessageQueue, type Packet, type Reading } from '../../src/api/message-queue.js';
+import { aWhile, rejection, settles } from '../support/servers.js';
+
+const packet = (data: string | Buffer): Packet => ({ opcode: 1, data, fin: true });
+const READING: Reading<unknown> = {
+  packet: ({ data }) => data,
+  end: (error) => {
+    throw error;
+  },
+};
+
+describe('a queue of messages', () => {
+  test('gives them out in the order in which they came', async () => {
+    const queue = new MessageQueue();
+    const received: unknown[] = [];
+    for (let i = 0; i < 40; i++) {
+      queue.push(packet(`${i}`));
+      if (i % 3 === 2) received.push(await queue.receive(READING));
+    }
+    while (received.length < 40) received.push(await queue.receive(READING));
+    expect(received).toEqual(Array.from({ length: 40 }, (_, i) => `${i}`));
+  });
+
+  test('hands the next one to the receiver that waits', async () => {
+    const queue = new MessageQueue();
+    const received = queue.receive(READING);
+    expect(await settles(received, 5)).toBe(false);
+    queue.push(packet('a'));
+    queue.push(packet('b'));
+    expect(await received).toBe('a');
+    expect(await queue.receive(READING)).toBe('b');
+  });
+
+  test('is full above 16 messages, and has room again at half of that', async () => {
+    expect(MAX_QUEUED).toBe(16);
+    const queue = new MessageQueue();
+    for (let i = 0; i < 16; i++) queue.push(packet(''));
+    expect(queue.isFull).toBe(false);
+    queue.push(packet(''));
+    expect(queue.isFull).toBe(true);
+    for (let i = 0; i < 8; i++) await queue.receive(READING);
+    expect(queue.hasRoom).toBe(false);
+    await queue.receive(READING);
+    expect(queue.hasRoom).toBe(true);
+  });
+
+  test('is full above 1 MiB', async () => {
+    expect(MAX_QUEUED_OCTETS).toBe(1_048_576);
+    const queue = new MessageQueue();
+    queue.push(packet(Buffer.alloc(1_048_576)));
+    expect(queue.isFull).toBe(false);
+    queue.push(packet('x'));
+    expect(queue.isFull).toBe(true);
+    await queue.receive(READING);
+    expect(queue.isFull).toBe(false);
+    expect(queue.hasRoom).toBe(true);
+  });
+
+  test('lets only one wait', async () => {
+    const queue = new MessageQueue();
+    const first = queue.receive(READING);
+    expect(await rejection(queue.receive(READING))).toBeInstanceOf(TypeError);
+    queue.push(packet('x'));
+    expect(await first).toBe('x');
+  });
+
+  test('gives out what waits before it ends', async () => {
+    const queue = new MessageQueue();
+    const error = new Error('over');
+    queue.push(packet('last'));
+    queue.end(error);
+    queue.end(new Error('again'));
+    expect(await queue.receive(READING)).toBe('last');
+    expect(await rejection(queue.receive(READING))).toBe(error);
+    expect(await rejection(queue.receive(READING))).toBe(error);
+  });
+
+  test('ends for the receiver that waits', async () => {
+    const queue = new MessageQueue();
+    const received = rejection(queue.receive(READING));
+    const error = new Error('over');
+    queue.end(error);
+    expect(await received).toBe(error);
+  });
+
+  test('rejects with what the reading throws, and the message is consumed', async () => {
+    const queue = new MessageQueue();
+    const picky: Reading<never> = {
+      packet: ({ data }) => {
+        throw new TypeError(String(data));
+      },
+      end: () => {
+        throw new TypeError('end');
+      },
+    };
+    const waiting = rejection(queue.receive(picky));
+    queue.push(packet('a'));
+    queue.push(packet('b'));
+    expect((await waiting).message).toBe('a');
+    expect((await rejection(queue.receive(picky))).message).toBe('b');
+    queue.end(new Error());
+    expect((await rejection(queue.receive(picky))).message).toBe('end');
+  });
+
+  test('marks every rejection as handled', async () => {
+    const unhandled: unknown[] = [];
+    const listener = (reason: unknown) => unhandled.push(reason);
+    process.on('unhandledRejection', listener);
+    const queue = new MessageQueue();
+    void queue.receive(READING);
+    void queue.receive(READING);
+    queue.end(new Error('over'));
+    void queue.receive(READING);
+    await aWhile(20);
+    process.off('unhandledRejection', listener);
+    expect(unhandled).toEqual([]);
+  });
+});

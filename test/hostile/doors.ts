@@ -1,0 +1,83 @@
+import type { AcceptOptions } from '../../src/api/new-websocket.js';
+import { newWebSocket } from '../../src/api/new-websocket.js';
+import { type CloseResult, WebSocketClosedError } from '../../src/protocol/errors.js';
+import { type ParsedFrame, parseFrames } from '../support/frame-parser.js';
+import { type RawPeer, rawClient, requestText } from '../support/raw-peer.js';
+import { awaiting, served } from '../support/servers.js';
+
+/** A server of either style, and what it told its user. */
+export interface Door {
+  readonly port: number;
+  readonly messages: (string | Buffer)[];
+  /** How each connection that has ended did so. */
+  readonly ends: CloseResult[];
+  /** The errors of connections that broke a rule, by their code. */
+  readonly errors: (string | undefined)[];
+}
+
+type Limits = Pick<AcceptOptions, 'maxPayload' | 'maxFragments' | 'closeTimeout' | 'messageTimeout' | 'slowPeer'>;
+
+/** Handler style, with as few handlers as the rows allow: nobody has to listen for errors. */
+async function handlerDoor(limits: Limits = {}): Promise<Door> {
+  const messages: (string | Buffer)[] = [];
+  const ends: CloseResult[] = [];
+  const { port, errors } = await served({
+    ...limits,
+    open: (ws) => {
+      ws.closed.then((end) => ends.push(end));
+    },
+    message: (_ws, data) => {
+      messages.push(data);
+    },
+  });
+  return {
+    port,
+    messages,
+    ends,
+    get errors() {
+      return errors.map((error) => (error as Error & { code?: string }).code);
+    },
+  };
+}
+
+async function awaitDoor(limits: Limits = {}): Promise<Door> {
+  const messages: (string | Buffer)[] = [];
+  const ends: CloseResult[] = [];
+  const errors: (string | undefined)[] = [];
+  const { port } = await awaiting(async (request) => {
+    const ws = await newWebSocket(request, undefined, limits);
+    ws.closed.then((end) => ends.push(end));
+    try {
+      for await (const message of ws) messages.push(message);
+    } catch (error) {
+      if (!(error instanceof WebSocketClosedError)) throw error;
+      const { cause } = error as { cause?: { code?: string } };
+      if (cause !== undefined) errors.push(cause.code);
+    }
+  });
+  return { port, messages, ends, errors };
+}
+
+export const DOORS: readonly { door: string; openDoor: (limits?: Limits) => Promise<Door> }[] = [
+  { door: 'handlers', openDoor: handlerDoor },
+  { door: 'await', openDoor: awaitDoor },
+];
+
+/** What came back, up to the end of the connection, for these octets behind an opening handshake, all in one write. */
+export async function framesFor(port: number, ...octets: Uint8Array[]): Promise<ParsedFrame[]> {
+  const peer = await rawClient(port);
+  peer.write(Buffer.concat([Buffer.from(requestText()), ...octets]));
+  return framesOf(peer);
+}
+
+/** The frames that a peer gets up to the end of the connection, behind the head of the response. */
+export async function framesOf(peer: RawPeer): Promise<ParsedFrame[]> {
+  const head = await peer.takeHead();
+  if (!head.startsWith('HTTP/1.1 101 ')) throw new Error(head);
+  return parseFrames(await peer.takeAll());
+}
+
+/** The code of a Close frame; 1005 without one. */
+export function codeOf({ payload }: ParsedFrame): number {
+  return payload.length === 0 ? 1005 : payload.readUInt16BE(0);
+}

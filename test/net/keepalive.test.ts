@@ -1,0 +1,85 @@
+import { describe, expect, test } from 'vitest';
+import { Keepalive, type Progress } from '../../src/net/keepalive.js';
+
+const SILENT: Progress = { paused: false, rate: 0 };
+const PAUSED: Progress = { paused: true, rate: 0 };
+const arriving = (rate: number): Progress => ({ paused: false, rate });
+
+/** Pings every 1000 ms, expects a Pong within 300; began at time 0. */
+const keepalive = () => new Keepalive(1000, 300, 0);
+
+describe('a keepalive', () => {
+  test('pings at its interval', () => {
+    const k = keepalive();
+    expect(k.deadline).toBe(1000);
+    expect(k.check(999, SILENT)).toBe('wait');
+    expect(k.check(1000, SILENT)).toBe('ping');
+    k.onPong();
+    expect(k.deadline).toBe(2000);
+    expect(k.check(2000, SILENT)).toBe('ping');
+  });
+
+  test('calls a peer dead whose Pong does not come in time', () => {
+    const k = keepalive();
+    k.check(1000, SILENT);
+    expect(k.deadline).toBe(1300);
+    expect(k.check(1299, SILENT)).toBe('wait');
+    expect(k.check(1300, SILENT)).toBe('dead');
+  });
+
+  test('takes any Pong as a sign of life (§5.5.3: a Pong may be unsolicited)', () => {
+    const k = keepalive();
+    k.check(1000, SILENT);
+    k.onPong();
+    expect(k.check(1300, SILENT)).toBe('wait');
+    expect(k.deadline).toBe(2000);
+  });
+
+  test('does not push the Pong deadline back with the next Ping', () => {
+    const k = new Keepalive(100, 250, 0);
+    expect(k.check(100, SILENT)).toBe('ping');
+    expect(k.check(200, SILENT)).toBe('ping');
+    expect(k.check(300, SILENT)).toBe('ping');
+    expect(k.check(350, SILENT)).toBe('dead');
+  });
+
+  test('waits while we ourselves do not read', () => {
+    const k = keepalive();
+    k.check(1000, SILENT);
+    expect(k.check(1300, PAUSED)).toBe('wait');
+    expect(k.check(1600, PAUSED)).toBe('wait');
+    expect(k.check(1900, SILENT)).toBe('dead');
+  });
+
+  test('waits while a message arrives at 8 KiB/s or more, and not below', () => {
+    const k = keepalive();
+    k.check(1000, SILENT);
+    expect(k.check(1300, arriving(8192))).toBe('wait');
+    expect(k.check(1600, arriving(8191))).toBe('dead');
+  });
+
+  test('gives another second when it is looked at more than a second late: the process was busy, not the peer', () => {
+    const k = keepalive();
+    k.check(1000, SILENT);
+    expect(k.check(2301, SILENT)).toBe('ping');
+    expect(k.deadline).toBe(3301);
+    expect(k.check(3300, SILENT)).toBe('wait');
+    expect(k.check(3301, SILENT)).toBe('dead');
+  });
+
+  test('without a pongTimeout pings and never calls a peer dead', () => {
+    const k = new Keepalive(100, 0, 0);
+    expect(k.check(100, SILENT)).toBe('ping');
+    expect(k.check(100_000, SILENT)).toBe('ping');
+  });
+
+  test('can be told to ping earlier', () => {
+    const k = keepalive();
+    k.pingAt(10);
+    expect(k.deadline).toBe(10);
+    expect(k.check(10, SILENT)).toBe('ping');
+    expect(k.deadline).toBe(310);
+    k.onPong();
+    expect(k.deadline).toBe(1010);
+  });
+});

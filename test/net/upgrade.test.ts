@@ -1,0 +1,178 @@
+import http from 'node:http';
+import net, { type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { refuse } from '../../src/handshake/server.js';
+import { PendingUpgrade } from '../../src/net/upgrade.js';
+import { listen } from '../support/http-servers.js';
+import { until } from '../support/waiting.js';
+
+/** An upgrade request that nobody has answered yet, and the client that waits for the answer. */
+async function pendingUpgrade({ timeout = 0, behind = '' } = {}) {
+  const server = http.createServer();
+  let settled = 0;
+  let pending: PendingUpgrade | undefined;
+  server.on('upgrade', (request, socket, head) => {
+    pending = new PendingUpgrade(request, socket, head, timeout, () => settled++);
+  });
+  const client = net.connect({ port: await listen(server), host: '127.0.0.1', allowHalfOpen: true });
+  onTestFinished(() => void client.destroy());
+  const seen = { octets: '', ended: false, closed: false, error: undefined as Error | undefined };
+  client.on('data', (octets) => {
+    seen.octets += octets.toString('latin1');
+  });
+  client.on('end', () => {
+    seen.ended = true;
+  });
+  client.on('error', (error) => {
+    seen.error = error;
+  });
+  client.on('close', () => {
+    seen.closed = true;
+  });
+  client.write(`GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n${behind}`);
+  await until(() => pending !== undefined);
+  return { pending: pending as PendingUpgrade, client, seen, settled: () => settled };
+}
+
+const ACCEPTANCE =
+  'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Name: caf\xe9\r\n\r\n';
+
+describe('accept', () => {
+  test('writes the 101 as it is, settles, and leaves the socket to others', async () => {
+    const { pending, seen, settled } = await pendingUpgrade({ behind: 'frames' });
+    expect([pending.isPending, pending.isGone, settled()]).toEqual([true, false, 0]);
+    expect(pending.head.toString()).toBe('frames');
+    pending.accept(ACCEPTANCE);
+    await until(() => seen.octets.length === ACCEPTANCE.length);
+    expect(seen.octets).toBe(ACCEPTANCE);
+    expect([pending.isPending, pending.isGone, settled()]).toEqual([false, false, 1]);
+    pending.refuse(refuse(400));
+    pending.end();
+    pending.socket.emit('close');
+    await sleep(20);
+    expect([seen.octets, seen.ended, settled()]).toEqual([ACCEPTANCE, false, 1]);
+  });
+
+  test('keeps no listener on the socket', async () => {
+    const { pending } = await pendingUpgrade();
+    const listeners = pending.socket.listenerCount('close') + pending.socket.listenerCount('error');
+    pending.accept(ACCEPTANCE);
+    expect(pending.socket.listenerCount('close') + pending.socket.listenerCount('error')).toBe(listeners - 2);
+  });
+
+  test('ends the wait: the time-out does not come any more', async () => {
+    const { pending, seen } = await pendingUpgrade({ timeout: 100 });
+    pending.accept(ACCEPTANCE);
+    await sleep(300);
+    expect([seen.octets, seen.ended]).toEqual([ACCEPTANCE, false]);
+  });
+});
+
+describe('refuse', () => {
+  test('writes the answer, then FIN, and aborts the signal', async () => {
+    const { pending, seen, client, settled } = await pendingUpgrade();
+    const { signal } = pending;
+    expect(signal.aborted).toBe(false);
+    pending.refuse(refuse(403, { body: 'no é\n' }));
+    expect([signal.aborted, pending.isPending, settled()]).toEqual([true, false, 1]);
+    await until(() => seen.ended);
+    expect(seen.octets).toMatch(/^HTTP\/1\.1 403 /);
+    expect(seen.octets.toLowerCase()).toContain('connection: close');
+    expect(Buffer.from(seen.octets, 'latin1').toString()).toContain('no é\n');
+    client.end();
+    await until(() => seen.closed);
+    expect([seen.error, settled()]).toEqual([undefined, 1]);
+  });
+
+  test('once: a second answer is not written', async () => {
+    const { pending, seen } = await pendingUpgrade();
+    pending.refuse(refuse(403));
+    pending.refuse(refuse(404));
+    await until(() => seen.ended);
+    expect(seen.octets.match(/HTTP\/1\.1/g)).toHaveLength(1);
+  });
+
+  test('reaches a client that goes on sending: what it sends is read, or the kernel would answer with RST', async () => {
+    const { pending, seen, client } = await pendingUpgrade();
+    pending.refuse(refuse(503));
+    let sent = false;
+    client.write(Buffer.alloc(30_000_000), () => {
+      sent = true;
+    });
+    await until(() => sent || seen.closed);
+    expect([sent, seen.error]).toEqual([true, undefined]);
+    await until(() => seen.ended);
+    expect(seen.octets).toMatch(/^HTTP\/1\.1 503 /);
+  });
+
+  test('destroys the socket of a client that does not close', async () => {
+    const { pending, seen } = await pendingUpgrade();
+    pending.refuse(refuse(400));
+    await until(() => seen.ended);
+    expect(pending.socket.destroyed).toBe(false);
+    await until(() => pending.socket.destroyed);
+    expect(pending.isPending).toBe(false);
+  });
+});
+
+test('end closes behind an answer that somebody else has written', async () => {
+  const { pending, seen, settled } = await pendingUpgrade();
+  pending.socket.write('HTTP/1.1 418 Teapot\r\n\r\n');
+  pending.end();
+  await until(() => seen.ended);
+  expect([seen.octets, settled(), pending.signal.aborted]).toEqual(['HTTP/1.1 418 Teapot\r\n\r\n', 1, true]);
+});
+
+describe('the time-out', () => {
+  test('refuses with 503', async () => {
+    const { seen, pending, settled } = await pendingUpgrade({ timeout: 100 });
+    await until(() => seen.ended);
+    expect(seen.octets).toMatch(/^HTTP\/1\.1 503 /);
+    expect([pending.isPending, settled(), pending.signal.aborted]).toEqual([false, 1, true]);
+  });
+
+  test('closes without another answer where somebody has begun one', async () => {
+    const { seen, pending } = await pendingUpgrade({ timeout: 100 });
+    pending.isAnswering = () => true;
+    pending.socket.write('HTTP/1.1 200 OK\r\n');
+    await until(() => seen.ended || seen.closed);
+    expect(seen.octets).toBe('HTTP/1.1 200 OK\r\n');
+    expect(pending.isPending).toBe(false);
+  });
+
+  test('0 waits', async () => {
+    const { seen, pending } = await pendingUpgrade();
+    await sleep(200);
+    expect([pending.isPending, seen.octets]).toEqual([true, '']);
+  });
+});
+
+describe('a client that leaves', () => {
+  test('by RST before the answer: gone, settled once, signal aborted, and nothing is thrown', async () => {
+    const { pending, client, settled } = await pendingUpgrade();
+    const { signal } = pending;
+    pending.socket.resume();
+    client.resetAndDestroy();
+    await until(() => pending.isGone);
+    expect([pending.isPending, signal.aborted, settled()]).toEqual([false, true, 1]);
+    pending.refuse(refuse(400));
+    expect(settled()).toBe(1);
+  });
+
+  test('a signal that is asked for only then is aborted, too', async () => {
+    const { pending, client } = await pendingUpgrade();
+    (pending.socket as Socket).destroy();
+    await until(() => !pending.isPending);
+    expect(pending.signal.aborted).toBe(true);
+    client.destroy();
+  });
+
+  test('by RST while the refusal is on its way: nothing is thrown', async () => {
+    const { pending, client } = await pendingUpgrade();
+    pending.refuse(refuse(400, { body: 'x'.repeat(1000) }));
+    client.resetAndDestroy();
+    await until(() => pending.socket.destroyed);
+    expect(pending.isPending).toBe(false);
+  });
+});
