@@ -3,6 +3,7 @@ export {
   acceptUpgrades,
   type Upgrades,
 } from './api/accept-upgrades.js';
+export { codec } from './api/codec.js';
 export type { CloseOptions, Connections } from './api/connections.js';
 export type { SocketHandlers } from './api/handler-delivery.js';
 export type { ConnectionLimits, ServerLimits, SlowPeer } from './api/limits.js';
@@ -13,8 +14,8 @@ export { ReadyState } from './api/ready-state.js';
 export { type ServeOptions, type Server, serve, type UpgradeAnswer, type UpgradeContext } from './api/serve.js';
 export { WebSocket } from './api/websocket.js';
 export type { CodecKind } from './codec/codec.js';
-export { codec } from './codec/select.js';
-export { isUpgrade, offeredProtocols, type Refusal, refuse } from './handshake/server.js';
+export { type Refusal, refuse } from './handshake/refusal.js';
+export { isUpgrade, offeredProtocols } from './handshake/server.js';
 export { CloseCode } from './protocol/close-code.js';
 export {
   type CloseResult,

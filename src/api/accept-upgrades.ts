@@ -1,7 +1,7 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { type Refusal, refuse } from '../handshake/server.js';
 import type { PendingUpgrade } from '../net/upgrade.js';
-import { WebSocketClosedError, WebSocketHandshakeError } from '../protocol/errors.js';
+import { WebSocketClosedError, WebSocketHandshakeError, WebSocketProtocolMismatchError } from '../protocol/errors.js';
 import { bindResponse } from './bound-response.js';
 import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions, within } from './connections.js';
 import { isThenable, reportError, toError } from './handler-delivery.js';
@@ -159,11 +159,16 @@ export class Upgrades {
       if (error instanceof WebSocketClosedError && error.wasClean) return;
       backdoor.connection(ws as WebSocket<never>).failByHandler(error);
     } else if (response.headersSent) pending.socket.destroy();
-    else pending.refuse((error instanceof WebSocketHandshakeError && upgrade.refusal) || refuse(500));
+    else pending.refuse((isRefusalError(error) && upgrade.refusal) || refuse(500));
     this.#report(error, ws ?? undefined);
   }
 
   #report(error: Error, ws?: WebSocket): void {
     reportError({ error: this.#options.onError }, error, ws);
   }
+}
+
+/** Whether the error is what `newWebSocket(req)` says about a request that cannot be accepted. */
+function isRefusalError(error: Error): boolean {
+  return error instanceof WebSocketHandshakeError || error instanceof WebSocketProtocolMismatchError;
 }

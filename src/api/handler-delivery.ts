@@ -17,8 +17,9 @@ export interface SocketHandlers<UserData> {
   /** The connection is closed: codes and reason as in `ws.closed`. The last call for this socket. */
   close?(ws: WebSocket<UserData>, closeCode: number, reason: string): unknown;
   /**
-   * A handler threw or rejected, or the peer broke the protocol; the socket is on its way to be closed. Without a socket:
-   * an upgrade failed. Default `console.error`.
+   * A handler threw or rejected; or the peer broke the protocol, was too slow or silent for too long. The socket is on its
+   * way to be closed. Without a socket: an upgrade failed. Default `console.error` for what handlers throw, nothing for
+   * what peers do.
    */
   error?(error: Error, ws?: WebSocket<UserData>): unknown;
 }
@@ -66,8 +67,9 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
     this.#call(() => this.#handlers.drain?.(this.#ws));
   }
 
+  /** What a peer does wrong goes to who asks for it; by default it fills no log. */
   onError(error: Error): void {
-    reportError(this.#handlers, error, this.#ws);
+    if (this.#handlers.error !== undefined) reportError(this.#handlers, error, this.#ws);
   }
 
   onClose(result: CloseResult, cause: Error | undefined): void {
@@ -91,9 +93,7 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
 
   #fail(error: unknown): void {
     const connection = backdoor.connection(this.#ws as WebSocket<never>);
-    // Reports the error through `onError`; a closed connection has nobody left to tell but the user.
-    if (connection.state === 'closed') reportError(this.#handlers, toError(error), this.#ws);
-    else connection.failByHandler(error);
+    reportError(this.#handlers, connection.failByHandler(error), this.#ws);
   }
 }
 

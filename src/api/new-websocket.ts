@@ -52,7 +52,7 @@ export interface ClientOptions
   signal?: AbortSignal;
   /** Follow up to 10 redirects. Credentials stay with their host, wss is not given up. Default off. */
   followRedirects?: boolean;
-  /** As of `http.request`. Default the global agent. */
+  /** As of `http.request`. Default none: a connection of its own. */
   agent?: RequestOptions['agent'];
   /** As of `http.request`: makes the connection, in place of the agent. */
   createConnection?: RequestOptions['createConnection'];

@@ -123,6 +123,8 @@ function request(
   const secure = url.protocol === 'wss:';
   const sent = (secure ? https : http).request({
     ...options.request,
+    // By default none: a connection that an agent kept alive may be closed by the server just when the request is sent.
+    agent: options.request.agent ?? (options.request.createConnection === undefined ? false : undefined),
     method: 'GET',
     protocol: secure ? 'https:' : 'http:',
     hostname: url.hostname.replace(/^\[|\]$/g, ''),

@@ -158,12 +158,18 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
     this.#inbox.close();
     this.#outbox.close();
     this.#transport.destroy();
+    if (cause !== undefined) this.#handler.onError(cause);
   }
 
-  /** Fails the connection (§7.1.7) because user code threw: Close 1011, "an unexpected condition" (§7.4.1). */
-  failByHandler(error: unknown): void {
+  /**
+   * Fails the connection (§7.1.7) because user code threw: Close 1011, "an unexpected condition" (§7.4.1).
+   *
+   * @returns what was thrown, as an Error, for the door to report
+   */
+  failByHandler(error: unknown): Error {
     const cause = error instanceof Error ? error : new WebSocketError(String(error), ERROR_CODE.HANDLER);
     this.#fail(CloseCode.InternalError, cause);
+    return cause;
   }
 
   /** What a caller gets who waits for something that the end of this connection made impossible. */
@@ -212,7 +218,9 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
   }
 
   onFault(fault: Fault): void {
-    this.#fail(fault.closeCode, new WebSocketProtocolError(fault));
+    const error = new WebSocketProtocolError(fault);
+    this.#fail(fault.closeCode, error);
+    this.#handler.onError(error);
   }
 
   // ——— from inbox and transport
@@ -237,7 +245,7 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
   }
 
   onThrow(error: unknown): void {
-    this.failByHandler(error);
+    this.#handler.onError(this.failByHandler(error));
   }
 
   onWritten(): void {
@@ -302,7 +310,6 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
     this.#limits.onClosing();
     this.#inbox.resume();
     this.#outbox.end();
-    this.#handler.onError(cause);
   }
 
   // ——— from the time limits

@@ -24,16 +24,23 @@ describe('a peer that does not read, and is more than maxBackpressure behind', (
     expect(await rejection(ws.receivePacket())).toMatchObject({ cause: { code: 'WASOCK_SLOW_PEER' } });
   });
 
-  test("hostile.R-01: 'terminate' in serve: close gets 1006", async () => {
+  test("hostile.R-01: 'terminate' in serve: error gets WASOCK_SLOW_PEER, close gets 1006", async () => {
     const { promise, resolve } = withResolvers<number>();
     const opened = withResolvers<WebSocket>();
-    const { port } = await served({ ...SMALL, open: (ws) => opened.resolve(ws), close: (_ws, code) => resolve(code) });
+    const errors: Error[] = [];
+    const { port } = await served({
+      ...SMALL,
+      open: (ws) => opened.resolve(ws),
+      close: (_ws, code) => resolve(code),
+      error: (error) => errors.push(error),
+    });
     const peer = await rawWebSocket(port);
     peer.stopReading();
     const ws = await opened.promise;
     await overload(ws);
     ws.send(MESSAGE);
     expect(await promise).toBe(1006);
+    expect(errors).toMatchObject([{ code: 'WASOCK_SLOW_PEER' }]);
   });
 
   test("hostile.R-01: 'drop': the message is not queued, and counted", async () => {

@@ -172,7 +172,8 @@ test.each([
       expect((await framesFor(server.port, octetsOf(hex))).map(codeOf)).toEqual([code]);
       other.write(masked(9, 'alive'));
       expect((await other.take(7)).toString('latin1')).toBe('\x8a\x05alive');
-      expect(printed).toHaveBeenCalledOnce();
+      // A peer cannot fill the log of a server that does not ask.
+      expect(printed).not.toHaveBeenCalled();
     } finally {
       printed.mockRestore();
       await server.close({ timeout: 1 });

@@ -303,7 +303,7 @@ describe('terminate', () => {
     connection.terminate();
     expect(connection.state).toBe('closing');
     expect(await recorder.closed()).toEqual({ closeCode: 1006, reason: '', wasClean: false });
-    expect([recorder.events, recorder.cause]).toEqual([['close'], cause]);
+    expect([recorder.events, recorder.cause]).toEqual([['error', 'close'], cause]);
     await until(() => peer.closed || peer.ended);
     expect(peer.frames).toEqual([]);
     expect((connection.closedError() as WebSocketClosedError & { cause: unknown }).cause).toBe(cause);

@@ -37,7 +37,7 @@ describe('the keepalive', () => {
     expect(recorder.cause).toMatchObject({ code: 'WASOCK_PONG_TIMEOUT' });
     expect(peer.opcodes).not.toContain(8);
     expect(peer.opcodes).toContain(PING);
-    expect(recorder.events).toEqual(['close']);
+    expect(recorder.events).toEqual(['error', 'close']);
   });
 
   test('does not take messages for a Pong', async () => {

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { BYTES, NEXT, PACKET, TEXT } from '../../src/api/readings.js';
+import { Opcode, WebSocketClosedError, WebSocketPacketTypeError } from '../../src/index.js';
+
+const text = { opcode: Opcode.Text, data: 'a', fin: true };
+const binary = { opcode: Opcode.Binary, data: Buffer.from('b'), fin: true };
+const closed = (closeCode: number) => new WebSocketClosedError({ closeCode, reason: '', wasClean: true });
+
+describe('what a receiver makes of a packet', () => {
+  test('the packet itself', () => {
+    expect(PACKET.packet(text)).toBe(text);
+    expect(PACKET.packet(binary)).toBe(binary);
+  });
+
+  test('a string of Text, and of Text as bytes; an error of Binary', () => {
+    expect(TEXT.packet(text)).toBe('a');
+    expect(TEXT.packet({ ...text, data: Buffer.from('ü') })).toBe('ü');
+    expect(() => TEXT.packet(binary)).toThrow(WebSocketPacketTypeError);
+  });
+
+  test('bytes of Binary; an error of Text', () => {
+    expect(BYTES.packet(binary)).toBe(binary.data);
+    expect(() => BYTES.packet(text)).toThrow(WebSocketPacketTypeError);
+  });
+
+  test('a step of an iteration', () => {
+    expect(NEXT.packet(text)).toEqual({ value: 'a', done: false });
+    expect(NEXT.packet(binary)).toEqual({ value: binary.data, done: false });
+  });
+});
+
+describe('what a receiver makes of the end', () => {
+  test.each([PACKET, TEXT, BYTES])('its error', (reading) => {
+    const error = closed(1000);
+    expect(() => reading.end(error)).toThrow(error);
+  });
+
+  test.each([1000, 1001, 1005])('the end of an iteration after %d', (closeCode) => {
+    expect(NEXT.end(closed(closeCode))).toEqual({ value: undefined, done: true });
+  });
+
+  test.each([1002, 1006, 1011, 3000, 4000])('the error of an iteration after %d', (closeCode) => {
+    expect(() => NEXT.end(closed(closeCode))).toThrow(WebSocketClosedError);
+  });
+
+  test('any other error is the error of an iteration', () => {
+    expect(() => NEXT.end(new TypeError('x'))).toThrow(TypeError);
+  });
+});
