@@ -1,10 +1,15 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { type Refusal, refuse } from '../handshake/server.js';
 import type { PendingUpgrade } from '../net/upgrade.js';
-import { WebSocketClosedError, WebSocketHandshakeError, WebSocketProtocolMismatchError } from '../protocol/errors.js';
+import {
+  toError,
+  WebSocketClosedError,
+  WebSocketHandshakeError,
+  WebSocketProtocolMismatchError,
+} from '../protocol/errors.js';
 import { bindResponse } from './bound-response.js';
 import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions, within } from './connections.js';
-import { isThenable, reportError, toError } from './handler-delivery.js';
+import { isThenable, reportError } from './handler-delivery.js';
 import { checkPath, checkType, ownOptions, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { watchRequestListeners } from './rejections.js';
 import { UpgradeListener } from './upgrades.js';
@@ -25,7 +30,8 @@ export interface AcceptUpgradesOptions extends ServerLimits {
 /** What `newWebSocket(req)` has to know of a request that came through `acceptUpgrades`. */
 export interface AwaitedUpgrade {
   readonly pending: PendingUpgrade;
-  readonly response: ServerResponse;
+  /** `null` once the upgrade is accepted. */
+  response: ServerResponse | null;
   readonly limits: ResolvedLimits;
   readonly given: ServerLimits;
   readonly connections: ConnectionSet<unknown>;
@@ -147,7 +153,7 @@ export class Upgrades {
 
   /** A handler that has neither answered nor upgraded: the client is told what its request deserved. */
   #onHandled({ pending, response, refusal }: AwaitedUpgrade): void {
-    if (!pending.isPending || response.headersSent) return;
+    if (!pending.isPending || response?.headersSent) return;
     pending.refuse(refusal ?? refuse(500, { body: 'The request was not answered\n' }));
   }
 
@@ -158,7 +164,7 @@ export class Upgrades {
       // That the peer has gone, in good order, is no failure of a handler that was waiting for its next message.
       if (error instanceof WebSocketClosedError && error.wasClean) return;
       backdoor.connection(ws as WebSocket<never>).failByHandler(error);
-    } else if (response.headersSent) pending.socket.destroy();
+    } else if (response?.headersSent) pending.socket.destroy();
     else pending.refuse((isRefusalError(error) && upgrade.refusal) || refuse(500));
     this.#report(error, ws ?? undefined);
   }

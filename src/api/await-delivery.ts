@@ -1,7 +1,7 @@
 import type { ConnectionHandler } from '../net/connection.js';
 import type { CloseResult } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
-import type { MessageQueue } from './message-queue.js';
+import type { MessageQueue, Packet } from './message-queue.js';
 import { backdoor, type WebSocket } from './websocket.js';
 
 /** Await style: messages go to the socket's queue, which stops the reading while it is full. */
@@ -17,17 +17,17 @@ export class AwaitDelivery implements ConnectionHandler {
   }
 
   onMessage(opcode: number, data: string | Buffer): void {
-    this.#push(opcode, data, true);
+    this.#push({ opcode, data });
   }
 
   /** Raw mode. A whole Text frame is a string; a fragment may end within a code point, so it stays bytes. */
   onFrame(fin: boolean, opcode: number, payload: Buffer): void {
     const data = fin && opcode === Opcode.Text ? payload.toString('utf8') : payload;
-    this.#push(opcode, data, fin);
+    this.#push({ opcode, data, fin });
   }
 
-  #push(opcode: number, data: string | Buffer, fin: boolean): void {
-    this.#queue.push({ opcode, data, fin });
+  #push(packet: Packet): void {
+    this.#queue.push(packet);
     if (this.#queue.isFull) backdoor.pauseForQueue(this.#ws);
   }
 

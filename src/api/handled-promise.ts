@@ -10,8 +10,3 @@ export function handled<T>(promise: Promise<T>): Promise<T> {
 export function rejected(error: unknown): Promise<never> {
   return handled(Promise.reject(error));
 }
-
-/** The same promise, but that a rejection becomes `undefined`. */
-export function unfailing(promise: Promise<void>): Promise<void> {
-  return promise.catch(ignore);
-}

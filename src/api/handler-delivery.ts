@@ -103,20 +103,21 @@ export function reportError<UserData>(
   error: Error,
   ws?: WebSocket<UserData>,
 ): void {
-  if (handlers.error === undefined) {
-    console.error(error);
-    return;
-  }
+  if (handlers.error === undefined) return print(error);
   try {
     const returned = handlers.error(error, ws);
-    if (isThenable(returned)) returned.then(undefined, console.error);
+    if (isThenable(returned)) returned.then(undefined, print);
   } catch (failure) {
-    console.error(failure);
+    print(failure);
   }
 }
 
-export function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error), { cause: error });
+function print(error: unknown): void {
+  try {
+    console.error(error);
+  } catch {
+    // An object may throw when it is inspected; then there is nothing to print.
+  }
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -10,8 +10,8 @@ export interface Packet {
   readonly opcode: number;
   /** Text is a string (unless `textAs: 'bytes'`), everything else a Buffer, which is the receiver's to keep. */
   readonly data: string | Buffer;
-  /** Whether it is whole: `false` only in raw mode, for a fragment that others follow. */
-  readonly fin: boolean;
+  /** Only in raw mode: `false` for a fragment that others follow. */
+  readonly fin?: boolean;
 }
 
 /** What a receiver makes of the next packet, or of the end that came in its place. What either throws is the rejection. */

@@ -173,14 +173,22 @@ function acceptRequest(request: IncomingMessage, wanted: string[], options: Acce
     throw new WebSocketHandshakeError(verdict.message, verdict.status, verdict.headers);
   }
   if (pending === null) throw new WebSocketCreationError(NO_SOCKET);
-  if (!pending.isPending || pending.isGone) throw new WebSocketCreationError(whyNotPending(pending));
+  const isAnswered = !pending.isPending || upgrade?.response?.headersSent || upgrade?.response?.writableEnded;
+  if (pending.isGone || isAnswered) {
+    throw new WebSocketCreationError(pending.isGone ? 'The client has left' : 'The request was answered already');
+  }
   const accepted = acceptance(verdict, wanted, options, fail);
   pending.accept(accepted.text);
-  if (upgrade !== undefined) spendResponse(upgrade.response, pending);
-  const { socket, head } = pending;
+  if (upgrade?.response) spendResponse(upgrade.response, pending);
+  const { socket } = pending;
+  const head = pending.takeHead();
   const opening = { request, socket, head, key: verdict.key, protocol: accepted.protocol, data: undefined };
   const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.connections ?? null);
-  if (upgrade !== undefined) upgrade.ws = ws;
+  if (upgrade !== undefined) {
+    upgrade.ws = ws;
+    // It lives as long as the request, which the socket refers to.
+    upgrade.response = null;
+  }
   return ws;
 }
 
@@ -204,8 +212,4 @@ function ownPending(request: IncomingMessage, options: AcceptOptions, limits: Re
   const { socket, head = Buffer.alloc(0) } = options;
   if (!Buffer.isBuffer(head)) throw new TypeError(`head must be a Buffer, not ${String(head)}`);
   return socket === undefined ? null : new PendingUpgrade(request, socket, head, limits.handshakeTimeout, () => {});
-}
-
-function whyNotPending(pending: PendingUpgrade): string {
-  return pending.isGone ? 'The client has left' : 'The request was answered already';
 }

@@ -6,34 +6,18 @@ import http, {
 } from 'node:http';
 import https, { type ServerOptions as TlsOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import {
-  type Accepted,
-  type ExtraHeaders,
-  formatAcceptance,
-  isRefusal,
-  judgeUpgrade,
-  type Refusal,
-  refuse,
-} from '../handshake/server.js';
+import { type Accepted, formatAcceptance, isRefusal, judgeUpgrade, type Refusal, refuse } from '../handshake/server.js';
 import type { PendingUpgrade } from '../net/upgrade.js';
+import { toError } from '../protocol/errors.js';
 import { bindResponse } from './bound-response.js';
 import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions, within } from './connections.js';
 import { handled } from './handled-promise.js';
-import { isThenable, reportError, type SocketHandlers, toError } from './handler-delivery.js';
+import { isThenable, reportError, type SocketHandlers } from './handler-delivery.js';
 import { checkPath, checkType, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { openForHandlers } from './open.js';
 import { pathnameOf } from './request-target.js';
+import { agreedProtocol, checkAnswer, type UpgradeResult } from './upgrade-answer.js';
 import { UpgradeListener } from './upgrades.js';
-
-/** What an `upgrade` handler says to a request that it accepts. */
-export interface UpgradeAnswer<UserData> {
-  /** Becomes `ws.data`. */
-  data?: UserData;
-  /** One of those that the client offers. */
-  protocol?: string;
-  /** Further headers of the 101. */
-  headers?: ExtraHeaders;
-}
 
 /** What an `upgrade` handler is told beside the request. */
 export interface UpgradeContext {
@@ -42,9 +26,6 @@ export interface UpgradeContext {
   /** Aborted when the client leaves, or `handshakeTimeout` is over. */
   readonly signal: AbortSignal;
 }
-
-// biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing is typed as returning void
-type UpgradeResult<UserData> = UpgradeAnswer<UserData> | Refusal | undefined | void;
 
 /** Options of `serve`: where, for whom, and the handlers. Handlers may also be methods of an object that is passed. */
 export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHandlers<UserData> {
@@ -292,7 +273,8 @@ export class Server<UserData = unknown> {
       const agreed = agreedProtocol(verdict, protocol);
       const text = formatAcceptance(key, agreed, headers);
       pending.accept(text);
-      const { request, socket, head } = pending;
+      const { request, socket } = pending;
+      const head = pending.takeHead();
       const opening = { request, socket, head, key, protocol: agreed, data: data as UserData };
       openForHandlers(opening, this.#limits, this.#options, this.#sockets);
     } catch (error) {
@@ -304,28 +286,6 @@ export class Server<UserData = unknown> {
     pending.refuse(refuse(500));
     reportError(this.#options, toError(error));
   }
-}
-
-const ANSWER_KEYS: readonly string[] = ['data', 'protocol', 'headers'];
-
-/** What looks like a refusal, such as `false` or `{ status: 401 }`, must not let a client in. */
-function checkAnswer<UserData>(result: Exclude<UpgradeResult<UserData>, Refusal>): UpgradeAnswer<UserData> {
-  if (result === undefined) return {};
-  if (typeof result === 'object' && result !== null) {
-    const unknown = Object.keys(result).find((key) => !ANSWER_KEYS.includes(key));
-    if (unknown === undefined) return result;
-    throw new TypeError(`The upgrade handler returned an object with ${unknown}: pass that as data, or use refuse()`);
-  }
-  throw new TypeError(`The upgrade handler returned ${String(result)}: it may return an object, refuse() or nothing`);
-}
-
-/** RFC 6455 §4.2.2: the server's subprotocol is one that the client offers; to a client that offers none, none is sent. */
-function agreedProtocol({ protocols }: Accepted, protocol: string | undefined): string {
-  if (protocol === undefined || protocols.length === 0) return '';
-  if (protocols.includes(protocol)) return protocol;
-  throw new TypeError(
-    `The upgrade handler chose protocol ${JSON.stringify(protocol)}, which is not among: ${protocols.join(', ')}`,
-  );
 }
 
 type Address = Pick<ServeOptions, 'port' | 'host' | 'unix' | 'server' | 'tls' | 'path'>;

@@ -60,6 +60,7 @@ export class UpgradeListener {
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const claimed = this.#claims(request);
     if (!claimed && !this.#isLastResort(request)) return;
+    if (isBehindAnother(socket)) return destroy(socket);
 
     const pending = new PendingUpgrade(request, socket, head, this.#limits.handshakeTimeout, () => {
       this.#pending.delete(pending);
@@ -90,6 +91,22 @@ export class UpgradeListener {
       !ours.some((listener) => listener.#claims(request))
     );
   }
+}
+
+/**
+ * Whether an earlier request on the same connection is still being answered, or was answered with the end of the
+ * connection. A client may not pipeline an opening handshake (RFC 6455 §4.1: it waits for the answer before it sends
+ * more), and an answer written now would be taken for that of the other request.
+ */
+function isBehindAnother(socket: Duplex): boolean {
+  // Where node:http keeps the response that the socket is lent to; it emits 'upgrade' without a regard to it.
+  const { _httpMessage: response } = socket as { _httpMessage?: object | null };
+  return (response !== undefined && response !== null) || !socket.writable;
+}
+
+function destroy(socket: Duplex): void {
+  socket.on('error', () => {});
+  socket.destroy();
 }
 
 function oursOn(server: HttpServer): readonly UpgradeListener[] {

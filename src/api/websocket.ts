@@ -3,7 +3,7 @@ import type { Connection } from '../net/connection.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { type CloseResult, ERROR_CODE, WebSocketClosedError, WebSocketError } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
-import { handled, rejected, unfailing } from './handled-promise.js';
+import { rejected } from './handled-promise.js';
 import { checkDuration, type SlowPeer } from './limits.js';
 import type { MessageQueue, Packet, Reading } from './message-queue.js';
 import { checkOpcode, type Data, type SendOpcode, toPayload } from './payload.js';
@@ -62,6 +62,8 @@ export class WebSocket<UserData = unknown> {
   #connection!: Connection;
   readonly #queue: MessageQueue | null;
   #hungUp = false;
+  #free: Promise<void> | null = null;
+  #freeOrClosed: Promise<void> | null = null;
   #pausedByQueue = false;
   #pausedByUser = false;
   #result: CloseResult | null = null;
@@ -154,8 +156,16 @@ export class WebSocket<UserData = unknown> {
     if (connection.state !== 'open' || this.#hungUp) return this.#notOpen();
     if (connection.isOverloaded) return this.#overloaded();
     const free = connection.send(opcode, payload);
-    if (free === undefined) return undefined;
-    return this.#opened.ignoreClosed ? unfailing(free) : handled(free);
+    return free === undefined || !this.#opened.ignoreClosed ? free : this.#unfailing(free);
+  }
+
+  /** The same promise, but that the end of the connection resolves it. One for all sends that wait for the same. */
+  #unfailing(free: Promise<void>): Promise<void> {
+    if (this.#free !== free) {
+      this.#free = free;
+      this.#freeOrClosed = free.catch(() => {});
+    }
+    return this.#freeOrClosed!;
   }
 
   /** Sends a Ping (RFC 6455 §5.5.2), as `send` does. @param data at most 125 octets; default none */

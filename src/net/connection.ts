@@ -5,10 +5,9 @@ import { formatClosePayload, parseClosePayload } from '../protocol/close-payload
 import { ClosingHandshake } from '../protocol/closing.js';
 import {
   type CloseResult,
-  ERROR_CODE,
   type Fault,
+  toError,
   WebSocketClosedError,
-  WebSocketError,
   WebSocketProtocolError,
 } from '../protocol/errors.js';
 import { newMaskingKey } from '../protocol/masking-key.js';
@@ -167,7 +166,7 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
    * @returns what was thrown, as an Error, for the door to report
    */
   failByHandler(error: unknown): Error {
-    const cause = error instanceof Error ? error : new WebSocketError(String(error), ERROR_CODE.HANDLER);
+    const cause = toError(error);
     this.#fail(CloseCode.InternalError, cause);
     return cause;
   }

@@ -5,6 +5,7 @@ import { frameHeaderLength, writeFrameHeader, writeMaskingKey } from '../protoco
 import { copyMasked } from './masked-copy.js';
 import { giveChunkBack, LARGEST_CHUNK, takeChunk } from './staging.js';
 import type { Transport } from './transport.js';
+import { Waiters } from './waiters.js';
 
 /** At or above this many octets a payload leaves uncopied, in a write of its own. */
 export const UNCOPIED_FROM = 16_384;
@@ -24,13 +25,6 @@ interface Batch {
   /** The pooled chunks that parts are views of. */
   readonly chunks: Buffer[];
   length: number;
-}
-
-/** Somebody who waits until a batch has left and there is room again. */
-interface Waiter {
-  readonly batch: number;
-  resolve(): void;
-  reject(error: Error): void;
 }
 
 /** What an outbox tells its connection, and asks of it. */
@@ -66,7 +60,7 @@ export class Outbox {
   #completed = 0;
   /** The batch of the frame that was appended last. */
   #lastFrame = 0;
-  #waiters: Waiter[] | null = null;
+  #waiters: Waiters | null = null;
 
   #latestPong: Uint8Array | null = null;
   #held = false;
@@ -110,9 +104,9 @@ export class Outbox {
     return !this.#isBehind();
   }
 
-  /** Appends a Pong. While the peer takes nothing, only the latest waits (RFC 6455 §5.5.3 permits to answer just that one). */
+  /** Appends a Pong. While the peer is behind, only the latest waits (RFC 6455 §5.5.3 permits to answer just that one). */
   appendPong(payload: Uint8Array): void {
-    if (this.#inFlight === null) this.append(FIN | Opcode.Pong, payload);
+    if (!this.#isBehind()) this.append(FIN | Opcode.Pong, payload);
     else this.#latestPong = payload;
   }
 
@@ -122,12 +116,13 @@ export class Outbox {
     this.append(FIN | Opcode.Close, payload);
   }
 
-  /** Settles when all that was appended until now has left and the peer is not behind. */
+  /**
+   * Settles when all that was appended until now has left and the peer is not behind. May be ignored. One promise for all
+   * frames of a batch, so that a peer who sends and does not read cannot make us hold one for each of its messages.
+   */
   whenFree(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiters ??= [];
-      this.#waiters.push({ batch: this.#lastFrame, resolve, reject });
-    });
+    this.#waiters ??= new Waiters();
+    return this.#waiters.for(this.#lastFrame);
   }
 
   /** Keeps frames until `release`, which is sure to follow in this turn. */
@@ -186,14 +181,7 @@ export class Outbox {
   #complete(batch: Batch): void {
     this.#completed++;
     if (this.#transport.releasesMemory) for (const chunk of batch.chunks) giveChunkBack(chunk);
-    if (this.#waiters !== null) this.#settleWaiters(this.#waiters);
-  }
-
-  #settleWaiters(waiters: Waiter[]): void {
-    if (this.bufferedAmount > this.#highWaterMark) return;
-    const left = waiters.filter((waiter) => waiter.batch >= this.#completed);
-    this.#waiters = left.length === 0 ? null : left;
-    for (const waiter of waiters) if (waiter.batch < this.#completed) waiter.resolve();
+    if (this.#waiters !== null && this.bufferedAmount <= this.#highWaterMark) this.#waiters.settle(this.#completed);
   }
 
   /** Sends FIN behind all that is here; later frames are dropped. */
@@ -214,11 +202,8 @@ export class Outbox {
     this.#waiting = null;
     this.#inFlight = null;
     this.#latestPong = null;
-    const waiters = this.#waiters;
+    this.#waiters?.reject(this.#events);
     this.#waiters = null;
-    if (waiters === null) return;
-    const error = this.#events.closedError();
-    for (const waiter of waiters) waiter.reject(error);
   }
 
   #isBehind(): boolean {

@@ -6,6 +6,9 @@ import { cancelDeadline, scheduleDeadline, type Timed } from './deadlines.js';
 /** How long a refused client has to read the answer and to close, in milliseconds. */
 const REFUSED_LINGER = 800;
 
+const NO_OCTETS = Buffer.alloc(0);
+const nobody = () => false;
+
 /**
  * A server's side of one opening handshake, from the `'upgrade'` event of node:http to its answer. It owns the socket in
  * between: errors of a client that leaves are caught, and an answer is given once.
@@ -14,10 +17,9 @@ export class PendingUpgrade implements Timed {
   slot = 0;
   readonly request: IncomingMessage;
   readonly socket: Duplex;
-  /** Octets that came behind the request: the client's first frames. */
-  readonly head: Buffer;
   /** Whether somebody else has begun to write an answer to the socket. */
-  isAnswering: () => boolean = () => false;
+  isAnswering: () => boolean = nobody;
+  #head: Buffer;
   readonly #onSettled: () => void;
   #state: 'pending' | 'accepted' | 'refused' | 'gone' = 'pending';
   #abort: AbortController | null = null;
@@ -29,7 +31,7 @@ export class PendingUpgrade implements Timed {
   constructor(request: IncomingMessage, socket: Duplex, head: Buffer, timeout: number, onSettled: () => void) {
     this.request = request;
     this.socket = socket;
-    this.head = head;
+    this.#head = head;
     this.#onSettled = onSettled;
     socket.on('error', this.#onGone);
     socket.on('close', this.#onGone);
@@ -39,6 +41,13 @@ export class PendingUpgrade implements Timed {
 
   get isPending(): boolean {
     return this.#state === 'pending';
+  }
+
+  /** Hands over the octets that came behind the request: the client's first frames. They are not kept here. */
+  takeHead(): Buffer {
+    const head = this.#head;
+    this.#head = NO_OCTETS;
+    return head;
   }
 
   /** Whether the client has left before it got an answer. */
@@ -56,6 +65,7 @@ export class PendingUpgrade implements Timed {
   /** Writes the 101; from now on the socket is a connection's. @param acceptance from `formatAcceptance` */
   accept(acceptance: string): void {
     this.#settle('accepted');
+    this.isAnswering = nobody;
     this.socket.off('error', this.#onGone);
     this.socket.off('close', this.#onGone);
     this.socket.off('end', this.#onEnd);
@@ -81,9 +91,9 @@ export class PendingUpgrade implements Timed {
   }
 
   onDeadline(): void {
-    if (this.#state === 'pending' && !this.isAnswering())
-      this.refuse(refuse(503, { body: 'The opening handshake took too long\n' }));
-    else this.socket.destroy();
+    if (this.#state !== 'pending') this.socket.destroy();
+    // An answer that has begun may take its time, as any other.
+    else if (!this.isAnswering()) this.refuse(refuse(503, { body: 'The opening handshake took too long\n' }));
   }
 
   /** Octets left unread when a socket is closed make the kernel send RST, which would overtake our answer. */

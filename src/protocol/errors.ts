@@ -213,3 +213,13 @@ export class WebSocketProtocolError extends WebSocketError {
     this.section = fault.section;
   }
 }
+
+/** What user code threw, as an Error. Never throws, whatever it is: not everything can be made a string. */
+export function toError(thrown: unknown): Error {
+  try {
+    if (thrown instanceof Error) return thrown;
+    return new WebSocketError(String(thrown), ERROR_CODE.HANDLER, { cause: thrown });
+  } catch {
+    return new WebSocketError('A value was thrown that has no text', ERROR_CODE.HANDLER, { cause: thrown });
+  }
+}

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { handled, rejected, unfailing } from '../../src/api/handled-promise.js';
+import { handled, rejected } from '../../src/api/handled-promise.js';
 import { runNode } from '../support/program.js';
 import { rejection } from '../support/servers.js';
 
@@ -55,10 +55,5 @@ describe('a promise that is marked as handled', () => {
   test('is the same promise', () => {
     const promise = Promise.resolve(1);
     expect(handled(promise)).toBe(promise);
-  });
-
-  test('unfailing resolves instead', async () => {
-    expect(await unfailing(Promise.reject(new Error('x')))).toBeUndefined();
-    expect(await unfailing(Promise.resolve())).toBeUndefined();
   });
 });

@@ -29,7 +29,7 @@ describe('receiving', () => {
     peer.write(frameFor('server', Opcode.Ping, 'p'));
     peer.write(frameFor('server', Opcode.Pong, 'q'));
     peer.write(frameFor('server', Opcode.Text, 'message'));
-    expect(await ws.receivePacket()).toEqual({ opcode: Opcode.Text, data: 'message', fin: true });
+    expect(await ws.receivePacket()).toEqual({ opcode: Opcode.Text, data: 'message' });
     peer.write(close(1000));
     expect(await rejection(ws.receivePacket())).toBeInstanceOf(WebSocketClosedError);
     expect((await peer.takeAll()).toString('hex')).toBe('8a0170' + '880203e8');

@@ -1,0 +1,41 @@
+import type { Accepted, ExtraHeaders, Refusal } from '../handshake/server.js';
+
+/** What an `upgrade` handler says to a request that it accepts. */
+export interface UpgradeAnswer<UserData> {
+  /** Becomes `ws.data`. */
+  data?: UserData;
+  /** One of those that the client offers. */
+  protocol?: string;
+  /** Further headers of the 101. */
+  headers?: ExtraHeaders;
+}
+
+/** All that an `upgrade` handler may return. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing is typed as returning void
+export type UpgradeResult<UserData> = UpgradeAnswer<UserData> | Refusal | undefined | void;
+
+const ANSWER_KEYS: readonly string[] = ['data', 'protocol', 'headers'];
+
+/**
+ * What looks like a refusal, such as `false` or `{ status: 401 }`, must not let a client in.
+ *
+ * @throws TypeError for what is no answer
+ */
+export function checkAnswer<UserData>(result: Exclude<UpgradeResult<UserData>, Refusal>): UpgradeAnswer<UserData> {
+  if (result === undefined) return {};
+  if (typeof result === 'object' && result !== null) {
+    const unknown = Object.keys(result).find((key) => !ANSWER_KEYS.includes(key));
+    if (unknown === undefined) return result;
+    throw new TypeError(`The upgrade handler returned an object with ${unknown}: pass that as data, or use refuse()`);
+  }
+  throw new TypeError(`The upgrade handler returned ${String(result)}: it may return an object, refuse() or nothing`);
+}
+
+/** RFC 6455 §4.2.2: the server's subprotocol is one that the client offers; to a client that offers none, none is sent. */
+export function agreedProtocol({ protocols }: Accepted, protocol: string | undefined): string {
+  if (protocol === undefined || protocols.length === 0) return '';
+  if (protocols.includes(protocol)) return protocol;
+  throw new TypeError(
+    `The upgrade handler chose protocol ${JSON.stringify(protocol)}, which is not among: ${protocols.join(', ')}`,
+  );
+}
