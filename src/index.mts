@@ -8,9 +8,11 @@ export type {
   ConnectionLimits,
   Connections,
   Data,
+  ExtraHeaders,
   Packet,
+  Pattern,
   Refusal,
-  SendOpcode,
+  Rule,
   ServeOptions,
   Server,
   ServerLimits,
@@ -18,6 +20,7 @@ export type {
   SocketHandlers,
   UpgradeAnswer,
   UpgradeContext,
+  UpgradeRequest,
   Upgrades,
 } from './index.js';
 export {

@@ -9,14 +9,15 @@ export type { SocketHandlers } from './api/handler-delivery.js';
 export type { ConnectionLimits, ServerLimits, SlowPeer } from './api/limits.js';
 export type { Packet } from './api/message-queue.js';
 export { type AcceptOptions, type ClientOptions, newWebSocket } from './api/new-websocket.js';
-export type { Data, SendOpcode } from './api/payload.js';
+export type { Data } from './api/payload.js';
 export { ReadyState } from './api/ready-state.js';
 export { type ServeOptions, type Server, serve, type UpgradeContext } from './api/serve.js';
 export type { UpgradeAnswer } from './api/upgrade-answer.js';
 export { WebSocket } from './api/websocket.js';
 export type { CodecKind } from './codec/codec.js';
+export type { Pattern, Rule } from './handshake/origin.js';
 export { type Refusal, refuse } from './handshake/refusal.js';
-export { isUpgrade, offeredProtocols } from './handshake/server.js';
+export { type ExtraHeaders, isUpgrade, offeredProtocols, type UpgradeRequest } from './handshake/server.js';
 export { CloseCode } from './protocol/close-code.js';
 export {
   type CloseResult,

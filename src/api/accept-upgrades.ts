@@ -51,10 +51,14 @@ export function awaitedUpgrade(request: IncomingMessage): AwaitedUpgrade | undef
  * Lets the `'request'` listeners of an HTTP server, a framework's among them, accept WebSockets with
  * `await newWebSocket(req)`. Upgrade requests reach them like any other request.
  *
- * @throws TypeError, RangeError for options that are none
+ * @throws TypeError, RangeError for invalid options, and where the upgrades of this server and path are accepted already
  */
 export function acceptUpgrades(server: HttpServer, options: AcceptUpgradesOptions = {}): Upgrades {
-  if (typeof server?.on !== 'function') throw new TypeError('acceptUpgrades needs a server of node:http or node:https');
+  if (typeof server?.on !== 'function' || typeof server === 'function') {
+    throw new TypeError(
+      'acceptUpgrades takes a server of node:http or node:https; for an app, createServer(app) or what app.listen() returns',
+    );
+  }
   const { path, onError } = options;
   checkPath(path);
   checkType('onError', onError, 'function');
@@ -91,7 +95,7 @@ export class Upgrades {
    * Closes all sockets with 1001 or `code`, answers 503 to handshakes that are under way, and then leaves the HTTP server
    * as it was. Calling it again waits for the same end.
    *
-   * @throws TypeError, RangeError for options that are none
+   * @throws TypeError, RangeError for invalid options
    */
   close(options: CloseOptions = {}): Promise<void> {
     const { code, reason, timeout } = checkCloseOptions(options, this.#limits.closeTimeout);
@@ -170,6 +174,8 @@ export class Upgrades {
   }
 
   #report(error: Error, ws?: WebSocket): void {
+    // What a peer does must not fill the log of who did not ask.
+    if (this.#options.onError === undefined && (isRefusalError(error) || error instanceof WebSocketClosedError)) return;
     reportError({ error: this.#options.onError }, error, ws);
   }
 }

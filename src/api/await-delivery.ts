@@ -17,13 +17,13 @@ export class AwaitDelivery implements ConnectionHandler {
   }
 
   onMessage(opcode: number, data: string | Buffer): void {
-    this.#push({ opcode, data });
+    this.#push({ opcode: opcode as Opcode, data });
   }
 
   /** Raw mode. A whole Text frame is a string; a fragment may end within a code point, so it stays bytes. */
   onFrame(fin: boolean, opcode: number, payload: Buffer): void {
     const data = fin && opcode === Opcode.Text ? payload.toString('utf8') : payload;
-    this.#push({ opcode, data, fin });
+    this.#push({ opcode: opcode as Opcode, data, fin });
   }
 
   #push(packet: Packet): void {

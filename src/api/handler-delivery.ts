@@ -1,5 +1,6 @@
 import type { ConnectionHandler } from '../net/connection.js';
 import type { CloseResult } from '../protocol/errors.js';
+import type { Opcode } from '../protocol/opcode.js';
 import { backdoor, type WebSocket } from './websocket.js';
 
 /** What happens on a socket of `serve`. Each may be async: calls start in order and are not awaited. */
@@ -7,7 +8,7 @@ export interface SocketHandlers<UserData> {
   /** The socket is open. Comes before its first message. */
   open?(ws: WebSocket<UserData>): unknown;
   /** A whole message: Text is a string unless `textAs: 'bytes'`, Binary a Buffer. With `zeroCopy` it is valid only until this returns. */
-  message?(ws: WebSocket<UserData>, data: string | Buffer, opcode: number): unknown;
+  message?(ws: WebSocket<UserData>, data: string | Buffer, opcode: Opcode): unknown;
   /** A Ping; its Pong is on the way. */
   ping?(ws: WebSocket<UserData>, data: Buffer): unknown;
   /** A Pong, whether or not a Ping asked for it. */
@@ -44,7 +45,7 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
   onMessage(opcode: number, data: string | Buffer): void {
     // The hot path: no closure, and nothing to do for a handler that returns nothing.
     try {
-      const returned = this.#handlers.message?.(this.#ws, data, opcode);
+      const returned = this.#handlers.message?.(this.#ws, data, opcode as Opcode);
       if (returned !== undefined) this.#watch(returned);
     } catch (error) {
       this.#fail(error);

@@ -1,3 +1,4 @@
+import type { Opcode } from '../protocol/opcode.js';
 import { rejected } from './handled-promise.js';
 
 /** Above this many messages, or octets of them, the socket stops reading until somebody receives. */
@@ -7,7 +8,7 @@ export const MAX_QUEUED_OCTETS = 1_048_576;
 /** One message or, in raw mode, one frame, as it waits to be received. */
 export interface Packet {
   /** One of `Opcode`: Text or Binary, in raw mode any. */
-  readonly opcode: number;
+  readonly opcode: Opcode;
   /** Text is a string (unless `textAs: 'bytes'`), everything else a Buffer, which is the receiver's to keep. */
   readonly data: string | Buffer;
   /** Only in raw mode: `false` for a fragment that others follow. */

@@ -82,30 +82,30 @@ const OWN_OPTIONS: readonly string[] = [
  *
  * @param url `ws:` or `wss:`
  * @param protocols subprotocols to offer, most wanted first; default none
- * @throws TypeError, RangeError, SyntaxError for arguments that are none; nothing was sent then
+ * @throws TypeError, RangeError, SyntaxError for invalid arguments; nothing was sent then
  * @returns rejects with a `WebSocketCreationError`, `WebSocketFailedUpgradeError`, `WebSocketHandshakeError`,
  *   `WebSocketProtocolMismatchError` (offered some and got none or another), or the reason of `options.signal`
  */
-export function newWebSocket(
+export function newWebSocket<UserData = unknown>(
   url: string | URL,
   protocols?: string | readonly string[],
   options?: ClientOptions,
-): Promise<WebSocket>;
+): Promise<WebSocket<UserData>>;
 /**
  * Accepts an upgrade request, in a handler of a server that was given to `acceptUpgrades` (RFC 6455 §4.2). Writes nothing
  * if it cannot be accepted, so that the handler may answer otherwise.
  *
  * @param protocols those the server speaks; the client's first that is among them is agreed on. Left out: offers are ignored
- * @throws TypeError, RangeError, SyntaxError for arguments that are none; nothing was written then
+ * @throws TypeError, RangeError, SyntaxError for invalid arguments; nothing was written then
  * @returns rejects with a `WebSocketHandshakeError` that carries the `status` and `headers` of a fitting answer,
  *   with a `WebSocketProtocolMismatchError`, or with a `WebSocketCreationError` if the client has left, if the request was
  *   answered, or if this is not the place for it
  */
-export function newWebSocket(
+export function newWebSocket<UserData = unknown>(
   request: IncomingMessage,
   protocols?: string | readonly string[],
   options?: AcceptOptions,
-): Promise<WebSocket>;
+): Promise<WebSocket<UserData>>;
 export function newWebSocket(
   target: string | URL | IncomingMessage,
   protocols?: string | readonly string[],

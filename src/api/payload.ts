@@ -5,9 +5,6 @@ import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/opcode.js';
 /** What can be sent: text, or bytes in any form that JavaScript has for them. */
 export type Data = string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
 
-/** The opcodes that a user may send. */
-export type SendOpcode = typeof Opcode.Text | typeof Opcode.Binary | typeof Opcode.Ping | typeof Opcode.Pong;
-
 /**
  * The bytes of `data`, in the caller's memory where that is possible.
  *
@@ -35,7 +32,8 @@ export function checkOpcode(opcode: unknown, payload: string | Uint8Array): void
     return;
   }
   if (opcode !== Opcode.Ping && opcode !== Opcode.Pong) {
-    throw new TypeError(`Opcode ${String(opcode)} may not be sent: it must be Text, Binary, Ping or Pong`);
+    const given = typeof opcode === 'object' && opcode !== null ? 'object' : String(opcode);
+    throw new TypeError(`Opcode ${given} may not be sent: the second argument is Opcode.Text, Binary, Ping or Pong`);
   }
   const length = Buffer.byteLength(payload);
   if (length > MAX_CONTROL_PAYLOAD) {

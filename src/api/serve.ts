@@ -45,7 +45,8 @@ export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHa
   request?(request: IncomingMessage, response: ServerResponse): unknown;
   /**
    * Decides about an opening handshake that is in order. Its time counts for `handshakeTimeout`. A refusal from `refuse` is
-   * sent; a throw or a rejection is 500, and goes to `error`. Default: all are accepted, without a subprotocol.
+   * returned, not thrown: a throw or a rejection is 500, and goes to `error`. Who is not refused is in. Written before the
+   * other handlers, it lets TypeScript infer the type of `ws.data`. Default: all are accepted, without a subprotocol.
    */
   upgrade?(
     request: IncomingMessage,
@@ -69,7 +70,7 @@ const HANDLERS = ['request', 'upgrade', 'open', 'message', 'ping', 'pong', 'drai
  * Serves WebSockets in handler style, the way with the highest throughput.
  *
  * @returns resolves when the server listens; rejects if it cannot
- * @throws TypeError, RangeError for options that are none
+ * @throws TypeError, RangeError for invalid options
  */
 export function serve<UserData = unknown>(options: ServeOptions<UserData>): Promise<Server<UserData>> {
   if (typeof options !== 'object' || options === null) {
@@ -120,7 +121,7 @@ export class Server<UserData = unknown> {
    * before, and ends at the time-out what is left. Calling it again waits for the same end. A shared HTTP server is left as
    * it was.
    *
-   * @throws TypeError, RangeError for options that are none
+   * @throws TypeError, RangeError for invalid options
    */
   close(options: CloseOptions = {}): Promise<void> {
     const { code, reason, timeout } = checkCloseOptions(options, this.#limits.closeTimeout);
@@ -291,7 +292,8 @@ export class Server<UserData = unknown> {
 type Address = Pick<ServeOptions, 'port' | 'host' | 'unix' | 'server' | 'tls' | 'path'>;
 
 function checkAddress({ port, host, unix, server, tls, path }: Address): void {
-  if (port !== undefined && typeof port !== 'number') throw new TypeError(`port must be a number, not ${String(port)}`);
+  if (port !== undefined && typeof port !== 'number')
+    throw new TypeError(`port must be a number, not ${JSON.stringify(port)}`);
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
     throw new RangeError(`port must be 0 to 65535, not ${port}`);
   }

@@ -37,6 +37,10 @@ export class UpgradeListener {
     this.#server = server;
     this.#limits = limits;
     this.#routes = routes;
+    const { path } = routes;
+    if (oursOn(server).some((listener) => listener.#routes.path === path)) {
+      throw new TypeError(`The upgrades of this server at ${path ?? 'every path'} are accepted already`);
+    }
     listeners.set(server, [...oursOn(server), this]);
     server.on('upgrade', this.#onUpgrade);
     leavePlainRequests(server);
@@ -77,9 +81,12 @@ export class UpgradeListener {
     } else this.#routes.onPlain(pending);
   };
 
+  /** An exact path goes before one that takes every path. */
   #claims(request: IncomingMessage): boolean {
+    if (!isWebSocket(request)) return false;
     const { path } = this.#routes;
-    return isWebSocket(request) && (path === undefined || pathnameOf(request.url) === path);
+    if (path !== undefined) return pathnameOf(request.url) === path;
+    return !oursOn(this.#server).some((other) => other.#routes.path === pathnameOf(request.url));
   }
 
   /** Whether it is for this one to answer what it does not claim: nobody else claims it, or may want it. */

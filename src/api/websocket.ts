@@ -6,7 +6,7 @@ import { Opcode } from '../protocol/opcode.js';
 import { rejected } from './handled-promise.js';
 import { checkDuration, type SlowPeer } from './limits.js';
 import type { MessageQueue, Packet, Reading } from './message-queue.js';
-import { checkOpcode, type Data, type SendOpcode, toPayload } from './payload.js';
+import { checkOpcode, type Data, toPayload } from './payload.js';
 import { BYTES, NEXT, PACKET, TEXT } from './readings.js';
 import { ReadyState } from './ready-state.js';
 
@@ -76,6 +76,11 @@ export class WebSocket<UserData = unknown> {
   dropped = 0;
 
   private constructor(opened: Opened<UserData>, queue: MessageQueue | null) {
+    if (typeof opened !== 'object') {
+      throw new TypeError(
+        'A WebSocket comes from await newWebSocket(url), or from serve: it has no constructor for users',
+      );
+    }
     this.#opened = opened;
     this.#queue = queue;
     this.data = opened.data;
@@ -147,7 +152,7 @@ export class WebSocket<UserData = unknown> {
    * @throws TypeError for what is no data, for an opcode that may not be sent, for Text that is not UTF-8
    * @throws RangeError for a Ping or Pong of more than 125 octets
    */
-  send(data: Data, opcode?: SendOpcode): undefined | Promise<void> {
+  send(data: Data, opcode?: Opcode): undefined | Promise<void> {
     const payload = toPayload(data);
     if (opcode === undefined) opcode = typeof payload === 'string' ? Opcode.Text : Opcode.Binary;
     else checkOpcode(opcode, payload);

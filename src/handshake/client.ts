@@ -73,7 +73,10 @@ export function openingHeaders({ key, protocols, origin, headers = {} }: Opening
 export function checkProtocols(protocols: string | readonly string[] | undefined): string[] {
   if (protocols === undefined || protocols === '') return [];
   const list: readonly unknown[] = typeof protocols === 'string' ? [protocols] : protocols;
-  if (!Array.isArray(list)) throw new TypeError(`The subprotocols are neither a string nor an array: ${quoted(list)}`);
+  if (!Array.isArray(list))
+    throw new TypeError(
+      `The subprotocols are neither a string nor an array: ${quoted(list)}; options are the third argument`,
+    );
   const checked = new Set<string>();
   for (const protocol of list) {
     if (typeof protocol !== 'string') throw new TypeError(`The subprotocol ${quoted(protocol)} is not a string`);

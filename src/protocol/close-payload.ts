@@ -39,6 +39,9 @@ export function formatClosePayload(closeCode?: number, reason = ''): Buffer {
     if (reason !== '') throw new TypeError('A close reason needs a close code');
     return Buffer.alloc(0);
   }
+  if (typeof closeCode !== 'number') {
+    throw new TypeError(`The close code must be a number, not ${JSON.stringify(closeCode)}: close(code, reason)`);
+  }
   if (!Number.isInteger(closeCode) || !isCloseCode(closeCode)) {
     throw new TypeError(
       `The close code ${String(closeCode)} may not be sent: it must be 1000 to 1003, 1007 to 1014 or 3000 to 4999`,
