@@ -74,6 +74,7 @@ export class Upgrades {
   readonly #limits: ResolvedLimits;
   readonly #sockets = new ConnectionSet<unknown>();
   readonly #listener: UpgradeListener;
+  readonly #unwatch: () => void;
   #closed: Promise<void> | null = null;
 
   /** @internal */
@@ -88,7 +89,9 @@ export class Upgrades {
       onPlain: (pending) => this.#handle(pending),
       onUnclaimed: (pending) => pending.refuse(refuse(404)),
     });
-    watchRequestListeners(server, (error, _request, response) => this.#onPlainRejection(error, response));
+    this.#unwatch = watchRequestListeners(server, (error, _request, response) =>
+      this.#onPlainRejection(error, response),
+    );
   }
 
   /**
@@ -107,6 +110,7 @@ export class Upgrades {
     this.#listener.refuseAll();
     await within(timeout, this.#sockets.closeAll(code, reason), () => this.#sockets.hangupAll());
     this.#listener.stopListening();
+    this.#unwatch();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -88,6 +88,13 @@ const DURATIONS: Partial<Record<Numbers, number>> = {
   closeTimeout: 5000,
 };
 
+/** The names of all options that are limits, or say how messages are handed over. */
+export const LIMIT_NAMES: readonly string[] = [
+  ...Object.keys(SIZES),
+  ...Object.keys(DURATIONS),
+  ...['slowPeer', 'allowedOrigins', 'allowedHosts', 'compression', 'textAs', 'zeroCopy', 'raw'],
+];
+
 /** All limits of a server or of a client, checked and with their defaults. */
 export type ResolvedLimits = Readonly<Record<Numbers, number>> &
   ConnectionOptions & {

@@ -33,21 +33,20 @@ interface Receiver {
  * what is to be made of a message is done before its promise settles, not in another promise behind it.
  */
 export class MessageQueue {
-  #packets: Packet[] = [];
-  /** Index of the first packet: those before it were received. */
-  #first = 0;
+  /** Never many more than `MAX_QUEUED`, so that taking the first is cheap. */
+  readonly #packets: Packet[] = [];
   #octets = 0;
   #receiver: Receiver | null = null;
   #end: Error | null = null;
 
   /** Whether so much waits that the socket should stop reading. */
   get isFull(): boolean {
-    return this.#packets.length - this.#first > MAX_QUEUED || this.#octets > MAX_QUEUED_OCTETS;
+    return this.#packets.length > MAX_QUEUED || this.#octets > MAX_QUEUED_OCTETS;
   }
 
   /** Whether so little waits that a socket that has stopped should read again: less than full, as each stop costs. */
   get hasRoom(): boolean {
-    return this.#packets.length - this.#first <= MAX_QUEUED / 2 && this.#octets <= MAX_QUEUED_OCTETS / 2;
+    return this.#packets.length <= MAX_QUEUED / 2 && this.#octets <= MAX_QUEUED_OCTETS / 2;
   }
 
   push(packet: Packet): void {
@@ -86,14 +85,8 @@ export class MessageQueue {
   }
 
   #shift(): Packet | undefined {
-    const packet = this.#packets[this.#first];
-    if (packet === undefined) return undefined;
-    this.#first++;
-    this.#octets -= packet.data.length;
-    if (this.#first === this.#packets.length) {
-      this.#packets = [];
-      this.#first = 0;
-    }
+    const packet = this.#packets.shift();
+    if (packet !== undefined) this.#octets -= packet.data.length;
     return packet;
   }
 

@@ -22,6 +22,7 @@ import { handled, rejected } from './handled-promise.js';
 import {
   type ConnectionLimits,
   checkType,
+  LIMIT_NAMES,
   ownOptions,
   type ResolvedLimits,
   resolveLimits,
@@ -72,9 +73,8 @@ export interface AcceptOptions extends ServerLimits, AwaitOptions {
 
 /** Our own options, which `http.request` is not to see. */
 const OWN_OPTIONS: readonly string[] = [
-  ...['raw', 'textAs', 'onClosed', 'headers', 'origin', 'signal', 'followRedirects', 'maxPayload', 'maxFragments'],
-  ...['maxHeaderBytes', 'handshakeTimeout', 'pingInterval', 'pongTimeout', 'idleTimeout', 'messageTimeout'],
-  ...['closeTimeout', 'highWaterMark', 'maxBackpressure', 'slowPeer', 'compression', 'zeroCopy'],
+  ...LIMIT_NAMES,
+  ...['onClosed', 'headers', 'origin', 'signal', 'followRedirects', 'socket', 'head', 'requireProtocol'],
 ];
 
 /**
@@ -208,8 +208,17 @@ const NO_SOCKET =
   'This request cannot be upgraded here: call acceptUpgrades(server) once for its HTTP server, or pass the socket ' +
   "and the head of the server's 'upgrade' event as options.socket and options.head";
 
+/** One for each socket: a call that threw may be made again, and a socket that was upgraded is not upgraded twice. */
+const ownUpgrades = new WeakMap<Duplex, PendingUpgrade>();
+
 function ownPending(request: IncomingMessage, options: AcceptOptions, limits: ResolvedLimits): PendingUpgrade | null {
   const { socket, head = Buffer.alloc(0) } = options;
   if (!Buffer.isBuffer(head)) throw new TypeError(`head must be a Buffer, not ${String(head)}`);
-  return socket === undefined ? null : new PendingUpgrade(request, socket, head, limits.handshakeTimeout, () => {});
+  if (socket === undefined) return null;
+  let pending = ownUpgrades.get(socket);
+  if (pending === undefined) {
+    pending = new PendingUpgrade(request, socket, head, limits.handshakeTimeout, () => {});
+    ownUpgrades.set(socket, pending);
+  }
+  return pending;
 }

@@ -14,16 +14,23 @@ const captureSlot = Object.getOwnPropertySymbols(new EventEmitter({ captureRejec
 /**
  * Watches the promises of async `'request'` listeners: without that, a handler that does not catch what
  * `newWebSocket(req)` says about a plain request would end the process, and any client could make it.
+ *
+ * @returns a function that leaves the server as it was
  */
-export function watchRequestListeners(server: HttpServer, onRejection: OnRejection): void {
-  if (captureSlot === undefined) return;
+export function watchRequestListeners(server: HttpServer, onRejection: OnRejection): () => void {
+  const slot = captureSlot;
+  if (slot === undefined) return () => {};
   const emitter = server as unknown as Record<symbol, unknown>;
   const before = emitter[REJECTION] as undefined | ((error: unknown, event: string, ...args: unknown[]) => void);
   // Who captures rejections already has decided what becomes of them.
-  if (emitter[captureSlot] === true) return;
-  emitter[captureSlot] = true;
+  if (emitter[slot] === true) return () => {};
+  emitter[slot] = true;
   emitter[REJECTION] = (error: unknown, event: string, ...args: unknown[]) => {
     if (event === 'request') onRejection(error, args[0] as IncomingMessage, args[1] as ServerResponse);
     else before?.call(server, error, event, ...args);
+  };
+  return () => {
+    emitter[slot] = false;
+    delete emitter[REJECTION];
   };
 }

@@ -155,7 +155,7 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
     this.#state = 'closing';
     this.#receiver.discard();
     this.#inbox.close();
-    this.#outbox.close();
+    this.#closeOutbox();
     this.#transport.destroy();
     if (cause !== undefined) this.#handler.onError(cause);
   }
@@ -277,7 +277,7 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
     this.#limits.stop();
     this.#receiver.discard();
     this.#inbox.close();
-    this.#outbox.close();
+    this.#closeOutbox();
     this.#handler.onClose(this.#closing.result(), this.#cause);
   }
 
@@ -311,10 +311,19 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
     this.#outbox.end();
   }
 
+  #closeOutbox(): void {
+    if (this.#outbox.bufferedAmount > 0) this.#closing.onLost();
+    this.#outbox.close();
+  }
+
   // ——— from the time limits
 
   get messageOctets(): number {
     return this.#receiver.messageOctets;
+  }
+
+  get receivedOctets(): number {
+    return this.#inbox.receivedOctets;
   }
 
   sendPing(): void {

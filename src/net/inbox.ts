@@ -3,7 +3,7 @@ import type { Receiver } from '../protocol/receiver.js';
 import { claimWindow, copyFromWindow, copyToWindow, releaseWindow, windowIsClaimed } from './receive-window.js';
 import type { Transport } from './transport.js';
 
-/** Messages between two looks at the clock. */
+/** Messages between two looks at the clock, once there are many; before that it is looked at for the 4th and the 8th. */
 const MESSAGES_PER_LOOK = 16;
 /** Milliseconds for which one connection may hold up the others. */
 const MAX_TURN = 8;
@@ -29,6 +29,8 @@ export class Inbox {
   readonly #transport: Transport;
   readonly #receiver: Receiver;
   readonly #events: InboxEvents;
+  /** Octets that were handed to the receiver, those counted again that it gave back. */
+  receivedOctets = 0;
   #pending: Buffer[] | null = null;
   #scheduled = false;
   #paused = false;
@@ -77,11 +79,12 @@ export class Inbox {
     this.#pending = null;
   }
 
-  /** Counts a message, and ends the turn after this one if it has taken long. */
+  /** Counts a message, and ends the turn after this one if it has taken long. The clock is looked at seldom if messages are quick. */
   countMessage(): void {
-    if (++this.#handled % MESSAGES_PER_LOOK !== 0) return;
+    const count = ++this.#handled;
+    if (count === 1 || ((count & (count - 1)) !== 0 && count % MESSAGES_PER_LOOK !== 0)) return;
     const now = performance.now();
-    if (this.#handled === MESSAGES_PER_LOOK) this.#turnBegan = now;
+    if (count === 2) this.#turnBegan = now;
     else if (now - this.#turnBegan > MAX_TURN) this.#receiver.stop();
   }
 
@@ -121,6 +124,7 @@ export class Inbox {
 
   #receive(end: number): number {
     this.#handled = 0;
+    this.receivedOctets += end - WINDOW_START;
     this.#events.onTurnBegin();
     claimWindow();
     try {

@@ -1,4 +1,7 @@
-/** Below this many octets a second, a frame that is arriving does not hold the Pong deadline back. */
+/**
+ * Below this many octets a second, what is arriving does not hold the Pong deadline back. Above, the peer is alive, and its
+ * Pong may stand behind much else.
+ */
 const MIN_RATE = 8192;
 
 /** A timer that fires this much late was held up by a busy process: the Pong may be among the octets not read yet. */
@@ -8,7 +11,7 @@ const LATE = 1000;
 export interface Progress {
   /** We ourselves do not read, so a Pong cannot be seen. */
   readonly paused: boolean;
-  /** Octets a second at which the message under way arrives; 0 without one. */
+  /** Octets a second that were received since the last look. */
   readonly rate: number;
 }
 

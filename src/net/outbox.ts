@@ -10,6 +10,9 @@ import { Waiters } from './waiters.js';
 /** At or above this many octets a payload leaves uncopied, in a write of its own. */
 export const UNCOPIED_FROM = 16_384;
 
+/** Octets of UTF-8 that a UTF-16 code unit takes at most. */
+const UTF8_MOST = 3;
+
 /** Outboxes with frames that leave at the end of this turn of the event loop. */
 let due: Outbox[] = [];
 
@@ -94,9 +97,15 @@ export class Outbox {
    */
   append(firstOctet: number, payload: string | Uint8Array): boolean {
     if (this.#closed || this.#ending) return true;
-    if (typeof payload === 'string') this.#appendText(firstOctet, payload);
-    else if (this.#leavesUncopied(payload)) return this.#appendUncopied(firstOctet, payload);
+    if (typeof payload === 'string') {
+      if (this.#fitsIntoChunk(payload)) this.#appendText(firstOctet, payload);
+      else return this.#appendOwn(firstOctet, Buffer.from(payload, 'utf8'));
+    } else if (this.#leavesUncopied(payload)) return this.#appendUncopied(firstOctet, payload);
     else this.#appendBytes(firstOctet, payload);
+    return this.#appended();
+  }
+
+  #appended(): boolean {
     this.#lastFrame = this.#begun;
     // A full chunk leaves at once, so that no batch is much larger than one.
     if (this.#waiting === null) this.#schedule();
@@ -254,17 +263,23 @@ export class Outbox {
     this.#used = at + length;
   }
 
-  #appendText(firstOctet: number, text: string): void {
-    // Three octets a UTF-16 code unit at most. A long text is measured, so as not to reserve three times what it needs.
-    const most = text.length * 3;
-    if (this.#maskingKey !== null || most > LARGEST_CHUNK - MAX_FRAME_HEADER) {
-      const octets = Buffer.from(text, 'utf8');
-      // Our own copy: the caller need not wait for it.
-      if (this.#leavesUncopied(octets)) this.#appendUncopied(firstOctet, octets);
-      else this.#appendBytes(firstOctet, octets);
-      return;
+  /** Whether a text may be encoded in the chunk. A long one is measured first; a masked one has to be, to be masked. */
+  #fitsIntoChunk(text: string): boolean {
+    return this.#maskingKey === null && text.length * UTF8_MOST <= LARGEST_CHUNK - MAX_FRAME_HEADER;
+  }
+
+  /** Appends a payload that is our own: the caller need not wait for its memory. */
+  #appendOwn(firstOctet: number, payload: Buffer): boolean {
+    if (this.#leavesUncopied(payload)) {
+      this.#appendUncopied(firstOctet, payload);
+      return !this.#isBehind();
     }
-    this.#reserve(MAX_FRAME_HEADER + most);
+    this.#appendBytes(firstOctet, payload);
+    return this.#appended();
+  }
+
+  #appendText(firstOctet: number, text: string): void {
+    this.#reserve(MAX_FRAME_HEADER + text.length * UTF8_MOST);
     const chunk = this.#chunk!;
     // The header is as long as for ASCII, which most texts are; others may need a longer one, and are moved.
     let headerLength = frameHeaderLength(text.length, false);

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { toError } from '../protocol/errors.js';
 import type { Transport, TransportEvents } from './transport.js';
 
 /** Where a socket keeps its transport's events, so that all sockets share their listeners: an idle one costs less. */
@@ -55,6 +56,21 @@ export class StreamTransport implements Transport {
 
   write(parts: readonly Uint8Array[]): boolean {
     const { socket } = this;
+    try {
+      this.#writeTogether(parts);
+    } catch (error) {
+      // A stream that throws is broken, and must not keep other connections from writing.
+      socket.destroy(toError(error));
+      return false;
+    }
+    // A stream that has failed or was destroyed holds nothing either, but has not taken what it was given.
+    const whole = socket.writableLength === 0 && socket.writable;
+    if (whole) this.#callbacksToSkip++;
+    return whole;
+  }
+
+  #writeTogether(parts: readonly Uint8Array[]): void {
+    const { socket } = this;
     const last = parts.length - 1;
     if (last > 0) {
       socket.cork();
@@ -62,10 +78,6 @@ export class StreamTransport implements Transport {
     }
     socket.write(parts[last], this.#onWritten);
     if (last > 0) socket.uncork();
-    // A stream that has failed or was destroyed holds nothing either, but has not taken what it was given.
-    const whole = socket.writableLength === 0 && socket.writable;
-    if (whole) this.#callbacksToSkip++;
-    return whole;
   }
 
   readonly #onWritten = (error?: Error | null): void => {
@@ -80,5 +92,7 @@ export class StreamTransport implements Transport {
 
   destroy(): void {
     this.socket.destroy();
+    // Not every stream says that it is closed.
+    if (!this.releasesMemory) setImmediate(() => this.socket[EVENTS].onClose());
   }
 }

@@ -18,6 +18,8 @@ export interface TimeLimited {
   readonly isPaused: boolean;
   /** Octets of the message under way that have arrived. */
   readonly messageOctets: number;
+  /** All that was received and handled. */
+  readonly receivedOctets: number;
   sendPing(): void;
   /** Sends FIN behind what was written. */
   endOutput(): void;
@@ -43,6 +45,9 @@ export class TimeLimits implements Timed {
   /** When the message under way began to arrive; 0 without one. */
   #messageBegan = 0;
   #closeDeadline = NEVER;
+  /** When the keepalive was looked at last, and what had been received by then. */
+  #lastLook = 0;
+  #octetsAtLook = 0;
 
   constructor(options: TimeLimitOptions, connection: TimeLimited) {
     this.#options = options;
@@ -132,7 +137,10 @@ export class TimeLimits implements Timed {
     const keepalive = this.#keepalive;
     if (keepalive === null || now < keepalive.deadline) return;
     const connection = this.#connection;
-    const rate = this.#messageBegan > 0 ? (connection.messageOctets * 1000) / (now - this.#messageBegan) : 0;
+    const { receivedOctets } = connection;
+    const rate = ((receivedOctets - this.#octetsAtLook) * 1000) / (now - this.#lastLook);
+    this.#octetsAtLook = receivedOctets;
+    this.#lastLook = now;
     const verdict = keepalive.check(now, { paused: connection.isPaused, rate });
     if (verdict === 'dead') connection.terminate(late(ERROR_CODE.PONG_TIMEOUT, 'no Pong was received'));
     else if (verdict === 'ping') connection.sendPing();

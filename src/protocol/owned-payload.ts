@@ -27,6 +27,11 @@ export function beginOwnedPayloads(): void {
 export function ownedPayload(window: Buffer, start: number, end: number, stop: number): Buffer {
   const length = end - start;
   if (length > SHARED_UP_TO) {
+    // It is not to take room in the slab, if a small payload in front of it had what follows copied along.
+    if (start < spanEnd) {
+      slabUsed -= spanEnd - start;
+      spanEnd = start;
+    }
     const own = Buffer.allocUnsafeSlow(length);
     window.copy(own, 0, start, end);
     return own;
