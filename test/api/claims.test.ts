@@ -41,3 +41,33 @@ test('new WebSocket(url), the habit from browsers, is a TypeError that says wher
   const Constructor = WebSocket as unknown as new (url: string) => WebSocket;
   expect(() => new Constructor('ws://127.0.0.1/')).toThrow('await newWebSocket(url)');
 });
+
+test('one socket is upgraded once, also by who passes it himself, and a call that threw may be made again', async () => {
+  const server = http.createServer();
+  const outcomes: unknown[] = [];
+  server.on('upgrade', async (request, socket, head) => {
+    const attempt = (headers: Record<string, string>) => newWebSocket(request, undefined, { socket, head, headers });
+    try {
+      await attempt({ 'X-Bad': 'a\r\nb' });
+    } catch (error) {
+      outcomes.push((error as Error).name);
+    }
+    const ws = await attempt({});
+    outcomes.push(await attempt({}).catch((error) => error.code));
+    ws.send('once');
+  });
+  const port = await listening(server);
+  const client = await newWebSocket(`ws://127.0.0.1:${port}/`);
+  expect(await client.receiveStrPacket()).toBe('once');
+  expect(outcomes).toEqual(['TypeError', 'WASOCK_CREATION']);
+  client.hangup();
+});
+
+test('a server is as it was when the upgrades are closed', async () => {
+  const server = http.createServer();
+  const before = Object.getOwnPropertySymbols(server).filter((symbol) => String(symbol).includes('rejection'));
+  const upgrades = acceptUpgrades(server);
+  await upgrades.close();
+  expect(Object.getOwnPropertySymbols(server).filter((symbol) => String(symbol).includes('rejection'))).toEqual(before);
+  expect(server.listenerCount('upgrade')).toBe(0);
+});

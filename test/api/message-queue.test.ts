@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_QUEUED, MAX_QUEUED_OCTETS, MessageQueue, type Packet, type Reading } from '../../src/api/message-queue.js';
+import { heldMemory } from '../support/memory.js';
 import { aWhile, rejection, settles } from '../support/servers.js';
 
 const packet = (data: string | Buffer): Packet => ({ opcode: 1, data, fin: true });
@@ -115,5 +116,22 @@ describe('a queue of messages', () => {
     await aWhile(20);
     process.off('unhandledRejection', listener);
     expect(unhandled).toEqual([]);
+  });
+
+  test('lets go of what was received, also when it is never empty', async () => {
+    const queue = new MessageQueue();
+    const packets = Array.from({ length: 200 }, (_, i) => packet(`${i}`));
+    queue.push(packets[0]);
+    const seen = new WeakRef(packets[0]);
+    for (let i = 1; i < packets.length; i++) {
+      queue.push(packets[i]);
+      await queue.receive(READING);
+      expect(queue.isFull).toBe(false);
+    }
+    packets.length = 0;
+    await aWhile(20);
+    // Collects garbage.
+    heldMemory();
+    expect(seen.deref()).toBeUndefined();
   });
 });

@@ -256,3 +256,42 @@ describe('hazard 12: bytes in flight', () => {
     expect(Buffer.concat(near.written).equals(Buffer.concat(expected.flat()))).toBe(true);
   });
 });
+
+describe('hazard 3: a stream that throws', () => {
+  test('hazard 3: in write ends its connection, and the others of the turn are written', async () => {
+    const [broken] = memoryPair();
+    broken.write = () => {
+      throw new Error('broken');
+    };
+    const first = openConnection(broken);
+    const { near, far } = await tcpPair();
+    const second = openConnection(near);
+    const peer = new FramePeer(far);
+    for (const text of ['a', 'b']) {
+      first.connection.send(1, text);
+      second.connection.send(1, text);
+      await turns(3);
+    }
+    await peer.framesReceived(2);
+    expect(peer.texts).toEqual(['a', 'b']);
+    expect(await first.recorder.closed()).toMatchObject({ closeCode: 1006 });
+    expect(first.recorder.cause).toMatchObject({ message: 'broken' });
+  });
+
+  test('hazard 3: and one that never says that it is closed is closed all the same', async () => {
+    const [silent] = memoryPair();
+    silent._destroy = () => {};
+    const { connection, recorder } = openConnection(silent);
+    connection.terminate();
+    expect(await recorder.closed()).toEqual({ closeCode: 1006, reason: '', wasClean: false });
+  });
+});
+
+test('a connection whose Close never left was not closed cleanly', async () => {
+  const { near, far } = await tcpPair();
+  far.pause();
+  const { connection, recorder } = openConnection(near, { options: { closeTimeout: 100 } });
+  connection.send(2, Buffer.alloc(30_000_000));
+  far.write(frameFor('server', 8, Buffer.of(3, 232)));
+  expect(await recorder.closed()).toEqual({ closeCode: 1000, reason: '', wasClean: false });
+});

@@ -355,3 +355,34 @@ describe('the end', () => {
     expect(outbox.bufferedAmount).toBe(0);
   });
 });
+
+test('the promise of a long text, which is encoded in memory of our own, settles when it has left', async () => {
+  const { outbox, transport } = makeOutbox();
+  transport.takesWhole = false;
+  expect(outbox.append(TEXT, 'x'.repeat(HIGH_WATER_MARK + 100_000))).toBe(false);
+  let settled = false;
+  const free = outbox.whenFree().then(() => {
+    settled = true;
+  });
+  await endOfTurn();
+  expect(settled).toBe(false);
+  transport.complete();
+  await free;
+  expect(settled).toBe(true);
+  expect(transport.inFlight).toBe(null);
+});
+
+test('all who wait for the same batch have one promise', async () => {
+  const { outbox, transport } = makeOutbox();
+  transport.takesWhole = false;
+  outbox.append(BINARY, bytes(UNCOPIED_FROM * 8));
+  const first = outbox.whenFree();
+  outbox.append(TEXT, 'a');
+  const second = outbox.whenFree();
+  outbox.append(TEXT, 'b');
+  expect(outbox.whenFree()).toBe(second);
+  expect(second).not.toBe(first);
+  while (transport.inFlight !== null) transport.complete();
+  await Promise.all([first, second]);
+  expect(outbox.bufferedAmount).toBe(0);
+});

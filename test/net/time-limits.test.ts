@@ -244,3 +244,14 @@ test('without limits nothing is waited for', async () => {
   peer.send(frameFor('server', 1, 'cut').subarray(4));
   await until(() => recorder.messages.length === 1);
 });
+
+test('a peer whose messages keep us busy is alive, though its Pong stands behind them', async () => {
+  const { peer, recorder } = await link({ pingInterval: 60, pongTimeout: 100 });
+  const busy = setInterval(() => peer.socket.writable && peer.send(frameFor('server', 2, Buffer.alloc(2000))), 5);
+  await sleep(700);
+  clearInterval(busy);
+  expect(recorder.closes).toEqual([]);
+  expect(peer.opcodes).toContain(PING);
+  await recorder.closed();
+  expect(recorder.cause).toMatchObject({ code: 'WASOCK_PONG_TIMEOUT' });
+});

@@ -103,3 +103,19 @@ describe('ownedPayload', () => {
     expect(second).toHaveLength(10);
   });
 });
+
+it('small payloads between large ones share a slab: what they had copied along is given back', () => {
+  const window = windowOf(100_000);
+  const payloads = copyAll(
+    window,
+    Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 1 : 4000)),
+  );
+  const small = payloads.filter(({ length }) => length === 1);
+  expect(new Set(small.map(({ buffer }) => buffer)).size).toBeLessThanOrEqual(2);
+  let at = 0;
+  for (const payload of payloads) {
+    at += 2;
+    expect(payload.equals(window.subarray(at, at + payload.length))).toBe(true);
+    at += payload.length;
+  }
+});
