@@ -107,7 +107,10 @@ describe('server.close', () => {
     await aWhile(20);
     const closed = server.close();
     second.write(requestText());
-    expect((await second.takeAll()).toString('latin1')).toMatch(/^HTTP\/1.1 503 /);
+    const answer = (await second.takeAll()).toString('latin1');
+    // From Node 26 on a closing HTTP server ends a connection that has not asked for anything yet by itself.
+    if (Number(process.versions.node.split('.')[0]) < 26 || answer !== '') expect(answer).toMatch(/^HTTP\/1.1 503 /);
+    expect(server.connections.size).toBe(1);
     first.write(close(1001));
     await closed;
   });
