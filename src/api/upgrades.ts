@@ -134,13 +134,14 @@ function hasBody(request: IncomingMessage): boolean {
   return encoding !== undefined || (length !== undefined && length !== '0');
 }
 
-/** On a Node that asks, upgrades to other protocols stay plain requests, body and all, unless somebody else listens. */
+/** On a Node that asks, upgrades to other protocols that have a body stay plain requests, unless somebody else listens. */
 function leavePlainRequests(server: HttpServer & UpgradeChooser): void {
   const before = server.shouldUpgradeCallback;
   if (typeof before !== 'function' || oursOn(server).length > 1) return;
   server.shouldUpgradeCallback = (request) => {
     const ours = oursOn(server).length;
     const isOursAlone = ours > 0 && ours === server.listenerCount('upgrade');
-    return isOursAlone ? isWebSocket(request) : before.call(server, request);
+    // One without a body is ours to answer on every Node, in the same way: with the end of the connection.
+    return isOursAlone ? isWebSocket(request) || !hasBody(request) : before.call(server, request);
   };
 }
