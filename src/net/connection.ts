@@ -133,6 +133,11 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
     return this.#outbox.append(FIN | opcode, payload) ? undefined : this.#outbox.whenFree();
   }
 
+  /** Sends one frame that is encoded already, as `send` does; its memory is never the caller's again. */
+  sendFrame(frame: Uint8Array): undefined | Promise<void> {
+    return this.#outbox.appendFrame(frame) ? undefined : this.#outbox.whenFree();
+  }
+
   /**
    * Begins the closing handshake (RFC 6455 §7.1.2). Data that still comes is discarded.
    *

@@ -105,6 +105,20 @@ export class Outbox {
     return this.#appended();
   }
 
+  /**
+   * Appends one frame that is encoded already, header included, for a server.
+   *
+   * @param frame is never written to again by anybody, and is read where it is, if that saves a copy
+   * @returns `true` if the peer is not behind
+   */
+  appendFrame(frame: Uint8Array): boolean {
+    if (this.#closed || this.#ending) return true;
+    this.#reserve(frame.length);
+    this.#chunk!.set(frame, this.#used);
+    this.#used += frame.length;
+    return this.#appended();
+  }
+
   #appended(): boolean {
     this.#lastFrame = this.#begun;
     // A full chunk leaves at once, so that no batch is much larger than one.
