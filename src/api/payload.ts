@@ -5,6 +5,9 @@ import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/opcode.js';
 /** What can be sent: text, or bytes in any form that JavaScript has for them. */
 export type Data = string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
 
+/** Up to this many octets are copied before `send` returns, so that it does not matter who else can change them. */
+const COPIED = 4096;
+
 /**
  * The bytes of `data`, in the caller's memory where that is possible.
  *
@@ -12,7 +15,7 @@ export type Data = string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
  */
 export function toPayload(data: unknown): string | Uint8Array {
   if (typeof data === 'string') return data;
-  if (data instanceof Uint8Array && data.length > 0 && isSteady(data.buffer)) return data;
+  if (data instanceof Uint8Array && data.length > 0 && (data.length <= COPIED || isSteady(data.buffer))) return data;
   if (ArrayBuffer.isView(data)) return bytesOf(data.buffer, data.byteOffset, data.byteLength);
   if (types.isAnyArrayBuffer(data)) return bytesOf(data, 0, data.byteLength);
   const given = data === null ? 'null' : typeof data === 'object' ? (data?.constructor?.name ?? 'object') : typeof data;

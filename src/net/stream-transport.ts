@@ -30,6 +30,7 @@ export class StreamTransport implements Transport {
   readonly releasesMemory: boolean;
   /** Callbacks still to come of writes that the stream took whole at once. */
   #callbacksToSkip = 0;
+  #onWritten: ((error?: Error | null) => void) | null = null;
 
   constructor(socket: Duplex, events: TransportEvents) {
     this.socket = Object.assign(socket, { [EVENTS]: events });
@@ -54,10 +55,26 @@ export class StreamTransport implements Transport {
     this.socket.resume();
   }
 
-  write(parts: readonly Uint8Array[]): boolean {
+  write(part: Uint8Array): boolean {
+    return this.#hasTaken(() => this.socket.write(part, this.#callback));
+  }
+
+  writeAll(parts: readonly Uint8Array[]): boolean {
+    const { socket } = this;
+    const last = parts.length - 1;
+    return this.#hasTaken(() => {
+      if (last > 0) socket.cork();
+      for (let i = 0; i < last; i++) socket.write(parts[i]);
+      socket.write(parts[last], this.#callback);
+      if (last > 0) socket.uncork();
+    });
+  }
+
+  /** @returns whether the stream took whole at once what `write` gives it */
+  #hasTaken(write: () => void): boolean {
     const { socket } = this;
     try {
-      this.#writeTogether(parts);
+      write();
     } catch (error) {
       // A stream that throws is broken, and must not keep other connections from writing.
       socket.destroy(toError(error));
@@ -69,22 +86,15 @@ export class StreamTransport implements Transport {
     return whole;
   }
 
-  #writeTogether(parts: readonly Uint8Array[]): void {
-    const { socket } = this;
-    const last = parts.length - 1;
-    if (last > 0) {
-      socket.cork();
-      for (let i = 0; i < last; i++) socket.write(parts[i]);
-    }
-    socket.write(parts[last], this.#onWritten);
-    if (last > 0) socket.uncork();
+  /** Made when it is first needed: most sockets are written to directly. */
+  get #callback(): (error?: Error | null) => void {
+    this.#onWritten ??= (error) => {
+      if (this.#callbacksToSkip > 0) this.#callbacksToSkip--;
+      // node:net reports the writes that destroying a socket cancels as if they had succeeded.
+      else if (!error && !this.socket.destroyed) this.socket[EVENTS].onWritten();
+    };
+    return this.#onWritten;
   }
-
-  readonly #onWritten = (error?: Error | null): void => {
-    if (this.#callbacksToSkip > 0) this.#callbacksToSkip--;
-    // node:net reports the writes that destroying a socket cancels as if they had succeeded.
-    else if (!error && !this.socket.destroyed) this.socket[EVENTS].onWritten();
-  };
 
   end(): void {
     this.socket.end();

@@ -1,7 +1,9 @@
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { getSystemErrorName } from 'node:util';
 import { WINDOW_END, WINDOW_START } from '../codec/memory-map.js';
 import { codec } from '../codec/select.js';
+import { type WriteOwner, writeDirectly } from './direct-write.js';
 import { EVENTS, StreamTransport, type TransportSocket } from './stream-transport.js';
 
 /** The libuv handle under a `net.Socket`, as far as a switch to a user buffer needs it. */
@@ -64,7 +66,7 @@ function onWindow(this: TransportSocket, length: number): boolean {
  * A transport over a plain TCP or Unix socket, from which libuv reads straight into the codec's memory. The socket stays
  * the object that it is, with its addresses, time-outs, counters and its place in its server.
  */
-export class WindowTransport extends StreamTransport {
+export class WindowTransport extends StreamTransport implements WriteOwner {
   override start(): void {
     const { socket } = this;
     const handle = handleOf(socket);
@@ -81,4 +83,27 @@ export class WindowTransport extends StreamTransport {
     handle.useUserBuffer(receiveWindow);
     socket.resume();
   }
+
+  override write(part: Uint8Array): boolean {
+    const outcome = writeDirectly(this.socket, part, this);
+    return outcome === 'not begun' ? super.write(part) : outcome === 'whole';
+  }
+
+  override writeAll(parts: readonly Uint8Array[]): boolean {
+    if (parts.length === 1) return this.write(parts[0]);
+    const outcome = writeDirectly(this.socket, parts, this);
+    return outcome === 'not begun' ? super.writeAll(parts) : outcome === 'whole';
+  }
+
+  onDirectWrite(status: number): void {
+    const { socket } = this;
+    if (socket.destroyed) return;
+    if (status < 0) socket.destroy(systemError('write', status));
+    else socket[EVENTS].onWritten();
+  }
+}
+
+function systemError(syscall: string, status: number): Error {
+  const code = getSystemErrorName(status);
+  return Object.assign(new Error(`${syscall} ${code}`), { errno: status, code, syscall });
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { makeConnection, type Opening, openConnection } from '../support/connection-harness.js';
 import { FramePeer } from '../support/frame-peer.js';
 import { frameFor } from '../support/framer.js';
-import { memoryPair, tcpPair, tlsPair, unixPair } from '../support/sockets.js';
+import { memoryPair, tcpPair, tlsPair, unixPair, writesOf } from '../support/sockets.js';
 import { turns, until } from '../support/waiting.js';
 
 const client = (opening: Opening = {}): Opening => ({
@@ -139,12 +139,7 @@ describe('sending', () => {
 
   test('sends within a message callback leave when the read is handled, those of one read in one write', async () => {
     const { near, far } = await tcpPair();
-    const writes: number[] = [];
-    const write = near.write.bind(near);
-    near.write = ((octets: Buffer, ...rest: never[]) => {
-      writes.push(octets.length);
-      return write(octets, ...rest);
-    }) as typeof near.write;
+    const writes = writesOf(near);
     const opened = openConnection(near, { on: { onMessage: (_opcode, data) => void opened.connection.send(1, data) } });
     const peer = new FramePeer(far);
     peer.send(...Array.from({ length: 20 }, (_, i) => frameFor('server', 1, `${i}`)));
@@ -155,18 +150,13 @@ describe('sending', () => {
 
   test('sends of one turn leave in one write at its end', async () => {
     const { near, far } = await tcpPair();
-    let writes = 0;
-    const write = near.write.bind(near);
-    near.write = ((octets: Buffer, ...rest: never[]) => {
-      writes++;
-      return write(octets, ...rest);
-    }) as typeof near.write;
+    const writes = writesOf(near);
     const { connection } = openConnection(near);
     const peer = new FramePeer(far);
     for (let i = 0; i < 50; i++) connection.send(1, `${i}`);
-    expect(writes).toBe(0);
+    expect(writes).toHaveLength(0);
     await peer.framesReceived(50);
-    expect(writes).toBe(1);
+    expect(writes).toHaveLength(1);
   });
 });
 
