@@ -33,6 +33,11 @@ export class OpenedSocket<UserData> {
 
   /** @internal */
   constructor(opened: Opened<UserData>) {
+    if (typeof opened !== 'object') {
+      throw new TypeError(
+        'A WebSocket comes from await newWebSocket(url), or from serve: it has no constructor for users',
+      );
+    }
     this.#opened = opened;
     this.data = opened.data;
   }

@@ -17,6 +17,7 @@ import { isThenable, reportError, type SocketHandlers } from './handler-delivery
 import { checkPath, checkType, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { openForHandlers } from './open.js';
 import type { Data } from './payload.js';
+import type { PreparedMessage } from './prepared-message.js';
 import { pathnameOf } from './request-target.js';
 import { agreedProtocol, checkAnswer, type UpgradeResult } from './upgrade-answer.js';
 import { UpgradeListener } from './upgrades.js';
@@ -122,11 +123,12 @@ export class Server<UserData = unknown> {
    * Sends a message to every socket that has subscribed to `topic`, encoded once. One that is not open, or is more than
    * `maxBackpressure` behind, does not get it: `slowPeer` decides what becomes of it, and the others do not wait.
    *
-   * @param data a string goes out as Text, bytes as Binary, unless `opcode` says otherwise; bytes are copied
+   * @param data a string goes out as Text, bytes as Binary, unless `opcode` says otherwise; bytes are copied.
+   *   Or what `prepare` returns
    * @returns for how many it was accepted
    * @throws TypeError as `send`, for what is no string, and for other opcodes than Text and Binary
    */
-  publish(topic: string, data: Data, opcode?: Opcode): number {
+  publish(topic: string, data: Data | PreparedMessage, opcode?: Opcode): number {
     return this.#sockets.topics.publish(topic, data, opcode, null);
   }
 

@@ -1,6 +1,7 @@
 import { encodeFrame } from '../net/frames.js';
 import type { Opcode } from '../protocol/opcode.js';
 import { type Data, messageOpcode, toPayload } from './payload.js';
+import { frameOf, PreparedMessage } from './prepared-message.js';
 
 /** Hands a frame to a subscriber, if its state and its backlog permit. Must not throw. @returns whether it was accepted */
 export type Offer<Subscriber> = (subscriber: Subscriber, frame: Uint8Array) => boolean;
@@ -59,8 +60,12 @@ export class Topics<Subscriber extends object> {
    * @returns for how many it was accepted
    * @throws TypeError for what is no topic, no data or no message
    */
-  publish(topic: string, data: Data, opcode: Opcode | undefined, except: Subscriber | null): number {
+  publish(topic: string, data: Data | PreparedMessage, opcode: Opcode | undefined, except: Subscriber | null): number {
     checkTopic(topic);
+    if (data instanceof PreparedMessage) {
+      const frame = frameOf(data, opcode);
+      return this.#offerTo(this.#subscribers(topic, except), except, frame);
+    }
     const payload = toPayload(data);
     const checkedOpcode = messageOpcode(opcode, payload);
     const subscribers = this.#subscribers(topic, except);

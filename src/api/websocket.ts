@@ -1,6 +1,6 @@
 import type { Connection } from '../net/connection.js';
 import { CloseCode } from '../protocol/close-code.js';
-import { type CloseResult, ERROR_CODE, WebSocketClosedError, WebSocketError } from '../protocol/errors.js';
+import { type CloseResult, WebSocketClosedError } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
 import { rejected } from './handled-promise.js';
 import { checkDuration } from './limits.js';
@@ -8,8 +8,10 @@ import { messageIterator } from './message-iterator.js';
 import type { MessageQueue, Packet, Reading } from './message-queue.js';
 import { type Opened, OpenedSocket, openedOf } from './opened.js';
 import { checkOpcode, type Data, toPayload } from './payload.js';
+import { frameOf, PreparedMessage } from './prepared-message.js';
 import { BYTES, NEXT, PACKET, TEXT } from './readings.js';
 import { ReadyState } from './ready-state.js';
+import { backpressureError, slowPeerError } from './slow-peer.js';
 import { checkTopic, type Topics } from './topics.js';
 
 /** What the library's own code does to a WebSocket and users cannot. */
@@ -73,11 +75,6 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   dropped = 0;
 
   private constructor(opened: Opened<UserData>, queue: MessageQueue | null, topics: Topics<WebSocket> | null) {
-    if (typeof opened !== 'object') {
-      throw new TypeError(
-        'A WebSocket comes from await newWebSocket(url), or from serve: it has no constructor for users',
-      );
-    }
     super(opened);
     this.#queue = queue;
     this.#topics = topics;
@@ -111,23 +108,37 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   /**
    * Sends one message, or a Ping or a Pong.
    *
-   * A string goes out as Text, bytes as Binary, unless `opcode` says otherwise. Lone surrogates become U+FFFD.
+   * A string goes out as Text, bytes as Binary, unless `opcode` says otherwise. Lone surrogates become U+FFFD. What
+   * `prepare` returns goes out as it is, on a server, without an `opcode` beside it.
    *
    * @returns `undefined`: accepted, and the bytes are the caller's again. A promise: accepted, but the peer is behind or
    *   the kernel still reads the bytes; it settles when there is room and the bytes are free, and rejects with a
    *   `WebSocketClosedError` if the connection ends first. Not open: a rejected promise, and nothing is queued.
-   * @throws TypeError for what is no data, for an opcode that may not be sent, for Text that is not UTF-8
+   * @throws TypeError for what is no data, for an opcode that may not be sent, for Text that is not UTF-8, for a prepared
+   *   message on a client
    * @throws RangeError for a Ping or Pong of more than 125 octets
    */
-  send(data: Data, opcode?: Opcode): undefined | Promise<void> {
+  send(data: Data | PreparedMessage, opcode?: Opcode): undefined | Promise<void> {
+    if (typeof data !== 'string' && data instanceof PreparedMessage) return this.#sendPrepared(frameOf(data, opcode));
     const payload = toPayload(data);
     if (opcode === undefined) opcode = typeof payload === 'string' ? Opcode.Text : Opcode.Binary;
     else checkOpcode(opcode, payload);
 
     const connection = this.#connection;
-    if (connection.state !== 'open' || this.#hungUp) return this.#notOpen();
+    if (connection.state !== 'open') return this.#notOpen();
     if (connection.isOverloaded) return this.#overloaded();
     const free = connection.send(opcode, payload);
+    return free === undefined || !openedOf(this).ignoreClosed ? free : this.#unfailing(free);
+  }
+
+  #sendPrepared(frame: Uint8Array): undefined | Promise<void> {
+    // §5.1: "a client MUST mask all frames that it sends to the server".
+    if (openedOf(this).version === 0)
+      throw new TypeError('A prepared message is not masked: only a server may send it');
+    const connection = this.#connection;
+    if (connection.state !== 'open') return this.#notOpen();
+    if (connection.isOverloaded) return this.#overloaded();
+    const free = connection.sendFrame(frame);
     return free === undefined || !openedOf(this).ignoreClosed ? free : this.#unfailing(free);
   }
 
@@ -201,7 +212,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
    * @throws TypeError as `send`, for what is no string, for other opcodes than Text and Binary, and on a socket of neither
    *   `serve` nor `acceptUpgrades`
    */
-  publish(topic: string, data: Data, opcode?: Opcode): number {
+  publish(topic: string, data: Data | PreparedMessage, opcode?: Opcode): number {
     return this.#serverTopics().publish(topic, data, opcode, this);
   }
 
@@ -299,11 +310,10 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   }
 
   #overloaded(): undefined | Promise<void> {
-    if (openedOf(this).slowPeer === 'wait') {
-      return rejected(new WebSocketError(`Not sent: ${this.#backlog()}`, ERROR_CODE.BACKPRESSURE));
-    }
+    const { slowPeer } = openedOf(this);
+    if (slowPeer === 'wait') return rejected(backpressureError(this.bufferedAmount));
     this.#leaveOut();
-    return openedOf(this).slowPeer === 'drop' ? undefined : this.#notOpen();
+    return slowPeer === 'drop' ? undefined : this.#notOpen();
   }
 
   #offer(frame: Uint8Array): boolean {
@@ -319,15 +329,8 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
 
   /** What `slowPeer` makes of a message that nobody waits for. */
   #leaveOut(): void {
-    if (openedOf(this).slowPeer !== 'terminate') this.dropped++;
-    else {
-      const error = new WebSocketError(`The peer is too slow: ${this.#backlog()}`, ERROR_CODE.SLOW_PEER);
-      this.#connection.terminate(error);
-    }
-  }
-
-  #backlog(): string {
-    return `${this.bufferedAmount} octets wait to be written, more than maxBackpressure`;
+    if (openedOf(this).slowPeer === 'terminate') this.#connection.terminate(slowPeerError(this.bufferedAmount));
+    else this.dropped++;
   }
 
   #receive<Result>(reading: Reading<Result>): Promise<Result> {
