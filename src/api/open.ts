@@ -8,7 +8,8 @@ import type { ConnectionSet } from './connections.js';
 import { HandlerDelivery, type SocketHandlers } from './handler-delivery.js';
 import type { ResolvedLimits } from './limits.js';
 import { MessageQueue } from './message-queue.js';
-import { backdoor, type Opened, type WebSocket } from './websocket.js';
+import type { Opened } from './opened.js';
+import { backdoor, type WebSocket } from './websocket.js';
 
 /** An opening handshake that has just succeeded, on a server. */
 export interface ServerOpening<UserData> {
@@ -43,7 +44,7 @@ export function openForHandlers<UserData>(
   handlers: SocketHandlers<UserData>,
   connections: ConnectionSet<UserData>,
 ): void {
-  const ws = backdoor.make(openedOnServer(opening, limits, false), null);
+  const ws = backdoor.make(openedOnServer(opening, limits, false), null, connections.topics);
   const delivery = new HandlerDelivery(ws, handlers, () => connections.delete(ws));
   const connection = attach(ws, opening.socket, limits, delivery);
   connections.add(ws);
@@ -59,7 +60,7 @@ export function openForAwait(
   connections: ConnectionSet<unknown> | null,
 ): WebSocket {
   const queue = new MessageQueue();
-  const ws = backdoor.make(openedOnServer(opening, limits, ignoreClosed), queue);
+  const ws = backdoor.make(openedOnServer(opening, limits, ignoreClosed), queue, connections?.topics ?? null);
   const delivery = new AwaitDelivery(ws as WebSocket<never>, queue, () => connections?.delete(ws));
   const connection = attach(ws, opening.socket, limits, delivery);
   connections?.add(ws);
@@ -87,6 +88,7 @@ export function openClient(
       ignoreClosed,
     },
     queue,
+    null,
   );
   const delivery = new AwaitDelivery(ws as WebSocket<never>, queue, () => {});
   attach(ws, socket, limits, delivery).start(head);

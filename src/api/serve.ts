@@ -9,12 +9,15 @@ import type { AddressInfo, Socket } from 'node:net';
 import { type Accepted, formatAcceptance, isRefusal, judgeUpgrade, type Refusal, refuse } from '../handshake/server.js';
 import type { PendingUpgrade } from '../net/upgrade.js';
 import { toError } from '../protocol/errors.js';
+import type { Opcode } from '../protocol/opcode.js';
 import { bindResponse } from './bound-response.js';
 import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions, within } from './connections.js';
 import { handled } from './handled-promise.js';
 import { isThenable, reportError, type SocketHandlers } from './handler-delivery.js';
 import { checkPath, checkType, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { openForHandlers } from './open.js';
+import type { Data } from './payload.js';
+import type { PreparedMessage } from './prepared-message.js';
 import { pathnameOf } from './request-target.js';
 import { agreedProtocol, checkAnswer, type UpgradeResult } from './upgrade-answer.js';
 import { UpgradeListener } from './upgrades.js';
@@ -114,6 +117,24 @@ export class Server<UserData = unknown> {
   /** The port that it listens on; 0 for a Unix socket and for a shared server that does not listen yet. */
   get port(): number {
     return (this.#http.address() as AddressInfo | null)?.port ?? 0;
+  }
+
+  /**
+   * Sends a message to every socket that has subscribed to `topic`, encoded once. One that is not open, or is more than
+   * `maxBackpressure` behind, does not get it: `slowPeer` decides what becomes of it, and the others do not wait.
+   *
+   * @param data a string goes out as Text, bytes as Binary, unless `opcode` says otherwise; bytes are copied.
+   *   Or what `prepare` returns
+   * @returns for how many it was accepted
+   * @throws TypeError as `send`, for what is no string, and for other opcodes than Text and Binary
+   */
+  publish(topic: string, data: Data | PreparedMessage, opcode?: Opcode): number {
+    return this.#sockets.topics.publish(topic, data, opcode, null);
+  }
+
+  /** How many sockets have subscribed to `topic`. @throws TypeError for what is no string */
+  subscriberCount(topic: string): number {
+    return this.#sockets.topics.subscriberCount(topic);
   }
 
   /**

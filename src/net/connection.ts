@@ -133,6 +133,11 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
     return this.#outbox.appendFrame(frame) ? undefined : this.#outbox.whenFree();
   }
 
+  /** As `sendFrame`, for one who does not ask when there is room again. */
+  queueFrame(frame: Uint8Array): void {
+    this.#outbox.appendFrame(frame);
+  }
+
   /**
    * Begins the closing handshake (RFC 6455 §7.1.2). Data that still comes is discarded.
    *

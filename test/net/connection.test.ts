@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { encodeFrame } from '../../src/net/frames.js';
 import { makeConnection, type Opening, openConnection } from '../support/connection-harness.js';
 import { FramePeer } from '../support/frame-peer.js';
 import { frameFor } from '../support/framer.js';
@@ -113,6 +114,33 @@ describe('sending', () => {
     payload.fill('x');
     await peer.framesReceived(1);
     expect(peer.texts).toEqual(['mine']);
+  });
+
+  test('frames that are encoded already go out as they are, among the others', async () => {
+    const { connection, peer } = await serverOverTcp();
+    connection.send(1, '1');
+    expect(connection.sendFrame(encodeFrame(1, '2'))).toBe(undefined);
+    connection.queueFrame(encodeFrame(1, '3'));
+    connection.send(1, '4');
+    await peer.framesReceived(4);
+    expect(peer.texts).toEqual(['1', '2', '3', '4']);
+  });
+
+  test('of a peer that is behind, sendFrame gives a promise; frames that are queued make it drain, too', async () => {
+    const { near, far } = await tcpPair();
+    const { connection, recorder } = openConnection(near);
+    const peer = new FramePeer(far, false);
+    const frame = encodeFrame(2, Buffer.alloc(60_000));
+    // Beyond all that a kernel holds.
+    for (let i = 0; i < 500; i++) connection.queueFrame(frame);
+    await turns(2);
+    expect(connection.bufferedAmount).toBeGreaterThan(65_536);
+    const sent = connection.sendFrame(frame);
+    expect(sent).toBeInstanceOf(Promise);
+    peer.read();
+    await sent;
+    await until(() => recorder.drains > 0);
+    expect(await peer.framesReceived(501)).toHaveLength(501);
   });
 
   test('bufferedAmount and isOverloaded tell of a peer that does not read; onDrain of one that has caught up', async () => {
