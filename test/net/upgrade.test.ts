@@ -13,7 +13,7 @@ async function pendingUpgrade({ timeout = 0, behind = '' } = {}) {
   let settled = 0;
   let pending: PendingUpgrade | undefined;
   server.on('upgrade', (request, socket, head) => {
-    pending = new PendingUpgrade(request, socket, head, timeout, () => settled++);
+    pending = new PendingUpgrade(request, socket, head, timeout, () => settled++).watch();
   });
   const client = net.connect({ port: await listen(server), host: '127.0.0.1', allowHalfOpen: true });
   onTestFinished(() => void client.destroy());
