@@ -8,6 +8,22 @@ export const EVENTS = Symbol('wasock.events');
 
 export type TransportSocket = Duplex & { [EVENTS]: TransportEvents };
 
+/** From now on the events of the socket go to `events`, whoever they went to before. */
+export function listenTo(socket: Duplex, events: TransportEvents): TransportSocket {
+  const listened = socket as TransportSocket;
+  const isNew = listened[EVENTS] === undefined;
+  listened[EVENTS] = events;
+  if (isNew) listened.on('end', onEnd).on('error', onError).on('close', onClose);
+  return listened;
+}
+
+/** Leaves the socket as `listenTo` found it. */
+export function stopListening(socket: Duplex): void {
+  if ((socket as Partial<TransportSocket>)[EVENTS] === undefined) return;
+  socket.off('end', onEnd).off('error', onError).off('close', onClose);
+  delete (socket as Partial<TransportSocket>)[EVENTS];
+}
+
 function onData(this: TransportSocket, chunk: Buffer): void {
   this[EVENTS].onChunk(chunk);
 }
@@ -33,13 +49,10 @@ export class StreamTransport implements Transport {
   #onWritten: ((error?: Error | null) => void) | null = null;
 
   constructor(socket: Duplex, events: TransportEvents) {
-    this.socket = Object.assign(socket, { [EVENTS]: events });
+    this.socket = listenTo(socket, events);
     this.releasesMemory = socket instanceof Socket;
     // The peer's FIN must not end our side before the frames in front of it are handled and answered.
     socket.allowHalfOpen = true;
-    this.socket.on('end', onEnd);
-    this.socket.on('error', onError);
-    this.socket.on('close', onClose);
   }
 
   start(): void {

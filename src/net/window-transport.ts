@@ -4,7 +4,8 @@ import { getSystemErrorName } from 'node:util';
 import { WINDOW_END, WINDOW_START } from '../codec/memory-map.js';
 import { codec } from '../codec/select.js';
 import { type WriteOwner, writeDirectly } from './direct-write.js';
-import { EVENTS, StreamTransport, type TransportSocket } from './stream-transport.js';
+import { copyFromWindow } from './receive-window.js';
+import { EVENTS, StreamTransport, stopListening, type TransportSocket } from './stream-transport.js';
 
 /** The libuv handle under a `net.Socket`, as far as a switch to a user buffer needs it. */
 interface StreamHandle {
@@ -62,6 +63,39 @@ function onWindow(this: TransportSocket, length: number): boolean {
   return true;
 }
 
+/** As `onWindow`, but the octets go to the readable side of the socket, as those of any other. */
+function onStreamed(this: Socket, length: number): boolean {
+  return this.push(copyFromWindow(WINDOW_START, WINDOW_START + length));
+}
+
+/**
+ * From now on libuv reads into the window, and `onWindow` of the socket's events is told.
+ *
+ * @returns `false` if that cannot be: the socket is closed
+ */
+export function readIntoWindow(socket: TransportSocket): boolean {
+  const handle = handleOf(socket);
+  if (slots === null || handle === null) return false;
+  const state = socket as unknown as Record<symbol, unknown>;
+  if (state[slots.buffer] !== receiveWindow) {
+    // Reading must stop before the buffer is switched, and the handle must not believe that it goes on.
+    handle.readStop();
+    handle.reading = false;
+    state[slots.buffer] = receiveWindow;
+    handle.useUserBuffer(receiveWindow);
+  }
+  state[slots.callback] = onWindow;
+  return true;
+}
+
+/** Undoes `listenTo` and `readIntoWindow`, where they were done: the socket is a stream like any other again. */
+export function readAsStream(socket: Duplex): void {
+  stopListening(socket);
+  const state = socket as unknown as Record<symbol, unknown>;
+  // libuv goes on reading into the window, since a handle cannot be told to give its buffer up.
+  if (slots !== null && state[slots.callback] === onWindow) state[slots.callback] = onStreamed;
+}
+
 /**
  * A transport over a plain TCP or Unix socket, from which libuv reads straight into the codec's memory. The socket stays
  * the object that it is, with its addresses, time-outs, counters and its place in its server.
@@ -70,18 +104,11 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
   override start(): void {
     const { socket } = this;
     const handle = handleOf(socket);
-    if (slots === null || handle === null) return super.start();
-
+    if (handle === null) return super.start();
     // Octets that came while nobody listened. This comes first: `read` starts the handle reading.
     while (socket.readableLength > 0) socket[EVENTS].onChunk(socket.read() as Buffer);
-    // Reading must stop before the buffer is switched, and the handle must not believe that it goes on.
-    handle.readStop();
-    handle.reading = false;
-    const state = socket as unknown as Record<symbol, unknown>;
-    state[slots.buffer] = receiveWindow;
-    state[slots.callback] = onWindow;
-    handle.useUserBuffer(receiveWindow);
-    socket.resume();
+    if (!readIntoWindow(socket)) return super.start();
+    if (handle.reading === false) socket.resume();
   }
 
   override write(part: Uint8Array): boolean {
