@@ -71,12 +71,19 @@ function newRequest(): WriteRequest | null {
   return request;
 }
 
-/** The outcome of `writeDirectly`: the kernel took all, will take the rest later, or the stream has to write instead. */
+/** The outcome of `writeDirectly`: the kernel took all, will take the rest later, or nothing was written. */
 export type DirectWrite = 'whole' | 'goes on' | 'not begun';
 
+/** The handle of a socket, if it is to be written to directly now. */
+function handleFor(socket: Duplex): WritableHandle | null {
+  const { _handle: handle, timeout } = socket as { _handle?: WritableHandle | null; timeout?: number };
+  // A time-out that the user has set wants to know of each write, so the stream has to write.
+  return handle === undefined || timeout ? null : handle;
+}
+
 /**
- * Writes to the handle of a socket, past the stream above it: a stream costs about as much as the system call does. Order
- * is kept, as both end in one queue of libuv.
+ * Writes to the handle of a socket, past the stream above it: a stream costs about as much as the system call does. Only
+ * for a stream that holds nothing itself.
  *
  * @param part what to write, or several parts
  * @param owner is told when a write that goes on has ended
@@ -86,12 +93,10 @@ export function writeDirectly(
   part: Uint8Array | readonly Uint8Array[],
   owner: WriteOwner,
 ): DirectWrite {
-  const { _handle: handle, timeout } = socket as { _handle?: WritableHandle | null; timeout?: number };
-  // What the stream still holds goes first; a time-out that the user has set wants to know of the write.
-  if (!handle || timeout || socket.writableLength > 0 || !socket.writable) return 'not begun';
+  const handle = handleFor(socket);
   spare ??= newRequest();
   const request = spare;
-  if (request === null) return 'not begun';
+  if (handle === null || request === null) return 'not begun';
   const failed = Array.isArray(part)
     ? handle.writev(request, part, true)
     : handle.writeBuffer(request, part as Uint8Array);

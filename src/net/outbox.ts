@@ -255,9 +255,13 @@ export class Outbox {
 
   /** Whether the frame can leave from the memory that it shares with others: if it stands in front, or behind such frames. */
   #joinsRun(frame: Uint8Array): boolean {
-    if (this.#run !== null) return this.#run.extend(frame);
+    if (this.#run !== null) {
+      const run = this.#run.with(frame);
+      if (run !== null) this.#run = run;
+      return run !== null;
+    }
     if (this.#chunk !== null || this.#backlog !== null || this.#writing) return false;
-    this.#run = new SharedRun(frame);
+    this.#run = SharedRun.of(frame);
     return true;
   }
 

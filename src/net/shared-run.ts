@@ -1,62 +1,49 @@
-/** The frame that was asked about last: one frame goes to many outboxes, and `buffer` is slow to ask for. */
-let frame: Uint8Array | null = null;
-let frameMemory: ArrayBufferLike | null = null;
-
-function look(next: Uint8Array): void {
-  if (frame === next) return;
-  frame = next;
-  frameMemory = next.buffer;
-}
-
-/** The view that was made last: the outboxes of a topic mostly have the same frames to write. */
-let view: Buffer | null = null;
-let viewMemory: ArrayBufferLike | null = null;
-let viewStart = 0;
+/** The run that was begun last: one frame goes to many outboxes. */
+let latest: SharedRun | null = null;
 
 /**
  * Encoded frames that stand one behind the other in memory that many outboxes read and nobody writes to: what was published
- * in one turn leaves an outbox as one part, without a copy.
+ * in one turn leaves an outbox as one part, without a copy. Outboxes that were given the same frames have the same run.
  */
 export class SharedRun {
-  readonly #memory: ArrayBufferLike;
+  readonly #memory: ArrayBuffer;
   readonly #start: number;
-  #end: number;
+  readonly #last: Uint8Array;
+  readonly length: number;
+  #next: SharedRun | null = null;
+  #octets: Buffer | null = null;
 
-  constructor(first: Uint8Array) {
-    look(first);
-    this.#memory = frameMemory!;
-    this.#start = first.byteOffset;
-    this.#end = this.#start + first.length;
+  private constructor(memory: ArrayBuffer, start: number, last: Uint8Array, length: number) {
+    this.#memory = memory;
+    this.#start = start;
+    this.#last = last;
+    this.length = length;
   }
 
-  get length(): number {
-    return this.#end - this.#start;
+  /** The run of a first frame. */
+  static of(frame: Uint8Array): SharedRun {
+    if (latest === null || latest.#last !== frame) {
+      latest = new SharedRun(frame.buffer as ArrayBuffer, frame.byteOffset, frame, frame.length);
+    }
+    return latest;
   }
 
-  /** Adds a frame, if it stands right behind. @returns whether it does */
-  extend(next: Uint8Array): boolean {
-    look(next);
-    if (frameMemory !== this.#memory || next.byteOffset !== this.#end) return false;
-    this.#end += next.length;
-    return true;
+  /** Forgets what is kept for the next outbox, which would keep its memory alive. */
+  static forget(): void {
+    latest = null;
+  }
+
+  /** The run of these frames and one more. @returns `null` if that one does not stand right behind */
+  with(frame: Uint8Array): SharedRun | null {
+    if (this.#next !== null && this.#next.#last === frame) return this.#next;
+    if (frame.buffer !== this.#memory || frame.byteOffset !== this.#start + this.length) return null;
+    this.#next = new SharedRun(this.#memory, this.#start, frame, this.length + frame.length);
+    return this.#next;
   }
 
   /** The frames as one part. */
   get octets(): Buffer {
-    const { length } = this;
-    if (view === null || viewMemory !== this.#memory || viewStart !== this.#start || view.length !== length) {
-      view = Buffer.from(this.#memory as ArrayBuffer, this.#start, length);
-      viewMemory = this.#memory;
-      viewStart = this.#start;
-    }
-    return view;
-  }
-
-  /** Forgets what was remembered for the next outbox, which would keep its memory alive. */
-  static forget(): void {
-    frame = null;
-    frameMemory = null;
-    view = null;
-    viewMemory = null;
+    this.#octets ??= Buffer.from(this.#memory, this.#start, this.length);
+    return this.#octets;
   }
 }

@@ -5,27 +5,24 @@ const memory = Buffer.from('one two three', 'latin1');
 const [one, two, three] = [memory.subarray(0, 4), memory.subarray(4, 8), memory.subarray(8)];
 
 test('frames that stand one behind the other are one run', () => {
-  const run = new SharedRun(one);
-  expect(run.extend(two)).toBe(true);
-  expect(run.extend(three)).toBe(true);
-  expect(run.length).toBe(memory.length);
-  expect(run.octets.equals(memory)).toBe(true);
-  expect(run.octets.buffer).toBe(memory.buffer);
+  const run = SharedRun.of(one).with(two)?.with(three);
+  expect(run?.length).toBe(memory.length);
+  expect(run?.octets.equals(memory)).toBe(true);
+  expect(run?.octets.buffer).toBe(memory.buffer);
 });
 
 test('a frame that stands elsewhere is not part of it', () => {
-  const run = new SharedRun(one);
-  expect(run.extend(three)).toBe(false);
-  expect(run.extend(one)).toBe(false);
-  expect(run.extend(Buffer.from('two '))).toBe(false);
+  const run = SharedRun.of(one);
+  expect([run.with(three), run.with(one), run.with(Buffer.from('two '))]).toEqual([null, null, null]);
   expect(run.octets.toString()).toBe('one ');
 });
 
-test('equal runs share one view, and different ones never do', () => {
-  const runs = [new SharedRun(one), new SharedRun(one), new SharedRun(two), new SharedRun(one)];
-  expect(runs[0].octets).toBe(runs[1].octets);
-  runs[1].extend(two);
-  expect(runs.map((run) => run.octets.toString())).toEqual(['one ', 'one two ', 'two ', 'one ']);
+test('outboxes that were given the same frames have the same run, and others never do', () => {
+  const runs = [SharedRun.of(one), SharedRun.of(one).with(two), SharedRun.of(two), SharedRun.of(one).with(two)];
+  expect(runs.map((run) => run?.octets.toString())).toEqual(['one ', 'one two ', 'two ', 'one two ']);
+  const again = SharedRun.of(one);
+  expect(SharedRun.of(one)).toBe(again);
+  expect(again.with(two)).toBe(again.with(two));
   SharedRun.forget();
-  expect(runs[3].octets.toString()).toBe('one ');
+  expect(SharedRun.of(one)).not.toBe(again);
 });
