@@ -1,10 +1,11 @@
 // Sends masked binary messages as fast as send() lets it.
 import { codec, newWebSocket } from '../../build/index.mjs';
 import { announce, setup } from '../servers/announce.mjs';
+import { payload } from './payload.mjs';
 
 announce({ about: `wasock (${codec.kind})` });
 const ws = await newWebSocket(`ws://127.0.0.1:${setup.port}/`);
-const message = Buffer.alloc(setup.size, 'm');
+const message = payload(setup.size);
 let isOpen = true;
 ws.closed.then(() => {
   isOpen = false;

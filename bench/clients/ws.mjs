@@ -3,13 +3,14 @@
 import { WebSocket } from 'ws';
 import { announce, setup } from '../servers/announce.mjs';
 import { wsVersion } from '../servers/ws-version.mjs';
+import { payload } from './payload.mjs';
 
 const HIGH_WATER_MARK = 65_536;
 const BURST = Math.ceil(262_144 / setup.size);
 
 announce({ about: wsVersion() });
 const ws = new WebSocket(`ws://127.0.0.1:${setup.port}/`);
-const message = Buffer.alloc(setup.size, 'm');
+const message = payload(setup.size);
 ws.on('open', sendBurst);
 ws.on('error', () => {});
 ws.on('close', () => process.exit());

@@ -16,6 +16,11 @@ export function ratioText(ratio) {
   return `${ratio >= 9.995 ? ratio.toFixed(1) : ratio.toFixed(2)}×`;
 }
 
+/** The spread of a ratio: `12.9 to 14.1`. */
+export function rangeText(min, max) {
+  return `${ratioText(min).slice(0, -1)} to ${ratioText(max).slice(0, -1)}`;
+}
+
 function digits(value) {
   if (value >= 99.95) return value.toFixed(0);
   return value >= 9.995 ? value.toFixed(1) : value.toFixed(2);

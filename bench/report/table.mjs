@@ -1,6 +1,7 @@
 import { spread } from '../statistics.mjs';
-import { figureText, ratioText } from './figure-text.mjs';
+import { figureText, rangeText, ratioText } from './figure-text.mjs';
 
+const MiB = 1_048_576;
 const NAMES = { ws: 'ws', uws: 'uWS' };
 
 /** One row of a scenario as a table: who, what, how much of ws and of uWS, and whether that is what was promised. */
@@ -32,20 +33,26 @@ function ratioColumns({ ratios, figures }) {
 }
 
 function nameOf({ title, options }) {
-  const set = Object.entries(options).map(([name, value]) => `${name}: ${value}`);
-  return set.length === 0 ? title : `${title} (${set.join(', ')})`;
+  const set = Object.entries(options).map(([name, value]) => `${name}: ${optionText(value)}`);
+  return set.length === 0 ? title : `${title} { ${set.join(', ')} }`;
 }
 
-function figureCell(values, { unit }) {
+function optionText(value) {
+  return typeof value === 'number' && value % MiB === 0 ? `${value / MiB} MiB` : String(value);
+}
+
+/** With the spread, where the figure is what the row is about. */
+function figureCell(values, { unit, isCharted }) {
   if (!values) return '';
   const { median, min, max } = spread(values);
-  return `${figureText(median, unit)} (${figureText(min, unit)} to ${figureText(max, unit)})`;
+  const text = figureText(median, unit);
+  return isCharted ? `${text} (${figureText(min, unit)} to ${figureText(max, unit)})` : text;
 }
 
 function ratioCell(ratio) {
   if (!ratio) return '';
   const { median, min, max, goal, isMet } = ratio;
-  const text = `${ratioText(median)} (${ratioText(min)} to ${ratioText(max)})`;
+  const text = `${ratioText(median)} (${rangeText(min, max)})`;
   return goal === undefined ? text : `${text}, goal ${goal}: ${isMet ? 'ok' : 'SHORT'}`;
 }
 
@@ -65,7 +72,7 @@ function goalLine(scenario, row, { figure, of, to, goal, median, min, max, isMet
   const { better, title } = row.figures.find(({ name }) => name === figure);
   const who = row.contestants.find(({ name }) => name === of).title;
   const sign = better === 'lower' ? '≤' : '≥';
-  const range = `${ratioText(min)} to ${ratioText(max)}`;
+  const range = rangeText(min, max);
   const goalText = `${sign} ${goal} of ${NAMES[to]}`;
   return [scenario.name, row.title, who, title, goalText, ratioText(median), range, isMet ? 'ok' : 'SHORT'];
 }
