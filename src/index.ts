@@ -10,6 +10,7 @@ export type { ConnectionLimits, ServerLimits, SlowPeer } from './api/limits.js';
 export type { Packet } from './api/message-queue.js';
 export { type AcceptOptions, type ClientOptions, newWebSocket } from './api/new-websocket.js';
 export type { Data } from './api/payload.js';
+export { type PreparedMessage, prepare } from './api/prepared-message.js';
 export { ReadyState } from './api/ready-state.js';
 export { type ServeOptions, type Server, serve, type UpgradeContext } from './api/serve.js';
 export type { UpgradeAnswer } from './api/upgrade-answer.js';

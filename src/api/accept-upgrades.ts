@@ -7,10 +7,13 @@ import {
   WebSocketHandshakeError,
   WebSocketProtocolMismatchError,
 } from '../protocol/errors.js';
+import type { Opcode } from '../protocol/opcode.js';
 import { bindResponse } from './bound-response.js';
 import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions, within } from './connections.js';
 import { isThenable, reportError } from './handler-delivery.js';
 import { checkPath, checkType, ownOptions, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
+import type { Data } from './payload.js';
+import type { PreparedMessage } from './prepared-message.js';
 import { watchRequestListeners } from './rejections.js';
 import { UpgradeListener } from './upgrades.js';
 import { backdoor, type WebSocket } from './websocket.js';
@@ -92,6 +95,24 @@ export class Upgrades {
     this.#unwatch = watchRequestListeners(server, (error, _request, response) =>
       this.#onPlainRejection(error, response),
     );
+  }
+
+  /**
+   * Sends a message to every socket that has subscribed to `topic`, encoded once. One that is not open, or is more than
+   * `maxBackpressure` behind, does not get it: `slowPeer` decides what becomes of it, and the others do not wait.
+   *
+   * @param data a string goes out as Text, bytes as Binary, unless `opcode` says otherwise; bytes are copied.
+   *   Or what `prepare` returns
+   * @returns for how many it was accepted
+   * @throws TypeError as `send`, for what is no string, and for other opcodes than Text and Binary
+   */
+  publish(topic: string, data: Data | PreparedMessage, opcode?: Opcode): number {
+    return this.#sockets.topics.publish(topic, data, opcode, null);
+  }
+
+  /** How many sockets have subscribed to `topic`. @throws TypeError for what is no string */
+  subscriberCount(topic: string): number {
+    return this.#sockets.topics.subscriberCount(topic);
   }
 
   /**

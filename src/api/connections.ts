@@ -1,7 +1,8 @@
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload } from '../protocol/close-payload.js';
 import { checkDuration } from './limits.js';
-import type { WebSocket } from './websocket.js';
+import { Topics } from './topics.js';
+import { backdoor, type WebSocket } from './websocket.js';
 
 /** How a server closes. */
 export interface CloseOptions {
@@ -19,8 +20,9 @@ export interface Connections<UserData> extends Iterable<WebSocket<UserData>> {
   readonly size: number;
 }
 
-/** The sockets of a server, and their common end. */
+/** The sockets of a server, what they have subscribed to, and their common end. */
 export class ConnectionSet<UserData> implements Connections<UserData> {
+  readonly topics = new Topics<WebSocket>(backdoor.offer);
   readonly #sockets = new Set<WebSocket<UserData>>();
   #onEmpty: (() => void) | null = null;
 

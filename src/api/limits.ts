@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Rule } from '../handshake/origin.js';
 import type { ConnectionOptions } from '../net/connection.js';
 import type { Role } from '../protocol/frame-rules.js';
+import { newMaskingKey } from '../protocol/masking-key.js';
 
 /** What becomes of a message for a peer that is more than `maxBackpressure` octets behind. */
 export type SlowPeer = 'terminate' | 'drop' | 'wait';
@@ -128,6 +129,7 @@ export function resolveLimits(role: Role, given: ServerLimits & DeliveryOptions 
     zeroCopy: flag('zeroCopy', own(given, 'zeroCopy')),
     raw: flag('raw', own(given, 'raw')),
     lenientLengths: false,
+    maskingKey: role === 'client' ? newMaskingKey : null,
   };
 }
 

@@ -182,7 +182,7 @@ function acceptRequest(request: IncomingMessage, wanted: string[], options: Acce
   if (upgrade?.response) spendResponse(upgrade.response, pending);
   const { socket } = pending;
   const head = pending.takeHead();
-  const opening = { request, socket, head, key: verdict.key, protocol: accepted.protocol, data: undefined };
+  const opening = { request, socket, head, protocol: accepted.protocol, data: undefined };
   const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.connections ?? null);
   if (upgrade !== undefined) {
     upgrade.ws = ws;
@@ -217,7 +217,7 @@ function ownPending(request: IncomingMessage, options: AcceptOptions, limits: Re
   if (socket === undefined) return null;
   let pending = ownUpgrades.get(socket);
   if (pending === undefined) {
-    pending = new PendingUpgrade(request, socket, head, limits.handshakeTimeout, () => {});
+    pending = new PendingUpgrade(request, socket, head, limits.handshakeTimeout, () => {}).watch();
     ownUpgrades.set(socket, pending);
   }
   return pending;

@@ -3,37 +3,69 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Connected } from '../net/connect.js';
 import { Connection, type ConnectionHandler, type ConnectionOptions } from '../net/connection.js';
+import { requestOf } from '../net/early-request.js';
 import { AwaitDelivery } from './await-delivery.js';
 import type { ConnectionSet } from './connections.js';
 import { HandlerDelivery, type SocketHandlers } from './handler-delivery.js';
-import type { ResolvedLimits } from './limits.js';
+import type { ResolvedLimits, SlowPeer } from './limits.js';
 import { MessageQueue } from './message-queue.js';
-import { backdoor, type Opened, type WebSocket } from './websocket.js';
+import type { Opened } from './opened.js';
+import { backdoor, type WebSocket } from './websocket.js';
 
 /** An opening handshake that has just succeeded, on a server. */
 export interface ServerOpening<UserData> {
-  readonly request: IncomingMessage;
+  /** As `PendingUpgrade.kept`. */
+  readonly request: IncomingMessage | string;
   readonly socket: Duplex;
   readonly head: Buffer;
-  readonly key: string;
   readonly protocol: string;
   readonly data: UserData;
 }
 
-function openedOnServer<UserData>(opening: ServerOpening<UserData>, limits: ResolvedLimits, ignoreClosed: boolean) {
-  const { request, socket, key, protocol, data } = opening;
-  const opened: Opened<UserData> = {
-    protocol,
-    version: 13,
-    key,
-    url: request.url ?? '',
-    request,
-    remoteAddress: (socket as Partial<Socket>).remoteAddress,
-    data,
-    slowPeer: limits.slowPeer,
-    ignoreClosed,
-  };
-  return opened;
+/** What is kept of an opening handshake on a server: as little as an idle socket can do with. */
+class OpenedOnServer<UserData> implements Opened<UserData> {
+  readonly protocol: string;
+  readonly remoteAddress: string | undefined;
+  readonly data: UserData;
+  readonly ignoreClosed: boolean;
+  readonly #limits: ResolvedLimits;
+  readonly #socket: Duplex;
+  #request: IncomingMessage | string;
+
+  constructor(
+    { request, socket, protocol, data }: ServerOpening<UserData>,
+    limits: ResolvedLimits,
+    ignoreClosed: boolean,
+  ) {
+    this.protocol = protocol;
+    this.remoteAddress = (socket as Partial<Socket>).remoteAddress;
+    this.data = data;
+    this.ignoreClosed = ignoreClosed;
+    this.#limits = limits;
+    this.#socket = socket;
+    this.#request = request;
+  }
+
+  get version(): number {
+    return 13;
+  }
+
+  get slowPeer(): SlowPeer {
+    return this.#limits.slowPeer;
+  }
+
+  get request(): IncomingMessage {
+    if (typeof this.#request === 'string') this.#request = requestOf(this.#request, this.#socket);
+    return this.#request;
+  }
+
+  get url(): string {
+    return this.request.url ?? '';
+  }
+
+  get key(): string {
+    return this.request.headers['sec-websocket-key'] ?? '';
+  }
 }
 
 /** Opens a socket whose messages go to handlers. */
@@ -43,7 +75,7 @@ export function openForHandlers<UserData>(
   handlers: SocketHandlers<UserData>,
   connections: ConnectionSet<UserData>,
 ): void {
-  const ws = backdoor.make(openedOnServer(opening, limits, false), null);
+  const ws = backdoor.make(new OpenedOnServer(opening, limits, false), null, connections.topics);
   const delivery = new HandlerDelivery(ws, handlers, () => connections.delete(ws));
   const connection = attach(ws, opening.socket, limits, delivery);
   connections.add(ws);
@@ -59,7 +91,7 @@ export function openForAwait(
   connections: ConnectionSet<unknown> | null,
 ): WebSocket {
   const queue = new MessageQueue();
-  const ws = backdoor.make(openedOnServer(opening, limits, ignoreClosed), queue);
+  const ws = backdoor.make(new OpenedOnServer(opening, limits, ignoreClosed), queue, connections?.topics ?? null);
   const delivery = new AwaitDelivery(ws as WebSocket<never>, queue, () => connections?.delete(ws));
   const connection = attach(ws, opening.socket, limits, delivery);
   connections?.add(ws);
@@ -87,6 +119,7 @@ export function openClient(
       ignoreClosed,
     },
     queue,
+    null,
   );
   const delivery = new AwaitDelivery(ws as WebSocket<never>, queue, () => {});
   attach(ws, socket, limits, delivery).start(head);

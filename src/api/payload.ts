@@ -5,6 +5,9 @@ import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/opcode.js';
 /** What can be sent: text, or bytes in any form that JavaScript has for them. */
 export type Data = string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
 
+/** Up to this many octets are copied before `send` returns, so that it does not matter who else can change them. */
+const COPIED = 4096;
+
 /**
  * The bytes of `data`, in the caller's memory where that is possible.
  *
@@ -12,7 +15,7 @@ export type Data = string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
  */
 export function toPayload(data: unknown): string | Uint8Array {
   if (typeof data === 'string') return data;
-  if (data instanceof Uint8Array && data.length > 0 && isSteady(data.buffer)) return data;
+  if (data instanceof Uint8Array && data.length > 0 && (data.length <= COPIED || isSteady(data.buffer))) return data;
   if (ArrayBuffer.isView(data)) return bytesOf(data.buffer, data.byteOffset, data.byteLength);
   if (types.isAnyArrayBuffer(data)) return bytesOf(data, 0, data.byteLength);
   const given = data === null ? 'null' : typeof data === 'object' ? (data?.constructor?.name ?? 'object') : typeof data;
@@ -32,13 +35,28 @@ export function checkOpcode(opcode: unknown, payload: string | Uint8Array): void
     return;
   }
   if (opcode !== Opcode.Ping && opcode !== Opcode.Pong) {
-    const given = typeof opcode === 'object' && opcode !== null ? 'object' : String(opcode);
-    throw new TypeError(`Opcode ${given} may not be sent: the second argument is Opcode.Text, Binary, Ping or Pong`);
+    throw new TypeError(
+      `Opcode ${show(opcode)} may not be sent: the second argument is Opcode.Text, Binary, Ping or Pong`,
+    );
   }
   const length = Buffer.byteLength(payload);
   if (length > MAX_CONTROL_PAYLOAD) {
     throw new RangeError(`A Ping or Pong holds at most ${MAX_CONTROL_PAYLOAD} octets, not ${length}`);
   }
+}
+
+/**
+ * The opcode of a message that goes to many: Text for a string and Binary for bytes, unless the user gave one.
+ *
+ * @throws TypeError for an opcode that is neither, and for bytes that are sent as Text but are not UTF-8
+ */
+export function messageOpcode(opcode: unknown, payload: string | Uint8Array): Opcode {
+  if (opcode === undefined) return typeof payload === 'string' ? Opcode.Text : Opcode.Binary;
+  if (opcode !== Opcode.Text && opcode !== Opcode.Binary) {
+    throw new TypeError(`Opcode ${show(opcode)} is not that of a message: Opcode.Text or Opcode.Binary`);
+  }
+  checkOpcode(opcode, payload);
+  return opcode;
 }
 
 /** Whether nobody else can change the memory or its size while it is being written. */
@@ -50,4 +68,8 @@ function bytesOf(memory: ArrayBufferLike, start: number, length: number): Uint8A
   // Throws a TypeError for memory that was detached, instead of sending nothing.
   const bytes = new Uint8Array(memory, start, length);
   return isSteady(memory) ? bytes : Uint8Array.from(bytes);
+}
+
+function show(opcode: unknown): string {
+  return typeof opcode === 'object' && opcode !== null ? 'object' : String(opcode);
 }

@@ -7,14 +7,18 @@ import http, {
 import https, { type ServerOptions as TlsOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Accepted, formatAcceptance, isRefusal, judgeUpgrade, type Refusal, refuse } from '../handshake/server.js';
+import { Arrivals } from '../net/arrivals.js';
 import type { PendingUpgrade } from '../net/upgrade.js';
 import { toError } from '../protocol/errors.js';
+import type { Opcode } from '../protocol/opcode.js';
 import { bindResponse } from './bound-response.js';
 import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions, within } from './connections.js';
 import { handled } from './handled-promise.js';
 import { isThenable, reportError, type SocketHandlers } from './handler-delivery.js';
 import { checkPath, checkType, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { openForHandlers } from './open.js';
+import type { Data } from './payload.js';
+import type { PreparedMessage } from './prepared-message.js';
 import { pathnameOf } from './request-target.js';
 import { agreedProtocol, checkAnswer, type UpgradeResult } from './upgrade-answer.js';
 import { UpgradeListener } from './upgrades.js';
@@ -61,6 +65,9 @@ export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHa
 /** The longest delay that timers take, in milliseconds: 24 days. */
 const NEVER = 0x7fff_ffff;
 
+/** How long a client may be silent before its connection is given to node:http, whose time-outs then count, in milliseconds. */
+const PATIENCE = 500;
+
 /** node:http's own default for a request with its body, in milliseconds. */
 const REQUEST_TIMEOUT = 300_000;
 
@@ -91,6 +98,7 @@ export class Server<UserData = unknown> {
   readonly #sockets = new ConnectionSet<UserData>();
   readonly #http: HttpServer;
   readonly #listener: UpgradeListener;
+  readonly #arrivals: Arrivals | null = null;
   /** The TCP connections below TLS, which node:https does not know until their TLS handshakes are done. */
   readonly #raw = new Set<Socket>();
   #requests = 0;
@@ -109,11 +117,30 @@ export class Server<UserData = unknown> {
       onPlain: (pending) => this.#onPlain(pending),
       onUnclaimed: (pending) => this.#onPlain(pending),
     });
+    if (options.server === undefined && options.tls === undefined) this.#arrivals = this.#receiveArrivals();
   }
 
   /** The port that it listens on; 0 for a Unix socket and for a shared server that does not listen yet. */
   get port(): number {
     return (this.#http.address() as AddressInfo | null)?.port ?? 0;
+  }
+
+  /**
+   * Sends a message to every socket that has subscribed to `topic`, encoded once. One that is not open, or is more than
+   * `maxBackpressure` behind, does not get it: `slowPeer` decides what becomes of it, and the others do not wait.
+   *
+   * @param data a string goes out as Text, bytes as Binary, unless `opcode` says otherwise; bytes are copied.
+   *   Or what `prepare` returns
+   * @returns for how many it was accepted
+   * @throws TypeError as `send`, for what is no string, and for other opcodes than Text and Binary
+   */
+  publish(topic: string, data: Data | PreparedMessage, opcode?: Opcode): number {
+    return this.#sockets.topics.publish(topic, data, opcode, null);
+  }
+
+  /** How many sockets have subscribed to `topic`. @throws TypeError for what is no string */
+  subscriberCount(topic: string): number {
+    return this.#sockets.topics.subscriberCount(topic);
   }
 
   /**
@@ -153,6 +180,7 @@ export class Server<UserData = unknown> {
   async #close(code: number, reason: string, timeout: number): Promise<void> {
     const own = this.#options.server === undefined;
     const stopped = own ? new Promise<void>((resolve) => this.#http.close(() => resolve())) : Promise.resolve();
+    this.#arrivals?.giveAllAway();
     this.#listener.refuseAll();
     const answered = this.#requests === 0 ? undefined : new Promise<void>((resolve) => (this.#onAnswered = resolve));
     await within(timeout, Promise.all([this.#sockets.closeAll(code, reason), answered]), () => this.#makeAnEnd());
@@ -190,6 +218,16 @@ export class Server<UserData = unknown> {
     // node:http drops the header lines above its limit; one more than ours tells that there were too many.
     server.maxHeadersCount = maxHeaders === Number.POSITIVE_INFINITY ? 0 : maxHeaders + 1;
     return server;
+  }
+
+  #receiveArrivals(): Arrivals {
+    const { maxHeaderBytes, handshakeTimeout } = this.#limits;
+    return new Arrivals(this.#http, {
+      maxHeaderBytes,
+      patience: Math.min(PATIENCE, handshakeTimeout / 4 || PATIENCE),
+      wants: (url) => this.#listener.wants(url),
+      onRequest: (request, socket, head) => this.#listener.onRequest(request, socket, head),
+    });
   }
 
   #watchRaw(server: HttpServer): void {
@@ -245,17 +283,19 @@ export class Server<UserData = unknown> {
 
   #onUpgrade(pending: PendingUpgrade): void {
     try {
-      const verdict = judgeUpgrade(pending.request, this.#limits);
+      const verdict = judgeUpgrade(this.#judged(pending), this.#limits);
       if (isRefusal(verdict)) return pending.refuse(verdict);
       const { upgrade } = this.#options;
+      if (upgrade === undefined) return this.#answer(pending, verdict, undefined);
       const context = {
         protocols: verdict.protocols,
         get signal() {
           return pending.signal;
         },
       };
-      const result = upgrade?.call(this.#options, pending.request, context);
+      const result = upgrade.call(this.#options, pending.request, context);
       if (!isThenable(result)) return this.#answer(pending, verdict, result);
+      pending.watch();
       result.then(
         (answer) => this.#answer(pending, verdict, answer),
         (error) => this.#failUpgrade(pending, error),
@@ -265,18 +305,23 @@ export class Server<UserData = unknown> {
     }
   }
 
+  /** Rules that are functions want to see the whole request. */
+  #judged(pending: PendingUpgrade): IncomingMessage {
+    const { allowedOrigins, allowedHosts } = this.#limits;
+    const isAsked = typeof allowedOrigins === 'function' || typeof allowedHosts === 'function';
+    return isAsked ? pending.request : (pending.asked as IncomingMessage);
+  }
+
   #answer(pending: PendingUpgrade, verdict: Accepted, result: UpgradeResult<UserData>): void {
     if (!pending.isPending) return;
     try {
       if (isRefusal(result)) return pending.refuse(result);
       const { data, protocol, headers } = checkAnswer(result);
-      const { key } = verdict;
       const agreed = agreedProtocol(verdict, protocol);
-      const text = formatAcceptance(key, agreed, headers);
-      pending.accept(text);
-      const { request, socket } = pending;
+      pending.accept(formatAcceptance(verdict.key, agreed, headers));
+      const { kept, socket } = pending;
       const head = pending.takeHead();
-      const opening = { request, socket, head, key, protocol: agreed, data: data as UserData };
+      const opening = { request: kept, socket, head, protocol: agreed, data: data as UserData };
       openForHandlers(opening, this.#limits, this.#options, this.#sockets);
     } catch (error) {
       this.#failUpgrade(pending, error);

@@ -1,5 +1,6 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { RequestHead } from '../handshake/request-head.js';
 import { isUpgrade, refuse } from '../handshake/server.js';
 import { PendingUpgrade } from '../net/upgrade.js';
 import type { ResolvedLimits } from './limits.js';
@@ -66,6 +67,29 @@ export class UpgradeListener {
     if (!claimed && !this.#isLastResort(request)) return;
     if (isBehindAnother(socket)) return destroy(socket);
 
+    const pending = this.#begin(request, socket, head).watch();
+    if (!pending.isPending) return;
+    if (claimed) this.#routes.onUpgrade(pending);
+    else if (isWebSocket(request)) this.#routes.onUnclaimed(pending);
+    else if (hasBody(request)) {
+      // The body is in `head` and in the socket, unparsed: no handler could read it.
+      pending.refuse(refuse(400, { body: 'An upgrade request to another protocol may not have a body here\n' }));
+    } else this.#routes.onPlain(pending);
+  };
+
+  /** Whether requests for this target are claimed, where nobody else claims any. */
+  wants(url: string): boolean {
+    const { path } = this.#routes;
+    return path === undefined || pathnameOf(url) === path;
+  }
+
+  /** A WebSocket upgrade that is wanted, and that came without node:http. */
+  onRequest(request: RequestHead, socket: Duplex, head: Buffer): void {
+    const pending = this.#begin(request, socket, head);
+    if (pending.isPending) this.#routes.onUpgrade(pending);
+  }
+
+  #begin(request: IncomingMessage | RequestHead, socket: Duplex, head: Buffer): PendingUpgrade {
     const pending = new PendingUpgrade(request, socket, head, this.#limits.handshakeTimeout, () => {
       this.#pending.delete(pending);
     });
@@ -73,13 +97,8 @@ export class UpgradeListener {
     if (this.#pending.size > this.#limits.maxPendingHandshakes) {
       pending.refuse(unavailable('Too many opening handshakes are under way'));
     } else if (this.#closing) pending.refuse(unavailable('The server is closing'));
-    else if (claimed) this.#routes.onUpgrade(pending);
-    else if (isWebSocket(request)) this.#routes.onUnclaimed(pending);
-    else if (hasBody(request)) {
-      // The body is in `head` and in the socket, unparsed: no handler could read it.
-      pending.refuse(refuse(400, { body: 'An upgrade request to another protocol may not have a body here\n' }));
-    } else this.#routes.onPlain(pending);
-  };
+    return pending;
+  }
 
   /** An exact path goes before one that takes every path. */
   #claims(request: IncomingMessage): boolean {

@@ -1,37 +1,31 @@
-import type { IncomingMessage } from 'node:http';
 import type { Connection } from '../net/connection.js';
 import { CloseCode } from '../protocol/close-code.js';
-import { type CloseResult, ERROR_CODE, WebSocketClosedError, WebSocketError } from '../protocol/errors.js';
+import { type CloseResult, WebSocketClosedError } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
 import { rejected } from './handled-promise.js';
-import { checkDuration, type SlowPeer } from './limits.js';
+import { checkDuration } from './limits.js';
+import { messageIterator } from './message-iterator.js';
 import type { MessageQueue, Packet, Reading } from './message-queue.js';
+import { type Opened, OpenedSocket, openedOf } from './opened.js';
 import { checkOpcode, type Data, toPayload } from './payload.js';
+import { frameOf, PreparedMessage } from './prepared-message.js';
 import { BYTES, NEXT, PACKET, TEXT } from './readings.js';
 import { ReadyState } from './ready-state.js';
-
-/** What is known of a WebSocket from its opening handshake. */
-export interface Opened<UserData> {
-  readonly protocol: string;
-  /** 13 on a server, 0 on a client. */
-  readonly version: number;
-  /** The client's Sec-WebSocket-Key on a server, empty on a client. */
-  readonly key: string;
-  readonly url: string;
-  readonly request: IncomingMessage | undefined;
-  readonly remoteAddress: string | undefined;
-  readonly data: UserData;
-  readonly slowPeer: SlowPeer;
-  /** Resolve instead of rejecting when the socket is not open. */
-  readonly ignoreClosed: boolean;
-}
+import { backpressureError, slowPeerError } from './slow-peer.js';
+import { checkTopic, type Topics } from './topics.js';
 
 /** What the library's own code does to a WebSocket and users cannot. */
 interface Backdoor {
-  make<UserData>(opened: Opened<UserData>, queue: MessageQueue | null): WebSocket<UserData>;
+  make<UserData>(
+    opened: Opened<UserData>,
+    queue: MessageQueue | null,
+    topics: Topics<WebSocket> | null,
+  ): WebSocket<UserData>;
   attach(ws: WebSocket<never>, connection: Connection): void;
   connection(ws: WebSocket<never>): Connection;
   pauseForQueue(ws: WebSocket<never>): void;
+  /** Sends an encoded frame unless the socket is not open or too far behind. @returns whether it was accepted */
+  offer(ws: WebSocket, frame: Uint8Array): boolean;
   closed(ws: WebSocket<never>, result: CloseResult, cause: Error | undefined): void;
 }
 
@@ -42,10 +36,10 @@ export let backdoor: Backdoor;
  * An open WebSocket, of a server or of a client: from `newWebSocket`, or given to the handlers of `serve`.
  * Every promise that it returns may be ignored: none becomes an `unhandledRejection`.
  */
-export class WebSocket<UserData = unknown> {
+export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   static {
     backdoor = {
-      make: (opened, queue) => new WebSocket(opened, queue),
+      make: (opened, queue, topics) => new WebSocket(opened, queue, topics),
       attach: (ws, connection) => {
         ws.#connection = connection;
       },
@@ -54,14 +48,18 @@ export class WebSocket<UserData = unknown> {
         ws.#pausedByQueue = true;
         ws.#connection.pause();
       },
+      offer: (ws, frame) => ws.#offer(frame),
       closed: (ws, result, cause) => ws.#onClosed(result, cause),
     };
   }
 
-  readonly #opened: Opened<UserData>;
   #connection!: Connection;
   readonly #queue: MessageQueue | null;
+  /** Of the server that accepted it; `null` for a socket of no server. */
+  readonly #topics: Topics<WebSocket> | null;
   #hungUp = false;
+  /** The topics subscribed to; `null` until the first. */
+  #subscriptions: Set<string> | null = null;
   #free: Promise<void> | null = null;
   #freeOrClosed: Promise<void> | null = null;
   #pausedByQueue = false;
@@ -70,20 +68,16 @@ export class WebSocket<UserData = unknown> {
   #closed: Promise<CloseResult> | null = null;
   #resolveClosed: ((result: CloseResult) => void) | null = null;
 
-  /** What the `upgrade` handler of `serve` attached; free to use. */
-  data: UserData;
-  /** Messages that were not sent because the peer was too far behind, with `slowPeer: 'drop'`. */
+  /**
+   * Messages that were not sent because the peer was too far behind: with `slowPeer: 'drop'`, and those that were
+   * published with `'wait'`.
+   */
   dropped = 0;
 
-  private constructor(opened: Opened<UserData>, queue: MessageQueue | null) {
-    if (typeof opened !== 'object') {
-      throw new TypeError(
-        'A WebSocket comes from await newWebSocket(url), or from serve: it has no constructor for users',
-      );
-    }
-    this.#opened = opened;
+  private constructor(opened: Opened<UserData>, queue: MessageQueue | null, topics: Topics<WebSocket> | null) {
+    super(opened);
     this.#queue = queue;
-    this.data = opened.data;
+    this.#topics = topics;
   }
 
   /** Where the connection is between its two handshakes. Never `Connecting`: a socket exists once it is open. */
@@ -91,36 +85,6 @@ export class WebSocket<UserData = unknown> {
     if (this.#hungUp) return ReadyState.Closed;
     const { state } = this.#connection;
     return state === 'open' ? ReadyState.Open : state === 'closing' ? ReadyState.Closing : ReadyState.Closed;
-  }
-
-  /** The subprotocol agreed on, or an empty string. */
-  get protocol(): string {
-    return this.#opened.protocol;
-  }
-
-  /** Sec-WebSocket-Version of the request on a server, which is 13; 0 on a client. */
-  get version(): number {
-    return this.#opened.version;
-  }
-
-  /** Sec-WebSocket-Key of the request on a server, empty on a client. */
-  get key(): string {
-    return this.#opened.key;
-  }
-
-  /** On a client the URL connected to, on a server the target of the request. */
-  get url(): string {
-    return this.#opened.url;
-  }
-
-  /** The upgrade request, on a server. */
-  get request(): IncomingMessage | undefined {
-    return this.#opened.request;
-  }
-
-  /** The peer's IP address, where the transport has one. */
-  get remoteAddress(): string | undefined {
-    return this.#opened.remoteAddress;
   }
 
   /** Octets of frames, headers included, that were sent and that the kernel has not taken. */
@@ -144,24 +108,38 @@ export class WebSocket<UserData = unknown> {
   /**
    * Sends one message, or a Ping or a Pong.
    *
-   * A string goes out as Text, bytes as Binary, unless `opcode` says otherwise. Lone surrogates become U+FFFD.
+   * A string goes out as Text, bytes as Binary, unless `opcode` says otherwise. Lone surrogates become U+FFFD. What
+   * `prepare` returns goes out as it is, on a server, without an `opcode` beside it.
    *
    * @returns `undefined`: accepted, and the bytes are the caller's again. A promise: accepted, but the peer is behind or
    *   the kernel still reads the bytes; it settles when there is room and the bytes are free, and rejects with a
    *   `WebSocketClosedError` if the connection ends first. Not open: a rejected promise, and nothing is queued.
-   * @throws TypeError for what is no data, for an opcode that may not be sent, for Text that is not UTF-8
+   * @throws TypeError for what is no data, for an opcode that may not be sent, for Text that is not UTF-8, for a prepared
+   *   message on a client
    * @throws RangeError for a Ping or Pong of more than 125 octets
    */
-  send(data: Data, opcode?: Opcode): undefined | Promise<void> {
+  send(data: Data | PreparedMessage, opcode?: Opcode): undefined | Promise<void> {
+    if (typeof data !== 'string' && data instanceof PreparedMessage) return this.#sendPrepared(frameOf(data, opcode));
     const payload = toPayload(data);
     if (opcode === undefined) opcode = typeof payload === 'string' ? Opcode.Text : Opcode.Binary;
     else checkOpcode(opcode, payload);
 
     const connection = this.#connection;
-    if (connection.state !== 'open' || this.#hungUp) return this.#notOpen();
+    if (connection.state !== 'open') return this.#notOpen();
     if (connection.isOverloaded) return this.#overloaded();
     const free = connection.send(opcode, payload);
-    return free === undefined || !this.#opened.ignoreClosed ? free : this.#unfailing(free);
+    return free === undefined || !openedOf(this).ignoreClosed ? free : this.#unfailing(free);
+  }
+
+  #sendPrepared(frame: Uint8Array): undefined | Promise<void> {
+    // §5.1: "a client MUST mask all frames that it sends to the server".
+    if (openedOf(this).version === 0)
+      throw new TypeError('A prepared message is not masked: only a server may send it');
+    const connection = this.#connection;
+    if (connection.state !== 'open') return this.#notOpen();
+    if (connection.isOverloaded) return this.#overloaded();
+    const free = connection.sendFrame(frame);
+    return free === undefined || !openedOf(this).ignoreClosed ? free : this.#unfailing(free);
   }
 
   /** The same promise, but that the end of the connection resolves it. One for all sends that wait for the same. */
@@ -194,6 +172,53 @@ export class WebSocket<UserData = unknown> {
     const stop = this.#connection.setKeepalive(seconds * 1000, timeout);
     this.#connection.pingNow();
     return stop;
+  }
+
+  // ——— topics
+
+  /** The topics that it has subscribed to, as they are now; none once it is closed. */
+  get topics(): readonly string[] {
+    return this.#subscriptions === null ? [] : [...this.#subscriptions];
+  }
+
+  /**
+   * Subscribes to a topic of its server: an exact string, the same for all sockets of one `serve` or `acceptUpgrades`.
+   * Without effect if it has subscribed already, and on a socket that is not open. Closing unsubscribes.
+   *
+   * @throws TypeError for what is no string, and on a socket of neither
+   */
+  subscribe(topic: string): void {
+    const topics = this.#serverTopics();
+    checkTopic(topic);
+    if (this.readyState !== ReadyState.Open) return;
+    this.#subscriptions ??= new Set();
+    this.#subscriptions.add(topic);
+    topics.add(topic, this);
+  }
+
+  /** @returns whether it had subscribed. @throws TypeError for what is no string */
+  unsubscribe(topic: string): boolean {
+    checkTopic(topic);
+    if (!this.#subscriptions?.delete(topic)) return false;
+    this.#topics?.delete(topic, this);
+    return true;
+  }
+
+  /**
+   * Sends a message to all others that have subscribed to `topic`; as `server.publish`, but not to itself. It need not have
+   * subscribed, and may be closed.
+   *
+   * @returns for how many it was accepted
+   * @throws TypeError as `send`, for what is no string, for other opcodes than Text and Binary, and on a socket of neither
+   *   `serve` nor `acceptUpgrades`
+   */
+  publish(topic: string, data: Data | PreparedMessage, opcode?: Opcode): number {
+    return this.#serverTopics().publish(topic, data, opcode, this);
+  }
+
+  #serverTopics(): Topics<WebSocket> {
+    if (this.#topics !== null) return this.#topics;
+    throw new TypeError('Only sockets accepted through serve or acceptUpgrades have topics');
   }
 
   // ——— receiving
@@ -233,16 +258,10 @@ export class WebSocket<UserData = unknown> {
    * otherwise. Leaving the loop early closes with 1000, unless something else closes in the same turn.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
-    const iterator: AsyncIterableIterator<string | Buffer> = {
-      next: () => this.#receive(NEXT),
-      return: () => {
-        // `break` and an error end a loop alike. Who learns of the error closes with another code, and comes first.
-        process.nextTick(() => this.close());
-        return Promise.resolve({ value: undefined, done: true });
-      },
-      [Symbol.asyncIterator]: () => iterator,
-    };
-    return iterator;
+    return messageIterator(
+      () => this.#receive(NEXT),
+      () => this.close(),
+    );
   }
 
   /** Stops reading, also within what was read already, so that the peer has to wait. Without effect on a closed socket. */
@@ -279,28 +298,39 @@ export class WebSocket<UserData = unknown> {
   }
 
   #onClosed(result: CloseResult, cause: Error | undefined): void {
+    for (const topic of this.topics) this.unsubscribe(topic);
     this.#result = result;
     this.#resolveClosed?.(result);
     this.#queue?.end(new WebSocketClosedError(result, cause === undefined ? undefined : { cause }));
   }
 
   #notOpen(): undefined | Promise<void> {
-    if (this.#opened.ignoreClosed) return undefined;
+    if (openedOf(this).ignoreClosed) return undefined;
     return rejected(this.#connection.closedError());
   }
 
   #overloaded(): undefined | Promise<void> {
-    const { slowPeer } = this.#opened;
-    if (slowPeer === 'drop') {
-      this.dropped++;
-      return undefined;
+    const { slowPeer } = openedOf(this);
+    if (slowPeer === 'wait') return rejected(backpressureError(this.bufferedAmount));
+    this.#leaveOut();
+    return slowPeer === 'drop' ? undefined : this.#notOpen();
+  }
+
+  #offer(frame: Uint8Array): boolean {
+    const connection = this.#connection;
+    if (connection.state !== 'open') return false;
+    if (connection.isOverloaded) {
+      this.#leaveOut();
+      return false;
     }
-    const waiting = `${this.bufferedAmount} octets wait to be written, more than maxBackpressure`;
-    if (slowPeer === 'wait') {
-      return rejected(new WebSocketError(`Not sent: ${waiting}`, ERROR_CODE.BACKPRESSURE));
-    }
-    this.#connection.terminate(new WebSocketError(`The peer is too slow: ${waiting}`, ERROR_CODE.SLOW_PEER));
-    return this.#notOpen();
+    connection.queueFrame(frame);
+    return true;
+  }
+
+  /** What `slowPeer` makes of a message that nobody waits for. */
+  #leaveOut(): void {
+    if (openedOf(this).slowPeer === 'terminate') this.#connection.terminate(slowPeerError(this.bufferedAmount));
+    else this.dropped++;
   }
 
   #receive<Result>(reading: Reading<Result>): Promise<Result> {

@@ -12,6 +12,8 @@ export interface Codec {
   readonly kind: CodecKind;
   /** The whole block, `MEMORY_SIZE` octets. */
   readonly bytes: Buffer;
+  /** The block itself: `bytes.buffer`, which is slow to ask for. */
+  readonly memory: ArrayBuffer;
   /** The first words of the same block: where the scan stopped, and the frame table. */
   readonly words: Uint32Array;
 

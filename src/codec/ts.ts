@@ -36,12 +36,14 @@ export function createTsCodec(): Codec {
 class TsCodec implements Codec {
   readonly kind = 'ts';
   readonly bytes: Buffer;
+  readonly memory: ArrayBuffer;
   readonly words: Uint32Array;
   readonly #octets: Uint8Array;
   readonly #int32: Int32Array;
 
   constructor() {
     const memory = new ArrayBuffer(MEMORY_SIZE);
+    this.memory = memory;
     this.bytes = Buffer.from(memory);
     this.words = new Uint32Array(memory);
     this.#octets = new Uint8Array(memory);

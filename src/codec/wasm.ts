@@ -28,6 +28,7 @@ export function createWasmCodec(kind: 'wasm-simd' | 'wasm'): Codec {
   return {
     kind,
     bytes: Buffer.from(memory.buffer),
+    memory: memory.buffer,
     words: new Uint32Array(memory.buffer),
     scan,
     mask,

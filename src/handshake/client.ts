@@ -7,6 +7,7 @@ import {
   hasToken,
   isToken,
   joinedLines,
+  onlyLine,
   parseTokens,
   quoted,
 } from './header-values.js';
@@ -175,8 +176,7 @@ function brokenConnection(lines: FieldLines): string | undefined {
 function brokenAccept(lines: FieldLines, key: string): string | undefined {
   // §4.1, item 4: "lacks a |Sec-WebSocket-Accept| header field or the |Sec-WebSocket-Accept| contains a value other than"
   // the hash of the key. §11.3.3: "MUST NOT appear more than once in an HTTP response."
-  const accepts = lines.get('sec-websocket-accept');
-  if (accepts?.length === 1 && accepts[0] === acceptKey(key)) return undefined;
+  if (onlyLine(lines, 'sec-websocket-accept') === acceptKey(key)) return undefined;
   return 'Sec-WebSocket-Accept does not answer the key';
 }
 
@@ -187,7 +187,7 @@ function brokenExtensions(lines: FieldLines): string | undefined {
 }
 
 function readProtocol(lines: FieldLines, offered: readonly string[], response: UpgradeResponse): string {
-  const chosen = lines.get('sec-websocket-protocol');
+  const chosen = joinedLines(lines, 'sec-websocket-protocol');
   if (offered.length === 0) {
     if (chosen === undefined) return '';
     // §4.1, item 6: "a subprotocol that was not present in the client's handshake (the server has indicated a subprotocol
@@ -196,8 +196,9 @@ function readProtocol(lines: FieldLines, offered: readonly string[], response: U
   }
   // §4.1, item 6, as above. §11.3.4: "MUST NOT appear more than once in an HTTP response." No answer is a mismatch too:
   // who names subprotocols speaks nothing else.
-  if (chosen?.length === 1 && offered.includes(chosen[0])) return chosen[0];
+  const single = onlyLine(lines, 'sec-websocket-protocol');
+  if (single !== undefined && offered.includes(single)) return single;
   throw new WebSocketProtocolMismatchError(
-    `Protocol mismatch (expected: ${offered.join(', ')}, got: ${chosen ? quoted(chosen.join(', ')) : 'none'})`,
+    `Protocol mismatch (expected: ${offered.join(', ')}, got: ${chosen === undefined ? 'none' : quoted(chosen)})`,
   );
 }

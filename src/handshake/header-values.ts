@@ -27,8 +27,11 @@ export interface Extension {
   readonly params: readonly ExtensionParam[];
 }
 
-/** Every line of a header, by its name in lower case, in the order received. */
-export type FieldLines = ReadonlyMap<string, readonly string[]>;
+/**
+ * The lines of each header, by its name in lower case, in the order received: a string if there is one, as nearly always,
+ * and else an array.
+ */
+export type FieldLines = ReadonlyMap<string, string | readonly string[]>;
 
 /** Reads a header value from left to right. No method looks back, so a parser made of them is linear in the octets. */
 class Scanner {
@@ -228,19 +231,28 @@ export function quoted(value: unknown): string {
 
 /** Groups Node's `rawHeaders` (name, value, name, value …) by name. Node's own `headers` hides duplicates. */
 export function fieldLines(rawHeaders: readonly string[]): FieldLines {
-  const lines = new Map<string, string[]>();
+  const lines = new Map<string, string | string[]>();
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at].toLowerCase();
-    const values = lines.get(name);
-    if (values === undefined) lines.set(name, [rawHeaders[at + 1]]);
-    else values.push(rawHeaders[at + 1]);
+    const value = rawHeaders[at + 1];
+    const before = lines.get(name);
+    if (before === undefined) lines.set(name, value);
+    else if (typeof before === 'string') lines.set(name, [before, value]);
+    else before.push(value);
   }
   return lines;
 }
 
+/** The value of a header that there is exactly one line of. */
+export function onlyLine(lines: FieldLines, name: string): string | undefined {
+  const line = lines.get(name);
+  return typeof line === 'string' ? line : undefined;
+}
+
 /** All lines of a list-valued header as one value (RFC 9110 §5.3); undefined if there is none. */
 export function joinedLines(lines: FieldLines, name: string): string | undefined {
-  return lines.get(name)?.join(', ');
+  const line = lines.get(name);
+  return line === undefined || typeof line === 'string' ? line : line.join(', ');
 }
 
 /** Whether one of `elements` is `token` (given in lower case), ASCII case aside; a list with a syntax error has none. */

@@ -7,6 +7,7 @@ import {
   hasToken,
   isToken,
   joinedLines,
+  onlyLine,
   parseExtensions,
   parseProtocols,
   parseTokens,
@@ -24,6 +25,7 @@ import {
   targetAuthority,
 } from './origin.js';
 import { isRefusal, Refusal } from './refusal.js';
+import { RequestHead } from './request-head.js';
 
 export { formatRefusal, isRefusal, type Refusal, refuse } from './refusal.js';
 
@@ -34,7 +36,6 @@ export interface UpgradeRequest {
   readonly httpVersion: string;
   /** The request target. */
   readonly url?: string;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Names and values in turn, as received. */
   readonly rawHeaders: readonly string[];
 }
@@ -87,7 +88,7 @@ export function judgeUpgrade<Request extends UpgradeRequest>(
     refuseHttpVersion(request) ?? refuseMethod(request) ?? refuseHeaderCount(request.rawHeaders, rules.maxHeaders);
   if (unfit) return unfit;
 
-  const lines = fieldLines(request.rawHeaders);
+  const lines = linesOf(request);
   const server = readHost(request, lines);
   if (isRefusal(server)) return server;
   const refusal = refuseBody(lines) ?? refuseUpgrade(lines) ?? refuseConnection(lines) ?? refuseVersion(lines);
@@ -101,7 +102,11 @@ export function judgeUpgrade<Request extends UpgradeRequest>(
 
   const forbidden = refuseServerName(server, request, rules) ?? refuseOrigin(lines, server, request, rules);
   if (forbidden) return forbidden;
-  return { key, protocols, extensions, server, origin: lines.get('origin')?.[0] };
+  return { key, protocols, extensions, server, origin: onlyLine(lines, 'origin') };
+}
+
+function linesOf(request: UpgradeRequest): FieldLines {
+  return request instanceof RequestHead ? request.lines : fieldLines(request.rawHeaders);
 }
 
 /**
@@ -181,7 +186,7 @@ function upgradeRequired(message: string): Refusal {
 function refuseHttpVersion({ httpVersion }: UpgradeRequest): Refusal | undefined {
   // §4.2.1, item 1: "An HTTP/1.1 or higher GET request". RFC 9110 §7.8: "A server MUST ignore an Upgrade header field that
   // is received in an HTTP/1.0 request." An HTTP/2 stream is opened otherwise (RFC 8441).
-  if (/^1\.[1-9]/.test(httpVersion)) return undefined;
+  if (httpVersion === '1.1' || /^1\.[1-9]/.test(httpVersion)) return undefined;
   return new Refusal(400, `${INVALID} it needs HTTP/1.1, not HTTP/${httpVersion}`);
 }
 
@@ -202,8 +207,7 @@ function refuseHeaderCount(rawHeaders: readonly string[], maxHeaders: number): R
 function readHost({ url }: UpgradeRequest, lines: FieldLines): Authority | Refusal {
   // §4.2.1, item 2: "A |Host| header field containing the server's authority." RFC 9112 §3.2: 400 to a request "that lacks
   // a Host header field and to any request message that contains more than one […] or […] an invalid field value".
-  const hosts = lines.get('host') ?? [];
-  const host = hosts.length === 1 ? parseAuthority(hosts[0]) : null;
+  const host = parseAuthority(onlyLine(lines, 'host') ?? '');
   if (host === null) return new Refusal(400, `${INVALID} it needs exactly one valid Host header`);
   // RFC 9112 §3.2.2: with a target in absolute-form the server "MUST ignore the received Host header field".
   const target = targetAuthority(url);
@@ -213,8 +217,8 @@ function readHost({ url }: UpgradeRequest, lines: FieldLines): Authority | Refus
 
 function refuseBody(lines: FieldLines): Refusal | undefined {
   // RFC 9112 §6.3. A body would be taken for frames here, and for the next request by a proxy in front.
-  const lengths = lines.get('content-length') ?? ['0'];
-  if (!lines.has('transfer-encoding') && lengths.length === 1 && lengths[0] === '0') return undefined;
+  const length = lines.get('content-length') ?? '0';
+  if (!lines.has('transfer-encoding') && length === '0') return undefined;
   return new Refusal(400, `${INVALID} the request has a body`);
 }
 
@@ -230,6 +234,8 @@ function connectionOptions(lines: FieldLines): string[] | null {
 
 function refuseUpgrade(lines: FieldLines): Refusal | undefined {
   // §4.2.1, item 3: "An |Upgrade| header field containing the value "websocket", treated as an ASCII case-insensitive value."
+  const value = joinedLines(lines, 'upgrade');
+  if (value === 'websocket') return undefined;
   const protocols = upgradeProtocols(lines);
   if (protocols === null) return new Refusal(400, `${INVALID} the Upgrade header is malformed`);
   if (!hasToken(protocols, 'websocket')) return upgradeRequired(`${INVALID} the Upgrade header is not websocket`);
@@ -241,26 +247,27 @@ function refuseUpgrade(lines: FieldLines): Refusal | undefined {
 function refuseConnection(lines: FieldLines): Refusal | undefined {
   // §4.2.1, item 4: "A |Connection| header field that includes the token "Upgrade", treated as an ASCII case-insensitive
   // value." Without it an Upgrade header was meant for somebody else, the nearest proxy (RFC 9110 §7.8).
-  if (hasToken(connectionOptions(lines), 'upgrade')) return undefined;
+  const value = joinedLines(lines, 'connection');
+  if (value === 'Upgrade' || hasToken(connectionOptions(lines), 'upgrade')) return undefined;
   return upgradeRequired(`${INVALID} the Connection header lacks upgrade`);
 }
 
 function refuseVersion(lines: FieldLines): Refusal | undefined {
   // §4.2.1, item 6: "A |Sec-WebSocket-Version| header field, with a value of 13." §11.3.5: once only. §4.2.2, item 4: else
   // "an appropriate HTTP error code (such as 426 Upgrade Required) and a |Sec-WebSocket-Version| header field".
-  const versions = lines.get('sec-websocket-version');
-  if (versions === undefined) return upgradeRequired(`${INVALID} the Sec-WebSocket-Version header is missing`);
-  if (versions.length === 1 && versions[0] === VERSION) return undefined;
-  return upgradeRequired(`${UNUSABLE} Sec-WebSocket-Version is ${quoted(versions.join(', '))}, not ${VERSION}`);
+  const version = joinedLines(lines, 'sec-websocket-version');
+  if (version === VERSION) return undefined;
+  if (version === undefined) return upgradeRequired(`${INVALID} the Sec-WebSocket-Version header is missing`);
+  return upgradeRequired(`${UNUSABLE} Sec-WebSocket-Version is ${quoted(version)}, not ${VERSION}`);
 }
 
 function readKey(lines: FieldLines): string | Refusal {
   // §4.2.1, item 5: "A |Sec-WebSocket-Key| header field with a base64-encoded value that, when decoded, is 16 bytes in
   // length." §11.3.1: "MUST NOT appear more than once in an HTTP request."
-  const keys = lines.get('sec-websocket-key');
-  if (keys === undefined) return new Refusal(400, `${UNUSABLE} the Sec-WebSocket-Key header is missing`);
-  if (keys.length > 1) return new Refusal(400, `${UNUSABLE} more than one Sec-WebSocket-Key header`);
-  if (isKey(keys[0])) return keys[0];
+  const key = lines.get('sec-websocket-key');
+  if (key === undefined) return new Refusal(400, `${UNUSABLE} the Sec-WebSocket-Key header is missing`);
+  if (typeof key !== 'string') return new Refusal(400, `${UNUSABLE} more than one Sec-WebSocket-Key header`);
+  if (isKey(key)) return key;
   return new Refusal(400, `${UNUSABLE} Sec-WebSocket-Key is not the base64 of 16 octets`);
 }
 
@@ -298,11 +305,10 @@ function refuseOrigin<Request>(
 ): Refusal | undefined {
   // §4.2.1, item 7, and §10.2: browsers send an Origin, and let any page connect anywhere with the user's cookies. Who
   // sends none is no browser. X-Forwarded-Host is not looked at: anybody can send it.
-  const origins = lines.get('origin');
-  if (origins === undefined) return undefined;
+  const origin = lines.get('origin');
+  if (origin === undefined) return undefined;
   // RFC 6454 §7.3: "MUST NOT include more than one Origin header field".
-  if (origins.length > 1) return new Refusal(403, `${INVALID} more than one Origin header`);
-  const [origin] = origins;
+  if (typeof origin !== 'string') return new Refusal(403, `${INVALID} more than one Origin header`);
   const isAllowed =
     allowedOrigins === undefined ? isSameHost(origin, server) : isAllowedOrigin(allowedOrigins, origin, request);
   if (isAllowed) return undefined;

@@ -10,11 +10,10 @@ import {
   WebSocketClosedError,
   WebSocketProtocolError,
 } from '../protocol/errors.js';
-import { newMaskingKey } from '../protocol/masking-key.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
 import { Receiver, type ReceiverOptions, type ReceiverSink } from '../protocol/receiver.js';
 import { Inbox, type InboxEvents } from './inbox.js';
-import { Outbox, type OutboxEvents } from './outbox.js';
+import { Outbox, type OutboxEvents, type OutboxSettings } from './outbox.js';
 import { StreamTransport } from './stream-transport.js';
 import { type TimeLimited, type TimeLimitOptions, TimeLimits } from './time-limits.js';
 import type { Transport, TransportEvents } from './transport.js';
@@ -40,11 +39,8 @@ export interface ConnectionHandler {
 }
 
 /** What a connection is made with; one object serves all connections of a server. Sizes in octets. */
-export interface ConnectionOptions extends ReceiverOptions, TimeLimitOptions {
-  readonly highWaterMark: number;
+export interface ConnectionOptions extends ReceiverOptions, TimeLimitOptions, OutboxSettings {
   readonly maxBackpressure: number;
-  /** Masking keys of a client; left out, they come from a CSPRNG. */
-  readonly maskingKey?: () => number;
 }
 
 export type ConnectionState = 'open' | 'closing' | 'closed';
@@ -70,8 +66,7 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
     this.#receiver = new Receiver(codec, this, options);
     this.#transport = canUseWindow(socket) ? new WindowTransport(socket, this) : new StreamTransport(socket, this);
     this.#inbox = new Inbox(this.#transport, this.#receiver, this);
-    const maskingKey = options.role === 'client' ? (options.maskingKey ?? newMaskingKey) : null;
-    this.#outbox = new Outbox(this.#transport, this, options.highWaterMark, maskingKey);
+    this.#outbox = new Outbox(this.#transport, this, options);
     this.#limits = new TimeLimits(options, this);
   }
 
@@ -136,6 +131,11 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
   /** Sends one frame that is encoded already, as `send` does; its memory is never the caller's again. */
   sendFrame(frame: Uint8Array): undefined | Promise<void> {
     return this.#outbox.appendFrame(frame) ? undefined : this.#outbox.whenFree();
+  }
+
+  /** As `sendFrame`, for one who does not ask when there is room again. */
+  queueFrame(frame: Uint8Array): void {
+    this.#outbox.appendFrame(frame);
   }
 
   /**

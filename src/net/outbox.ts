@@ -1,34 +1,16 @@
 import { MAX_FRAME_HEADER } from '../codec/memory-map.js';
 import { codec } from '../codec/select.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
-import { frameHeaderLength, writeFrameHeader, writeMaskingKey } from '../protocol/sender.js';
-import { copyMasked } from './masked-copy.js';
-import { giveChunkBack, LARGEST_CHUNK, takeChunk } from './staging.js';
+import { frameHeaderLength } from '../protocol/sender.js';
+import { Backlog, Batch } from './backlog.js';
+import { type Chunk, textRoom } from './chunk.js';
+import { flushAtEndOfTurn } from './end-of-turn.js';
+import { SharedRun } from './shared-run.js';
+import { enlargeChunk, giveChunkBack, LARGEST_CHUNK, takeChunk } from './staging.js';
 import type { Transport } from './transport.js';
-import { Waiters } from './waiters.js';
 
 /** At or above this many octets a payload leaves uncopied, in a write of its own. */
 export const UNCOPIED_FROM = 16_384;
-
-/** Octets of UTF-8 that a UTF-16 code unit takes at most. */
-const UTF8_MOST = 3;
-
-/** Outboxes with frames that leave at the end of this turn of the event loop. */
-let due: Outbox[] = [];
-
-function flushDue(): void {
-  const outboxes = due;
-  due = [];
-  for (const outbox of outboxes) outbox.flush();
-}
-
-/** What leaves in one write. */
-interface Batch {
-  readonly parts: Uint8Array[];
-  /** The pooled chunks that parts are views of. */
-  readonly chunks: Buffer[];
-  length: number;
-}
 
 /** What an outbox tells its connection, and asks of it. */
 export interface OutboxEvents {
@@ -38,6 +20,14 @@ export interface OutboxEvents {
   closedError(): Error;
 }
 
+/** What the outboxes of all connections of a server, or of a client, have in common. */
+export interface OutboxSettings {
+  /** Octets above which the peer counts as behind. */
+  readonly highWaterMark: number;
+  /** Where masking keys come from; `null` on a server, whose frames are not masked (RFC 6455 §5.1). */
+  readonly maskingKey: (() => number) | null;
+}
+
 /**
  * What one connection has still to write. Frames of one turn are put together and leave in one write. At most one write
  * is in the hands of the kernel; while it is, frames wait here, where they are counted.
@@ -45,48 +35,32 @@ export interface OutboxEvents {
 export class Outbox {
   readonly #transport: Transport;
   readonly #events: OutboxEvents;
-  readonly #highWaterMark: number;
-  readonly #maskingKey: (() => number) | null;
+  readonly #settings: OutboxSettings;
 
-  /** The chunk that frames are appended to, filled up to `#used`. */
-  #chunk: Buffer | null = null;
-  #used = 0;
+  /** Published frames, in front of which nothing waits. */
+  #run: SharedRun | null = null;
+  /** The chunk that frames are appended to. */
+  #chunk: Chunk | null = null;
   /** The size that the last batch needed: where the next starts. */
   #hint = 0;
-  /** What stands in front of the chunk: full chunks, and payloads that are not copied. */
-  #waiting: Batch | null = null;
-  /** What the kernel still reads. */
-  #inFlight: Batch | null = null;
+  /** What stands in front of the chunk. */
+  #backlog: Backlog | null = null;
 
-  /** How many batches were given to the transport, and how many of them have left. */
-  #begun = 0;
-  #completed = 0;
-  /** The batch of the frame that was appended last. */
-  #lastFrame = 0;
-  #waiters: Waiters | null = null;
-
-  #latestPong: Uint8Array | null = null;
   #held = false;
   #scheduled = false;
   #writing = false;
-  #behind = false;
   #ending = false;
   #closed = false;
 
-  /**
-   * @param highWaterMark octets above which the peer counts as behind
-   * @param maskingKey where masking keys come from; `null` on a server, whose frames are not masked (RFC 6455 §5.1)
-   */
-  constructor(transport: Transport, events: OutboxEvents, highWaterMark: number, maskingKey: (() => number) | null) {
+  constructor(transport: Transport, events: OutboxEvents, settings: OutboxSettings) {
     this.#transport = transport;
     this.#events = events;
-    this.#highWaterMark = highWaterMark;
-    this.#maskingKey = maskingKey;
+    this.#settings = settings;
   }
 
   /** Octets of frames, headers included, that the kernel has not taken. */
   get bufferedAmount(): number {
-    return this.#used + (this.#waiting?.length ?? 0) + (this.#inFlight?.length ?? 0);
+    return (this.#chunk?.used ?? 0) + (this.#backlog?.length ?? 0) + (this.#run?.length ?? 0);
   }
 
   /**
@@ -97,8 +71,9 @@ export class Outbox {
    */
   append(firstOctet: number, payload: string | Uint8Array): boolean {
     if (this.#closed || this.#ending) return true;
+    if (this.#run !== null) this.#copyRun(this.#run);
     if (typeof payload === 'string') {
-      if (this.#fitsIntoChunk(payload)) this.#appendText(firstOctet, payload);
+      if (this.#fitsIntoChunk(payload)) this.#reserve(textRoom(payload)).appendText(firstOctet, payload);
       else return this.#appendOwn(firstOctet, Buffer.from(payload, 'utf8'));
     } else if (this.#leavesUncopied(payload)) return this.#appendUncopied(firstOctet, payload);
     else this.#appendBytes(firstOctet, payload);
@@ -113,24 +88,32 @@ export class Outbox {
    */
   appendFrame(frame: Uint8Array): boolean {
     if (this.#closed || this.#ending) return true;
-    this.#reserve(frame.length);
-    this.#chunk!.set(frame, this.#used);
-    this.#used += frame.length;
+    const isShared = this.#transport.releasesMemory;
+    const isLarge = frame.length >= UNCOPIED_FROM;
+    if (isShared && !isLarge && this.#joinsRun(frame)) return this.#appended();
+    if (this.#run !== null) this.#copyRun(this.#run);
+    if (isShared && isLarge) this.#addPart(frame);
+    else this.#reserve(frame.length).appendEncoded(frame);
     return this.#appended();
   }
 
   #appended(): boolean {
-    this.#lastFrame = this.#begun;
+    const backlog = this.#backlog;
+    if (backlog === null) {
+      this.#schedule();
+      return true;
+    }
+    backlog.onAppend();
     // A full chunk leaves at once, so that no batch is much larger than one.
-    if (this.#waiting === null) this.#schedule();
+    if (backlog.waiting === null) this.#schedule();
     else this.flush();
     return !this.#isBehind();
   }
 
   /** Appends a Pong. While the peer is behind, only the latest waits (RFC 6455 §5.5.3 permits to answer just that one). */
   appendPong(payload: Uint8Array): void {
-    if (!this.#isBehind()) this.append(FIN | Opcode.Pong, payload);
-    else this.#latestPong = payload;
+    if (this.#isBehind()) this.#backlog!.pong = payload;
+    else this.append(FIN | Opcode.Pong, payload);
   }
 
   /** Appends the Close frame. §5.5.1: nothing but the end may follow it, so a Pong that waits comes before. */
@@ -141,11 +124,11 @@ export class Outbox {
 
   /**
    * Settles when all that was appended until now has left and the peer is not behind. May be ignored. One promise for all
-   * frames of a batch, so that a peer who sends and does not read cannot make us hold one for each of its messages.
+   * frames of a batch, so that a peer who sends and does not read cannot make us hold one for each of its messages. Only
+   * to be called after an `append` that returned `false`.
    */
   whenFree(): Promise<void> {
-    this.#waiters ??= new Waiters();
-    return this.#waiters.for(this.#lastFrame);
+    return this.#backlog!.whenFree();
   }
 
   /** Keeps frames until `release`, which is sure to follow in this turn. */
@@ -162,49 +145,80 @@ export class Outbox {
   flush(): void {
     this.#scheduled = false;
     // A stream in memory may bring an answer, and with it a flush, while we are writing to it.
-    if (this.#inFlight !== null || this.#writing || this.#closed) return;
-    for (let batch = this.#takeBatch(); batch !== null; batch = this.#takeBatch()) {
-      if (!this.#write(batch)) return;
+    if (this.#writing || this.#closed || this.#backlog?.inFlight) return;
+    while (this.#hasFrames) {
+      const whole = this.#backlog === null ? this.#writeFrames() : this.#writeBatch(this.#backlog);
+      if (!whole) return;
     }
+    this.#dropBacklog();
     if (this.#ending) this.#transport.end();
   }
 
-  #takeBatch(): Batch | null {
-    if (this.#used > 0) this.#sealChunk(this.#chunk!);
-    const batch = this.#waiting;
-    this.#waiting = null;
-    return batch;
+  get #hasFrames(): boolean {
+    return this.#chunk !== null || this.#run !== null || !!this.#backlog?.waiting;
+  }
+
+  /** Without a backlog. @returns whether the kernel took the frames whole */
+  #writeFrames(): boolean {
+    const chunk = this.#chunk;
+    const part = chunk === null ? this.#run!.octets : chunk.frames;
+    this.#run = null;
+    this.#chunk = null;
+    this.#hint = Math.min(part.length, LARGEST_CHUNK);
+    this.#writing = true;
+    const whole = this.#transport.write(part);
+    this.#writing = false;
+    if (this.#closed) return false;
+    if (whole && this.#backlog === null) {
+      if (chunk !== null && this.#transport.releasesMemory) giveChunkBack(chunk);
+      return true;
+    }
+    // Where there is a backlog now, it was made during the write, which is the first batch that it counts.
+    const backlog = this.#backlog ?? new Backlog(1);
+    this.#backlog = backlog;
+    const batch = new Batch(part, chunk);
+    if (whole) this.#complete(backlog, batch);
+    else backlog.inFlight = batch;
+    return whole;
   }
 
   /** @returns whether the kernel took the batch whole */
-  #write(batch: Batch): boolean {
-    this.#begun++;
+  #writeBatch(backlog: Backlog): boolean {
+    if (this.#chunk !== null) this.#sealChunk(this.#chunk);
+    const batch = backlog.waiting!;
+    backlog.waiting = null;
+    backlog.begin();
     this.#writing = true;
-    const whole = this.#transport.write(batch.parts);
+    const whole = this.#transport.writeAll(batch.parts);
     this.#writing = false;
     if (this.#closed) return false;
-    if (whole) this.#complete(batch);
-    else this.#inFlight = batch;
+    if (whole) this.#complete(backlog, batch);
+    else backlog.inFlight = batch;
     return whole;
   }
 
   /** The transport's word that the write in flight has ended. */
   written(): void {
-    const batch = this.#inFlight;
-    if (batch === null) return;
-    this.#inFlight = null;
+    const backlog = this.#backlog;
+    if (!backlog?.inFlight) return;
+    const batch = backlog.inFlight;
+    backlog.inFlight = null;
     this.#appendLatestPong();
-    this.#complete(batch);
+    this.#complete(backlog, batch);
     this.flush();
-    if (!this.#behind || this.#isBehind()) return;
-    this.#behind = false;
+    if (!backlog.behind || this.#isBehind()) return;
+    backlog.behind = false;
+    this.#dropBacklog();
     this.#events.onDrain();
   }
 
-  #complete(batch: Batch): void {
-    this.#completed++;
-    if (this.#transport.releasesMemory) for (const chunk of batch.chunks) giveChunkBack(chunk);
-    if (this.#waiters !== null && this.bufferedAmount <= this.#highWaterMark) this.#waiters.settle(this.#completed);
+  #complete(backlog: Backlog, batch: Batch): void {
+    backlog.complete(batch, this.#transport.releasesMemory);
+    if (this.bufferedAmount <= this.#settings.highWaterMark) backlog.settle();
+  }
+
+  #dropBacklog(): void {
+    if (this.#backlog?.isDone) this.#backlog = null;
   }
 
   /** Sends FIN behind all that is here; later frames are dropped. */
@@ -221,65 +235,79 @@ export class Outbox {
     this.#closed = true;
     if (this.#chunk !== null) giveChunkBack(this.#chunk);
     this.#chunk = null;
-    this.#used = 0;
-    this.#waiting = null;
-    this.#inFlight = null;
-    this.#latestPong = null;
-    this.#waiters?.reject(this.#events);
-    this.#waiters = null;
+    this.#run = null;
+    this.#backlog?.reject(this.#events);
+    this.#backlog = null;
   }
 
   #isBehind(): boolean {
-    if (this.#inFlight === null || this.bufferedAmount <= this.#highWaterMark) return false;
-    this.#behind = true;
+    const backlog = this.#backlog;
+    if (!backlog?.inFlight || this.bufferedAmount <= this.#settings.highWaterMark) return false;
+    backlog.behind = true;
     return true;
   }
 
   #schedule(): void {
-    if (this.#held || this.#scheduled || this.#inFlight !== null) return;
+    if (this.#held || this.#scheduled || this.#backlog?.inFlight) return;
     this.#scheduled = true;
-    if (due.push(this) === 1) process.nextTick(flushDue);
+    flushAtEndOfTurn(this);
   }
 
+  /** Whether the frame can leave from the memory that it shares with others: if it stands in front, or behind such frames. */
+  #joinsRun(frame: Uint8Array): boolean {
+    if (this.#run !== null) {
+      const run = this.#run.with(frame);
+      if (run !== null) this.#run = run;
+      return run !== null;
+    }
+    if (this.#chunk !== null || this.#backlog !== null || this.#writing) return false;
+    this.#run = SharedRun.of(frame);
+    return true;
+  }
+
+  /** A frame of our own follows: what was published before it is copied in front. */
+  #copyRun(run: SharedRun): void {
+    this.#run = null;
+    this.#reserve(run.length).appendEncoded(run.octets);
+  }
+
+  /** Adds memory that is not copied behind what is here. */
+  #addPart(part: Uint8Array): Backlog {
+    if (this.#chunk !== null) this.#sealChunk(this.#chunk);
+    this.#backlog ??= new Backlog(this.#writing ? 1 : 0);
+    this.#backlog.open.add(part);
+    return this.#backlog;
+  }
+
+  // ——— frames that are encoded here
+
   #leavesUncopied(payload: Uint8Array): boolean {
-    if (payload.length < UNCOPIED_FROM || this.#maskingKey !== null || !this.#transport.releasesMemory) return false;
+    if (payload.length < UNCOPIED_FROM || this.#settings.maskingKey !== null) return false;
     // The window is overwritten by the next read, so a view of it never goes to the kernel.
-    return payload.buffer !== codec.bytes.buffer;
+    return this.#transport.releasesMemory && payload.buffer !== codec.memory;
   }
 
   #appendUncopied(firstOctet: number, payload: Uint8Array): boolean {
-    this.#reserve(MAX_FRAME_HEADER);
-    this.#used = writeFrameHeader(this.#chunk!, this.#used, firstOctet, 0, payload.length);
-    addPart(this.#sealChunk(this.#chunk!), payload);
-    const batch = this.#begun;
-    this.#lastFrame = batch;
+    this.#reserve(MAX_FRAME_HEADER).appendHeader(firstOctet, payload.length);
+    const backlog = this.#addPart(payload);
+    const batch = backlog.onAppend();
     this.flush();
     // Otherwise the flush left it here, or in the hands of the kernel.
-    const free = this.#completed > batch;
-    if (!free) this.#isBehind();
-    return free;
+    if (backlog.hasLeft(batch)) return true;
+    this.#isBehind();
+    return false;
   }
 
   #appendBytes(firstOctet: number, payload: Uint8Array): void {
-    const maskingKey = this.#maskingKey;
-    const length = payload.length;
-    this.#reserve(frameHeaderLength(length, maskingKey !== null) + length);
-    const chunk = this.#chunk!;
-    if (maskingKey === null) {
-      const at = writeFrameHeader(chunk, this.#used, firstOctet, 0, length);
-      chunk.set(payload, at);
-      this.#used = at + length;
-      return;
-    }
-    const key = maskingKey();
-    const at = writeMaskingKey(chunk, writeFrameHeader(chunk, this.#used, firstOctet, 0x80, length), key);
-    copyMasked(chunk, at, payload, key);
-    this.#used = at + length;
+    const { maskingKey } = this.#settings;
+    const chunk = this.#reserve(frameHeaderLength(payload.length, maskingKey !== null) + payload.length);
+    if (maskingKey === null) chunk.append(firstOctet, payload);
+    else chunk.appendMasked(firstOctet, payload, maskingKey());
   }
 
   /** Whether a text may be encoded in the chunk. A long one is measured first; a masked one has to be, to be masked. */
   #fitsIntoChunk(text: string): boolean {
-    return this.#maskingKey === null && text.length * UTF8_MOST <= LARGEST_CHUNK - MAX_FRAME_HEADER;
+    return this.#settings.maskingKey === null && textRoom(text) <= LARGEST_CHUNK;
   }
 
   /** Appends a payload that is our own: the caller need not wait for its memory. */
@@ -292,63 +320,34 @@ export class Outbox {
     return this.#appended();
   }
 
-  #appendText(firstOctet: number, text: string): void {
-    this.#reserve(MAX_FRAME_HEADER + text.length * UTF8_MOST);
-    const chunk = this.#chunk!;
-    // The header is as long as for ASCII, which most texts are; others may need a longer one, and are moved.
-    let headerLength = frameHeaderLength(text.length, false);
-    const start = this.#used;
-    const length = chunk.write(text, start + headerLength, 'utf8');
-    if (length !== text.length) {
-      const needed = frameHeaderLength(length, false);
-      if (needed !== headerLength) {
-        chunk.copyWithin(start + needed, start + headerLength, start + headerLength + length);
-        headerLength = needed;
-      }
-    }
-    writeFrameHeader(chunk, start, firstOctet, 0, length);
-    this.#used = start + headerLength + length;
-  }
-
   #appendLatestPong(): void {
-    const pong = this.#latestPong;
-    this.#latestPong = null;
+    const pong = this.#backlog?.takePong() ?? null;
     if (pong !== null && !this.#ending && !this.#closed) this.#appendBytes(FIN | Opcode.Pong, pong);
   }
 
-  /** Makes room for `octets` behind `#used` in the chunk. */
-  #reserve(octets: number): void {
+  /** The chunk, with room for `octets` more. */
+  #reserve(octets: number): Chunk {
     const chunk = this.#chunk;
     if (chunk === null) {
       this.#chunk = takeChunk(Math.max(this.#hint, octets));
-      return;
+      return this.#chunk;
     }
-    const needed = this.#used + octets;
-    if (needed <= chunk.length) return;
-    if (needed <= LARGEST_CHUNK) {
-      const larger = takeChunk(needed);
-      chunk.copy(larger, 0, 0, this.#used);
-      giveChunkBack(chunk);
-      this.#chunk = larger;
-      return;
+    const needed = chunk.used + octets;
+    if (needed <= chunk.size) return chunk;
+    if (needed > LARGEST_CHUNK) {
+      this.#sealChunk(chunk);
+      this.#chunk = takeChunk(octets);
+      return this.#chunk;
     }
-    this.#sealChunk(chunk);
-    this.#chunk = takeChunk(octets);
+    this.#chunk = enlargeChunk(chunk, needed);
+    return this.#chunk;
   }
 
   /** Ends the chunk: it waits, and the next frame begins another. */
-  #sealChunk(chunk: Buffer): Batch {
-    this.#hint = Math.min(this.#used, LARGEST_CHUNK);
-    this.#waiting ??= { parts: [], chunks: [], length: 0 };
-    addPart(this.#waiting, chunk.subarray(0, this.#used));
-    this.#waiting.chunks.push(chunk);
+  #sealChunk(chunk: Chunk): void {
+    this.#hint = Math.min(chunk.used, LARGEST_CHUNK);
     this.#chunk = null;
-    this.#used = 0;
-    return this.#waiting;
+    this.#backlog ??= new Backlog(this.#writing ? 1 : 0);
+    this.#backlog.open.addChunk(chunk);
   }
-}
-
-function addPart(batch: Batch, part: Uint8Array): void {
-  batch.parts.push(part);
-  batch.length += part.length;
 }

@@ -1,5 +1,7 @@
-/**
- * Memory in which frames of one turn are put together for one write. Pooled: an idle connection holds none, and a busy
+import { Chunk } from './chunk.js';
+
+/*
+ * The chunks in which frames of one turn are put together for one write. Pooled: an idle connection holds none, and a busy
  * one gets the same octets again and again, which stay in the processor's cache.
  */
 
@@ -10,22 +12,32 @@ export const LARGEST_CHUNK = 65_536;
 /** Octets of free chunks that are kept of each size. */
 const KEPT = 1_048_576;
 
-const free: Buffer[][] = SIZES.map(() => []);
+const free: Chunk[][] = SIZES.map(() => []);
 
 function sizeIndex(octets: number): number {
   return octets <= 1024 ? 0 : octets <= 4096 ? 1 : octets <= 16_384 ? 2 : 3;
 }
 
 /** A chunk of at least `octets`; its content is undefined. Above `LARGEST_CHUNK` it is of just that size and is not pooled. */
-export function takeChunk(octets: number): Buffer {
-  if (octets > LARGEST_CHUNK) return Buffer.allocUnsafeSlow(octets);
+export function takeChunk(octets: number): Chunk {
+  if (octets > LARGEST_CHUNK) return new Chunk(octets);
   const index = sizeIndex(octets);
-  return free[index].pop() ?? Buffer.allocUnsafeSlow(SIZES[index]);
+  return free[index].pop() ?? new Chunk(SIZES[index]);
+}
+
+/** A chunk of at least `octets` with what is in `chunk`, which goes back. */
+export function enlargeChunk(chunk: Chunk, octets: number): Chunk {
+  const larger = takeChunk(octets);
+  larger.appendEncoded(chunk.frames);
+  giveChunkBack(chunk);
+  return larger;
 }
 
 /** Gives a chunk back, once and only when nobody reads it any more, the kernel included. */
-export function giveChunkBack(chunk: Buffer): void {
-  const index = sizeIndex(chunk.length);
-  if (SIZES[index] !== chunk.length) return;
-  if (free[index].length * chunk.length < KEPT) free[index].push(chunk);
+export function giveChunkBack(chunk: Chunk): void {
+  const { size } = chunk;
+  const index = sizeIndex(size);
+  if (SIZES[index] !== size || free[index].length * size >= KEPT) return;
+  chunk.used = 0;
+  free[index].push(chunk);
 }

@@ -8,6 +8,22 @@ export const EVENTS = Symbol('wasock.events');
 
 export type TransportSocket = Duplex & { [EVENTS]: TransportEvents };
 
+/** From now on the events of the socket go to `events`, whoever they went to before. */
+export function listenTo(socket: Duplex, events: TransportEvents): TransportSocket {
+  const listened = socket as TransportSocket;
+  const isNew = listened[EVENTS] === undefined;
+  listened[EVENTS] = events;
+  if (isNew) listened.on('end', onEnd).on('error', onError).on('close', onClose);
+  return listened;
+}
+
+/** Leaves the socket as `listenTo` found it. */
+export function stopListening(socket: Duplex): void {
+  if ((socket as Partial<TransportSocket>)[EVENTS] === undefined) return;
+  socket.off('end', onEnd).off('error', onError).off('close', onClose);
+  delete (socket as Partial<TransportSocket>)[EVENTS];
+}
+
 function onData(this: TransportSocket, chunk: Buffer): void {
   this[EVENTS].onChunk(chunk);
 }
@@ -30,15 +46,13 @@ export class StreamTransport implements Transport {
   readonly releasesMemory: boolean;
   /** Callbacks still to come of writes that the stream took whole at once. */
   #callbacksToSkip = 0;
+  #onWritten: ((error?: Error | null) => void) | null = null;
 
   constructor(socket: Duplex, events: TransportEvents) {
-    this.socket = Object.assign(socket, { [EVENTS]: events });
+    this.socket = listenTo(socket, events);
     this.releasesMemory = socket instanceof Socket;
     // The peer's FIN must not end our side before the frames in front of it are handled and answered.
     socket.allowHalfOpen = true;
-    this.socket.on('end', onEnd);
-    this.socket.on('error', onError);
-    this.socket.on('close', onClose);
   }
 
   start(): void {
@@ -54,10 +68,26 @@ export class StreamTransport implements Transport {
     this.socket.resume();
   }
 
-  write(parts: readonly Uint8Array[]): boolean {
+  write(part: Uint8Array): boolean {
+    return this.#hasTaken(() => this.socket.write(part, this.#callback));
+  }
+
+  writeAll(parts: readonly Uint8Array[]): boolean {
+    const { socket } = this;
+    const last = parts.length - 1;
+    return this.#hasTaken(() => {
+      if (last > 0) socket.cork();
+      for (let i = 0; i < last; i++) socket.write(parts[i]);
+      socket.write(parts[last], this.#callback);
+      if (last > 0) socket.uncork();
+    });
+  }
+
+  /** @returns whether the stream took whole at once what `write` gives it */
+  #hasTaken(write: () => void): boolean {
     const { socket } = this;
     try {
-      this.#writeTogether(parts);
+      write();
     } catch (error) {
       // A stream that throws is broken, and must not keep other connections from writing.
       socket.destroy(toError(error));
@@ -69,22 +99,15 @@ export class StreamTransport implements Transport {
     return whole;
   }
 
-  #writeTogether(parts: readonly Uint8Array[]): void {
-    const { socket } = this;
-    const last = parts.length - 1;
-    if (last > 0) {
-      socket.cork();
-      for (let i = 0; i < last; i++) socket.write(parts[i]);
-    }
-    socket.write(parts[last], this.#onWritten);
-    if (last > 0) socket.uncork();
+  /** Made when it is first needed: most sockets are written to directly. */
+  get #callback(): (error?: Error | null) => void {
+    this.#onWritten ??= (error) => {
+      if (this.#callbacksToSkip > 0) this.#callbacksToSkip--;
+      // node:net reports the writes that destroying a socket cancels as if they had succeeded.
+      else if (!error && !this.socket.destroyed) this.socket[EVENTS].onWritten();
+    };
+    return this.#onWritten;
   }
-
-  readonly #onWritten = (error?: Error | null): void => {
-    if (this.#callbacksToSkip > 0) this.#callbacksToSkip--;
-    // node:net reports the writes that destroying a socket cancels as if they had succeeded.
-    else if (!error && !this.socket.destroyed) this.socket[EVENTS].onWritten();
-  };
 
   end(): void {
     this.socket.end();

@@ -29,12 +29,13 @@ export interface Transport {
   pause(): void;
   resume(): void;
   /**
-   * Writes all parts in order with one system call where that is possible. The caller may call it again only after it
-   * returned `true`, or after `onWritten`.
+   * Writes a part. The caller may write again only after this returned `true`, or after `onWritten`.
    *
-   * @returns whether the kernel took everything at once, so that the memory of the parts is free; if not, `onWritten` tells when
+   * @returns whether the kernel took everything at once, so that the memory of the part is free; if not, `onWritten` tells when
    */
-  write(parts: readonly Uint8Array[]): boolean;
+  write(part: Uint8Array): boolean;
+  /** As `write`, all parts in order, with one system call where that is possible. */
+  writeAll(parts: readonly Uint8Array[]): boolean;
   /** Sends FIN behind what was written. */
   end(): void;
   /** Ends both directions at once and frees the descriptor. */

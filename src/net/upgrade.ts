@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { RequestHead } from '../handshake/request-head.js';
 import { formatRefusal, type Refusal, refuse } from '../handshake/server.js';
 import { cancelDeadline, scheduleDeadline, type Timed } from './deadlines.js';
+import { buildRequest } from './early-request.js';
+import { readAsStream } from './window-transport.js';
 
 /** How long a refused client has to read the answer and to close, in milliseconds. */
 const REFUSED_LINGER = 800;
@@ -10,33 +13,66 @@ const NO_OCTETS = Buffer.alloc(0);
 const nobody = () => false;
 
 /**
- * A server's side of one opening handshake, from the `'upgrade'` event of node:http to its answer. It owns the socket in
- * between: errors of a client that leaves are caught, and an answer is given once.
+ * A server's side of one opening handshake, from its request to its answer, which is given once. If the answer is not given
+ * in the same turn, it has to `watch` its client.
  */
 export class PendingUpgrade implements Timed {
   slot = 0;
-  readonly request: IncomingMessage;
+  /** What the request says. */
+  readonly asked: IncomingMessage | RequestHead;
   readonly socket: Duplex;
   /** Whether somebody else has begun to write an answer to the socket. */
   isAnswering: () => boolean = nobody;
   #head: Buffer;
+  #request: IncomingMessage | null;
+  readonly #timeout: number;
   readonly #onSettled: () => void;
   #state: 'pending' | 'accepted' | 'refused' | 'gone' = 'pending';
+  #isWatched = false;
   #abort: AbortController | null = null;
 
   /**
-   * @param timeout milliseconds until the handshake is refused with 503; 0 for never
+   * @param timeout milliseconds until a handshake that is watched is refused with 503; 0 for never
    * @param onSettled called once: when the answer is given, or the client has left
    */
-  constructor(request: IncomingMessage, socket: Duplex, head: Buffer, timeout: number, onSettled: () => void) {
-    this.request = request;
+  constructor(
+    asked: IncomingMessage | RequestHead,
+    socket: Duplex,
+    head: Buffer,
+    timeout: number,
+    onSettled: () => void,
+  ) {
+    this.asked = asked;
+    this.#request = asked instanceof RequestHead ? null : asked;
     this.socket = socket;
     this.#head = head;
+    this.#timeout = timeout;
     this.#onSettled = onSettled;
-    socket.on('error', this.#onGone);
-    socket.on('close', this.#onGone);
-    socket.on('end', this.#onEnd);
-    if (timeout > 0) scheduleDeadline(this, performance.now() + timeout);
+  }
+
+  /** The answer takes time. Meanwhile errors of a client that leaves are caught. */
+  watch(): this {
+    if (this.#isWatched) return this;
+    this.#isWatched = true;
+    const { socket } = this;
+    readAsStream(socket);
+    pendings.set(socket, this);
+    socket.on('error', onGone);
+    socket.on('close', onGone);
+    socket.on('end', onEnd);
+    if (this.#timeout > 0) scheduleDeadline(this, performance.now() + this.#timeout);
+    return this;
+  }
+
+  /** The request as node:http has it. */
+  get request(): IncomingMessage {
+    this.#request ??= buildRequest(this.asked as RequestHead, this.socket);
+    return this.#request;
+  }
+
+  /** The request if anybody has seen it, and else the text of its head. */
+  get kept(): IncomingMessage | string {
+    return this.#request ?? (this.asked as RequestHead).text;
   }
 
   get isPending(): boolean {
@@ -66,15 +102,21 @@ export class PendingUpgrade implements Timed {
   accept(acceptance: string): void {
     this.#settle('accepted');
     this.isAnswering = nobody;
-    this.socket.off('error', this.#onGone);
-    this.socket.off('close', this.#onGone);
-    this.socket.off('end', this.#onEnd);
+    if (this.#isWatched) this.#unwatch();
     this.socket.write(acceptance, 'latin1');
+  }
+
+  #unwatch(): void {
+    pendings.delete(this.socket);
+    this.socket.off('error', onGone);
+    this.socket.off('close', onGone);
+    this.socket.off('end', onEnd);
   }
 
   /** Writes the refusal and ends the connection, whatever else the client has sent. */
   refuse(refusal: Refusal): void {
     if (this.#state !== 'pending') return;
+    this.watch();
     this.#settle('refused');
     this.#abort?.abort();
     this.socket.end(formatRefusal(refusal), 'utf8');
@@ -84,6 +126,7 @@ export class PendingUpgrade implements Timed {
   /** Ends a connection on which somebody else wrote the answer. */
   end(): void {
     if (this.#state !== 'pending') return;
+    this.watch();
     this.#settle('refused');
     this.#abort?.abort();
     this.socket.end();
@@ -108,17 +151,26 @@ export class PendingUpgrade implements Timed {
     this.#onSettled();
   }
 
-  /** Who sends FIN before the answer has closed its end, as a browser does whose user went on to another page. */
-  readonly #onEnd = (): void => {
-    if (this.#state === 'pending' && !this.isAnswering()) this.#onGone();
-  };
-
-  readonly #onGone = (): void => {
+  /** The client has left. */
+  onGone(): void {
     if (this.#state === 'pending') {
       this.#settle('gone');
       this.#abort?.abort();
     }
     if (this.#state === 'refused') cancelDeadline(this);
     this.socket.destroy();
-  };
+  }
+}
+
+/** Handshakes that are watched, so that their sockets share their listeners. */
+const pendings = new WeakMap<Duplex, PendingUpgrade>();
+
+function onGone(this: Duplex): void {
+  pendings.get(this)?.onGone();
+}
+
+/** Who sends FIN before the answer has closed its end, as a browser does whose user went on to another page. */
+function onEnd(this: Duplex): void {
+  const pending = pendings.get(this);
+  if (pending?.isPending && !pending.isAnswering()) pending.onGone();
 }

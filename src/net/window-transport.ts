@@ -1,8 +1,11 @@
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { getSystemErrorName } from 'node:util';
 import { WINDOW_END, WINDOW_START } from '../codec/memory-map.js';
 import { codec } from '../codec/select.js';
-import { EVENTS, StreamTransport, type TransportSocket } from './stream-transport.js';
+import { type WriteOwner, writeDirectly } from './direct-write.js';
+import { copyFromWindow } from './receive-window.js';
+import { EVENTS, StreamTransport, stopListening, type TransportSocket } from './stream-transport.js';
 
 /** The libuv handle under a `net.Socket`, as far as a switch to a user buffer needs it. */
 interface StreamHandle {
@@ -60,25 +63,87 @@ function onWindow(this: TransportSocket, length: number): boolean {
   return true;
 }
 
+/** As `onWindow`, but the octets go to the readable side of the socket, as those of any other. */
+function onStreamed(this: Socket, length: number): boolean {
+  return this.push(copyFromWindow(WINDOW_START, WINDOW_START + length));
+}
+
+/**
+ * From now on libuv reads into the window, and `onWindow` of the socket's events is told.
+ *
+ * @returns `false` if that cannot be: the socket is closed
+ */
+export function readIntoWindow(socket: TransportSocket): boolean {
+  const handle = handleOf(socket);
+  if (slots === null || handle === null) return false;
+  const state = socket as unknown as Record<symbol, unknown>;
+  if (state[slots.buffer] !== receiveWindow) {
+    // Reading must stop before the buffer is switched, and the handle must not believe that it goes on.
+    handle.readStop();
+    handle.reading = false;
+    state[slots.buffer] = receiveWindow;
+    handle.useUserBuffer(receiveWindow);
+  }
+  state[slots.callback] = onWindow;
+  return true;
+}
+
+/** Undoes `listenTo` and `readIntoWindow`, where they were done: the socket is a stream like any other again. */
+export function readAsStream(socket: Duplex): void {
+  stopListening(socket);
+  const state = socket as unknown as Record<symbol, unknown>;
+  // libuv goes on reading into the window, since a handle cannot be told to give its buffer up.
+  if (slots !== null && state[slots.callback] === onWindow) state[slots.callback] = onStreamed;
+}
+
 /**
  * A transport over a plain TCP or Unix socket, from which libuv reads straight into the codec's memory. The socket stays
  * the object that it is, with its addresses, time-outs, counters and its place in its server.
  */
-export class WindowTransport extends StreamTransport {
+export class WindowTransport extends StreamTransport implements WriteOwner {
+  #streamHolds = true;
+
   override start(): void {
     const { socket } = this;
     const handle = handleOf(socket);
-    if (slots === null || handle === null) return super.start();
-
+    if (handle === null) return super.start();
     // Octets that came while nobody listened. This comes first: `read` starts the handle reading.
     while (socket.readableLength > 0) socket[EVENTS].onChunk(socket.read() as Buffer);
-    // Reading must stop before the buffer is switched, and the handle must not believe that it goes on.
-    handle.readStop();
-    handle.reading = false;
-    const state = socket as unknown as Record<symbol, unknown>;
-    state[slots.buffer] = receiveWindow;
-    state[slots.callback] = onWindow;
-    handle.useUserBuffer(receiveWindow);
-    socket.resume();
+    if (!readIntoWindow(socket)) return super.start();
+    if (handle.reading === false) socket.resume();
   }
+
+  override write(part: Uint8Array): boolean {
+    const outcome = this.#isOurs() ? writeDirectly(this.socket, part, this) : 'not begun';
+    return outcome === 'not begun' ? this.#writeAsStream([part]) : outcome === 'whole';
+  }
+
+  override writeAll(parts: readonly Uint8Array[]): boolean {
+    if (parts.length === 1) return this.write(parts[0]);
+    const outcome = this.#isOurs() ? writeDirectly(this.socket, parts, this) : 'not begun';
+    return outcome === 'not begun' ? this.#writeAsStream(parts) : outcome === 'whole';
+  }
+
+  /** Whether the stream holds nothing, of the opening handshake or of ours, that has to go first. */
+  #isOurs(): boolean {
+    if (this.#streamHolds) this.#streamHolds = this.socket.writableLength > 0;
+    return !this.#streamHolds;
+  }
+
+  #writeAsStream(parts: readonly Uint8Array[]): boolean {
+    this.#streamHolds = true;
+    return super.writeAll(parts);
+  }
+
+  onDirectWrite(status: number): void {
+    const { socket } = this;
+    if (socket.destroyed) return;
+    if (status < 0) socket.destroy(systemError('write', status));
+    else socket[EVENTS].onWritten();
+  }
+}
+
+function systemError(syscall: string, status: number): Error {
+  const code = getSystemErrorName(status);
+  return Object.assign(new Error(`${syscall} ${code}`), { errno: status, code, syscall });
 }

@@ -6,6 +6,8 @@ const SHARED_UP_TO = 2048;
 const SLAB_SIZE = 8192;
 
 let slab = Buffer.alloc(0);
+/** `slab.buffer`, which is slow to ask for. */
+let slabMemory = slab.buffer;
 let slabUsed = 0;
 
 /** The part of the window that was copied last: `[spanStart, spanEnd)` stands in `slab` at `spanAt`. */
@@ -38,14 +40,15 @@ export function ownedPayload(window: Buffer, start: number, end: number, stop: n
   }
   if (end > spanEnd) copySpan(window, start, end, stop);
   const at = spanAt + (start - spanStart);
-  return slab.subarray(at, at + length);
+  return Buffer.from(slabMemory, at, length);
 }
 
 function copySpan(window: Buffer, start: number, end: number, stop: number): void {
   if (slab.length - slabUsed < end - start) {
     slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
     // A user may transfer the memory of a message to a worker; that must not detach other messages.
-    markAsUntransferable(slab.buffer);
+    slabMemory = slab.buffer;
+    markAsUntransferable(slabMemory);
     slabUsed = 0;
   }
   const length = Math.min(stop - start, slab.length - slabUsed);

@@ -208,8 +208,9 @@ export class Receiver implements FrameRules {
   }
 
   #payload(start: number, end: number, stop: number): Buffer {
-    const { bytes } = this.#codec;
-    return this.#options.zeroCopy ? bytes.subarray(start, end) : ownedPayload(bytes, start, end, stop);
+    // `Buffer.from` makes a view, faster than `subarray`.
+    if (this.#options.zeroCopy) return Buffer.from(this.#codec.memory, start, end - start);
+    return ownedPayload(this.#codec.bytes, start, end, stop);
   }
 
   /** Any frame but a plain message: judged by all rules. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkOpcode, toPayload } from '../../src/api/payload.js';
+import { checkOpcode, messageOpcode, toPayload } from '../../src/api/payload.js';
 import { Opcode } from '../../src/protocol/opcode.js';
 import { acceptedSocket } from '../support/servers.js';
 
@@ -153,6 +153,24 @@ describe('the opcode', () => {
     expect(() => checkOpcode(opcode, 'x'.repeat(126))).toThrow(RangeError);
     expect(() => checkOpcode(opcode, 'ü'.repeat(63))).toThrow(/126/);
     expect(() => checkOpcode(opcode, Buffer.alloc(126))).toThrow(RangeError);
+  });
+});
+
+describe('the opcode of a message', () => {
+  test('is that of its data, unless it is given', () => {
+    expect(messageOpcode(undefined, 'x')).toBe(Opcode.Text);
+    expect(messageOpcode(undefined, Buffer.from('x'))).toBe(Opcode.Binary);
+    expect(messageOpcode(Opcode.Binary, 'x')).toBe(Opcode.Binary);
+    expect(messageOpcode(Opcode.Text, Buffer.from('ü'))).toBe(Opcode.Text);
+  });
+
+  test.each([0, 3, 8, 9, 10, -1, 1.5, '1', null, {}, Number.NaN])('%j is a TypeError', (opcode) => {
+    expect(() => messageOpcode(opcode, 'x')).toThrow(TypeError);
+    expect(() => messageOpcode(opcode, 'x')).toThrow('Opcode.Text or Opcode.Binary');
+  });
+
+  test('Text of bytes that are not UTF-8 is a TypeError', () => {
+    expect(() => messageOpcode(Opcode.Text, Buffer.from([0xff]))).toThrow(TypeError);
   });
 });
 

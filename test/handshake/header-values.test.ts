@@ -278,8 +278,8 @@ describe('fieldLines', () => {
     const lines = fieldLines(['A', '1', 'b', '2', 'a', '3', '__proto__', '4', 'odd']);
     expect([...lines]).toEqual([
       ['a', ['1', '3']],
-      ['b', ['2']],
-      ['__proto__', ['4']],
+      ['b', '2'],
+      ['__proto__', '4'],
     ]);
     expect(joinedLines(lines, 'a')).toBe('1, 3');
     expect(joinedLines(lines, 'constructor')).toBe(undefined);

@@ -326,7 +326,7 @@ test('nothing keeps a closed connection in memory, nor the process alive', async
      const options = {
        role: 'server', maxPayload: 1e6, maxFragments: 9, textAs: 'string', zeroCopy: false, raw: false, lenientLengths: false,
        pingInterval: 60000, pongTimeout: 60000, idleTimeout: 60000, messageTimeout: 60000, closeTimeout: 60000,
-       highWaterMark: 65536, maxBackpressure: 1e6,
+       highWaterMark: 65536, maxBackpressure: 1e6, maskingKey: null,
      };
      const handler = Object.fromEntries(['Message', 'Frame', 'Ping', 'Pong', 'Drain', 'Error', 'Close'].map((name) => ['on' + name, () => {}]));
      const refs = [];

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { encodeFrame } from '../../src/net/frames.js';
 import { makeConnection, type Opening, openConnection } from '../support/connection-harness.js';
 import { FramePeer } from '../support/frame-peer.js';
 import { frameFor } from '../support/framer.js';
-import { memoryPair, tcpPair, tlsPair, unixPair } from '../support/sockets.js';
+import { memoryPair, tcpPair, tlsPair, unixPair, writesOf } from '../support/sockets.js';
 import { turns, until } from '../support/waiting.js';
 
 const client = (opening: Opening = {}): Opening => ({
@@ -115,6 +116,33 @@ describe('sending', () => {
     expect(peer.texts).toEqual(['mine']);
   });
 
+  test('frames that are encoded already go out as they are, among the others', async () => {
+    const { connection, peer } = await serverOverTcp();
+    connection.send(1, '1');
+    expect(connection.sendFrame(encodeFrame(1, '2'))).toBe(undefined);
+    connection.queueFrame(encodeFrame(1, '3'));
+    connection.send(1, '4');
+    await peer.framesReceived(4);
+    expect(peer.texts).toEqual(['1', '2', '3', '4']);
+  });
+
+  test('of a peer that is behind, sendFrame gives a promise; frames that are queued make it drain, too', async () => {
+    const { near, far } = await tcpPair();
+    const { connection, recorder } = openConnection(near);
+    const peer = new FramePeer(far, false);
+    const frame = encodeFrame(2, Buffer.alloc(60_000));
+    // Beyond all that a kernel holds.
+    for (let i = 0; i < 500; i++) connection.queueFrame(frame);
+    await turns(2);
+    expect(connection.bufferedAmount).toBeGreaterThan(65_536);
+    const sent = connection.sendFrame(frame);
+    expect(sent).toBeInstanceOf(Promise);
+    peer.read();
+    await sent;
+    await until(() => recorder.drains > 0);
+    expect(await peer.framesReceived(501)).toHaveLength(501);
+  });
+
   test('bufferedAmount and isOverloaded tell of a peer that does not read; onDrain of one that has caught up', async () => {
     const { near, far } = await tcpPair();
     const { connection, recorder } = openConnection(near, { options: { maxBackpressure: 100_000 } });
@@ -139,12 +167,7 @@ describe('sending', () => {
 
   test('sends within a message callback leave when the read is handled, those of one read in one write', async () => {
     const { near, far } = await tcpPair();
-    const writes: number[] = [];
-    const write = near.write.bind(near);
-    near.write = ((octets: Buffer, ...rest: never[]) => {
-      writes.push(octets.length);
-      return write(octets, ...rest);
-    }) as typeof near.write;
+    const writes = writesOf(near);
     const opened = openConnection(near, { on: { onMessage: (_opcode, data) => void opened.connection.send(1, data) } });
     const peer = new FramePeer(far);
     peer.send(...Array.from({ length: 20 }, (_, i) => frameFor('server', 1, `${i}`)));
@@ -155,18 +178,13 @@ describe('sending', () => {
 
   test('sends of one turn leave in one write at its end', async () => {
     const { near, far } = await tcpPair();
-    let writes = 0;
-    const write = near.write.bind(near);
-    near.write = ((octets: Buffer, ...rest: never[]) => {
-      writes++;
-      return write(octets, ...rest);
-    }) as typeof near.write;
+    const writes = writesOf(near);
     const { connection } = openConnection(near);
     const peer = new FramePeer(far);
     for (let i = 0; i < 50; i++) connection.send(1, `${i}`);
-    expect(writes).toBe(0);
+    expect(writes).toHaveLength(0);
     await peer.framesReceived(50);
-    expect(writes).toBe(1);
+    expect(writes).toHaveLength(1);
   });
 });
 

@@ -265,6 +265,102 @@ describe('bufferedAmount', () => {
   });
 });
 
+describe('frames that are encoded already, for many outboxes', () => {
+  const shared = Buffer.concat([
+    frameFor('client', 1, 'one'),
+    frameFor('client', 1, 'two'),
+    frameFor('client', 1, 'six'),
+  ]);
+  const frames = [shared.subarray(0, 5), shared.subarray(5, 10), shared.subarray(10)];
+
+  test('those of one turn that stand one behind the other leave as one part, where they are', async () => {
+    const outboxes = [makeOutbox(), makeOutbox()];
+    for (const frame of frames) for (const { outbox } of outboxes) expect(outbox.appendFrame(frame)).toBe(true);
+    expect(outboxes.map(({ outbox }) => outbox.bufferedAmount)).toEqual([15, 15]);
+    await endOfTurn();
+    for (const { outbox, transport } of outboxes) {
+      expect(transport.given.map((part) => part.buffer)).toEqual([shared.buffer]);
+      expect(transport.written).toEqual([shared]);
+      expect(outbox.bufferedAmount).toBe(0);
+    }
+  });
+
+  test('keep their order among frames of our own', async () => {
+    const { outbox, transport } = makeOutbox();
+    outbox.appendFrame(frames[0]);
+    outbox.append(0x81, 'own');
+    outbox.appendFrame(frames[1]);
+    outbox.appendFrame(frames[2]);
+    outbox.append(0x82, Buffer.alloc(UNCOPIED_FROM));
+    outbox.appendFrame(frames[0]);
+    outbox.appendPong(Buffer.alloc(0));
+    await endOfTurn();
+    const own = [
+      frameFor('client', 1, 'own'),
+      frameFor('client', 2, Buffer.alloc(UNCOPIED_FROM)),
+      frameFor('client', 10),
+    ];
+    const [one, two, six] = frames;
+    expect(transport.octets.equals(Buffer.concat([one, own[0], two, six, own[1], one, own[2]]))).toBe(true);
+  });
+
+  test('that do not stand one behind the other are put together', async () => {
+    const { outbox, transport } = makeOutbox();
+    for (const i of [2, 0, 0, 1]) outbox.appendFrame(frames[i]);
+    await endOfTurn();
+    expect(transport.written).toEqual([Buffer.concat([frames[2], frames[0], frames[0], frames[1]])]);
+  });
+
+  test('are copied behind a write in flight, so that a slow peer keeps no shared memory alive', async () => {
+    const { outbox, transport } = makeOutbox();
+    transport.takesWhole = false;
+    outbox.appendFrame(frames[0]);
+    outbox.flush();
+    outbox.appendFrame(frames[1]);
+    outbox.appendFrame(frames[2]);
+    transport.complete();
+    expect(transport.given.map((part) => part.buffer === shared.buffer)).toEqual([true, false]);
+    transport.complete();
+    expect(transport.octets.equals(shared)).toBe(true);
+  });
+
+  test('are copied for a reader who may keep what was written', async () => {
+    const { outbox, transport } = makeOutbox({ releasesMemory: false });
+    outbox.appendFrame(frames[0]);
+    await endOfTurn();
+    expect(transport.given[0].buffer).not.toBe(shared.buffer);
+    expect(transport.octets.equals(frames[0])).toBe(true);
+  });
+
+  test('large ones are not copied behind other frames either', async () => {
+    const large = frameFor('client', 2, Buffer.alloc(100_000, 'large'));
+    const { outbox, transport } = makeOutbox();
+    outbox.append(0x81, 'own');
+    outbox.appendFrame(large);
+    outbox.appendFrame(frames[0]);
+    await endOfTurn();
+    expect(transport.given.some((part) => part.buffer === large.buffer)).toBe(true);
+    expect(transport.octets.equals(Buffer.concat([frameFor('client', 1, 'own'), large, frames[0]]))).toBe(true);
+  });
+
+  test('say whether the peer is behind, and are dropped behind the end', async () => {
+    const { outbox, transport } = makeOutbox({ highWaterMark: 12 });
+    transport.takesWhole = false;
+    expect(outbox.appendFrame(frames[0])).toBe(true);
+    outbox.flush();
+    expect(outbox.appendFrame(frames[1])).toBe(true);
+    expect(outbox.appendFrame(frames[2])).toBe(false);
+    const free = outbox.whenFree();
+    transport.complete();
+    expect(await stateOf(free)).toBe('pending');
+    transport.complete();
+    expect(await stateOf(free)).toBe('resolved');
+    outbox.end();
+    expect(outbox.appendFrame(frames[0])).toBe(true);
+    expect(transport.octets.equals(shared)).toBe(true);
+  });
+});
+
 describe('Pongs', () => {
   const pongs = (octets: Buffer) => framesOf(octets);
 

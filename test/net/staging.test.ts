@@ -11,29 +11,36 @@ describe('a chunk of staging memory', () => {
     [16_385, LARGEST_CHUNK],
     [LARGEST_CHUNK, LARGEST_CHUNK],
   ])('for %i octets has %i', (octets, size) => {
-    expect(takeChunk(octets)).toHaveLength(size);
+    expect(takeChunk(octets).size).toBe(size);
   });
 
   test('above the largest size has just the octets that were asked for', () => {
-    expect(takeChunk(LARGEST_CHUNK + 1)).toHaveLength(LARGEST_CHUNK + 1);
+    expect(takeChunk(LARGEST_CHUNK + 1).size).toBe(LARGEST_CHUNK + 1);
   });
 
   test('does not come from the pool that other Buffers share', () => {
-    expect(takeChunk(100).buffer.byteLength).toBe(1024);
+    expect(takeChunk(100).frames.buffer.byteLength).toBe(1024);
   });
 
   test('is never handed out twice at once', () => {
     const taken = Array.from({ length: 50 }, () => takeChunk(1000));
-    expect(new Set(taken.map((chunk) => chunk.buffer)).size).toBe(50);
+    expect(new Set(taken.map((chunk) => chunk.frames.buffer)).size).toBe(50);
     for (const chunk of taken) giveChunkBack(chunk);
     const again = Array.from({ length: 50 }, () => takeChunk(1000));
-    expect(new Set(again.map((chunk) => chunk.buffer)).size).toBe(50);
+    expect(new Set(again.map((chunk) => chunk.frames.buffer)).size).toBe(50);
   });
 
   test('is used again after it was given back', () => {
     const chunk = takeChunk(4000);
     giveChunkBack(chunk);
     expect(takeChunk(4000)).toBe(chunk);
+  });
+
+  test('is empty when it is handed out again', () => {
+    const chunk = takeChunk(4000);
+    chunk.appendEncoded(Buffer.from('octets'));
+    giveChunkBack(chunk);
+    expect(takeChunk(4000).used).toBe(0);
   });
 
   test('of a size that the pool does not keep is left to the garbage collector', () => {

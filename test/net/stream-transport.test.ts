@@ -120,8 +120,8 @@ describe('writing', () => {
   test('returns true when the stream took all at once, and onWritten is not called', async () => {
     const { near } = await tcpPair();
     const { events, transport } = transportOver(near);
-    expect(transport.write([Buffer.from('x')])).toBe(true);
-    expect(transport.write([Buffer.from('y'), Buffer.from('z')])).toBe(true);
+    expect(transport.write(Buffer.from('x'))).toBe(true);
+    expect(transport.writeAll([Buffer.from('y'), Buffer.from('z')])).toBe(true);
     await turns();
     expect(events.log).toEqual([]);
   });
@@ -129,7 +129,7 @@ describe('writing', () => {
   test('returns false when it did not; onWritten is called once, at the end of the write', async () => {
     const stream = new SlowStream();
     const { events, transport } = transportOver(stream);
-    expect(transport.write([Buffer.from('x')])).toBe(false);
+    expect(transport.write(Buffer.from('x'))).toBe(false);
     await turns();
     expect(events.log).toEqual([]);
     stream.finishWrite();
@@ -141,7 +141,7 @@ describe('writing', () => {
     const stream = new SlowStream();
     const { transport } = transportOver(stream);
     const parts = ['a', 'b', 'c'].map((text) => Buffer.from(text));
-    transport.write(parts);
+    transport.writeAll(parts);
     expect(stream.writes).toEqual([parts]);
   });
 
@@ -149,8 +149,8 @@ describe('writing', () => {
     const { near, far } = await tcpPair();
     const { events, transport } = transportOver(near);
     far.pause();
-    expect(transport.write([Buffer.from('small')])).toBe(true);
-    expect(transport.write([Buffer.alloc(20_000_000)])).toBe(false);
+    expect(transport.write(Buffer.from('small'))).toBe(true);
+    expect(transport.write(Buffer.alloc(20_000_000))).toBe(false);
     await turns();
     expect(events.log).toEqual([]);
     far.resume();
@@ -162,7 +162,7 @@ describe('writing', () => {
     const { near } = await tcpPair();
     const { events, transport } = transportOver(near);
     transport.destroy();
-    expect(transport.write([Buffer.from('x')])).toBe(false);
+    expect(transport.write(Buffer.from('x'))).toBe(false);
     await until(() => events.log.includes('close'));
     await turns();
     expect(events.log).toEqual(['close']);
@@ -171,7 +171,7 @@ describe('writing', () => {
   test('that fails has not been taken, and ends in an error', async () => {
     const stream = new SlowStream();
     const { events, transport } = transportOver(stream);
-    expect(transport.write([Buffer.from('x')])).toBe(false);
+    expect(transport.write(Buffer.from('x'))).toBe(false);
     stream.finishWrite(new Error('EPIPE'));
     await until(() => events.log.includes('close'));
     expect(events.log).toEqual(['error EPIPE', 'close']);
@@ -181,7 +181,7 @@ describe('writing', () => {
     const stream = new SlowStream();
     stream._write = (_chunk, _encoding, callback) => callback(new Error('EPIPE'));
     const { events, transport } = transportOver(stream);
-    expect(transport.write([Buffer.from('x')])).toBe(false);
+    expect(transport.write(Buffer.from('x'))).toBe(false);
     await until(() => events.log.includes('close'));
     expect(events.log).toEqual(['error EPIPE', 'close']);
   });
@@ -189,7 +189,7 @@ describe('writing', () => {
   test('is followed by FIN with end', async () => {
     const { near, far } = await tcpPair();
     const { transport } = transportOver(near);
-    transport.write([Buffer.from('last')]);
+    transport.write(Buffer.from('last'));
     transport.end();
     const chunks: Buffer[] = [];
     far.on('data', (chunk) => chunks.push(chunk));

@@ -1,10 +1,14 @@
+import { once } from 'node:events';
 import http from 'node:http';
 import net, { type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { parseRequestHead, type RequestHead } from '../../src/handshake/request-head.js';
 import { refuse } from '../../src/handshake/server.js';
 import { PendingUpgrade } from '../../src/net/upgrade.js';
 import { listen } from '../support/http-servers.js';
+import { requestText } from '../support/raw-peer.js';
+import { tcpPair } from '../support/sockets.js';
 import { until } from '../support/waiting.js';
 
 /** An upgrade request that nobody has answered yet, and the client that waits for the answer. */
@@ -13,7 +17,7 @@ async function pendingUpgrade({ timeout = 0, behind = '' } = {}) {
   let settled = 0;
   let pending: PendingUpgrade | undefined;
   server.on('upgrade', (request, socket, head) => {
-    pending = new PendingUpgrade(request, socket, head, timeout, () => settled++);
+    pending = new PendingUpgrade(request, socket, head, timeout, () => settled++).watch();
   });
   const client = net.connect({ port: await listen(server), host: '127.0.0.1', allowHalfOpen: true });
   onTestFinished(() => void client.destroy());
@@ -176,5 +180,43 @@ describe('a client that leaves', () => {
     client.resetAndDestroy();
     await until(() => pending.socket.destroyed);
     expect(pending.isPending).toBe(false);
+  });
+});
+
+describe('a request that node:http has not seen', () => {
+  /** On a socket that is nobody's. */
+  async function earlyUpgrade() {
+    const { near, far } = await tcpPair();
+    const head = parseRequestHead(requestText({ Cookie: 'a=b' }), 1024) as RequestHead;
+    return { far, head, pending: new PendingUpgrade(head, near, Buffer.alloc(0), 0, () => {}) };
+  }
+
+  test('is built for who asks for it, once', async () => {
+    const { pending, head } = await earlyUpgrade();
+    expect([pending.asked, pending.kept]).toEqual([head, head.text]);
+    const { request } = pending;
+    expect(request.headers).toMatchObject({ cookie: 'a=b', host: 'localhost' });
+    expect([pending.request, pending.kept]).toEqual([request, request]);
+    expect(request.socket).toBe(pending.socket);
+  });
+
+  test('listens to its client only if the answer takes time', async () => {
+    const { pending, far } = await earlyUpgrade();
+    const listeners = () => ['error', 'close', 'end'].map((event) => pending.socket.listenerCount(event));
+    const before = listeners();
+    pending.watch().watch();
+    expect(listeners()).toEqual(before.map((count) => count + 1));
+    far.resetAndDestroy();
+    await until(() => pending.isGone);
+    expect(pending.isPending).toBe(false);
+  });
+
+  test('is refused without having been watched', async () => {
+    const { pending, far } = await earlyUpgrade();
+    pending.refuse(refuse(403));
+    const octets: Buffer[] = [];
+    far.on('data', (chunk) => octets.push(chunk));
+    await once(far, 'end');
+    expect(String(Buffer.concat(octets))).toMatch(/^HTTP\/1\.1 403 /);
   });
 });

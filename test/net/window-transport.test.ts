@@ -332,3 +332,38 @@ describe('the end of a socket', () => {
     expect((recorder.cause as NodeJS.ErrnoException).code).toBe('ECONNRESET');
   });
 });
+
+describe('writing', () => {
+  test('goes past the stream, and behind what the stream still holds', async () => {
+    const { near, far } = await tcpPair();
+    const large = Buffer.alloc(20_000_000, 'a');
+    near.write(large);
+    expect(near.writableLength).toBeGreaterThan(0);
+    const { connection } = openConnection(near);
+    connection.send(1, 'first');
+    await turns();
+    connection.send(1, 'second');
+    const chunks: Buffer[] = [];
+    far.on('data', (chunk) => chunks.push(chunk));
+    const expected = Buffer.concat([large, frameFor('client', 1, 'first'), frameFor('client', 1, 'second')]);
+    const length = () => chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    await until(() => length() >= expected.length);
+    expect(Buffer.concat(chunks).equals(expected)).toBe(true);
+    const write = vi.spyOn(near, 'write');
+    connection.send(1, 'third');
+    await until(() => length() > expected.length);
+    expect(write).not.toHaveBeenCalled();
+  });
+
+  test('that fails ends the connection with the error of the system', async () => {
+    const { near, far } = await tcpPair();
+    const { connection, recorder } = openConnection(near);
+    far.pause();
+    connection.send(2, Buffer.alloc(20_000_000));
+    await turns();
+    far.resetAndDestroy();
+    await until(() => recorder.closes.length > 0);
+    expect(recorder.closes[0]).toMatchObject({ closeCode: 1006, wasClean: false });
+    expect((recorder.cause as NodeJS.ErrnoException).code).toMatch(/ECONNRESET|EPIPE/);
+  });
+});

@@ -1,7 +1,17 @@
 // The packed wasock, used from TypeScript: strict, its declarations checked too, under both ways to resolve modules, as an
 // ECMAScript module and (copied to consumer.cts) as a CommonJS one.
 
-import { newWebSocket, Opcode, ReadyState, serve, type WebSocket, WebSocketClosedError, WebSocketError } from 'wasock';
+import {
+  newWebSocket,
+  Opcode,
+  type PreparedMessage,
+  prepare,
+  ReadyState,
+  serve,
+  type WebSocket,
+  WebSocketClosedError,
+  WebSocketError,
+} from 'wasock';
 
 function check(holds: boolean, what: string): void {
   if (!holds) throw new Error(`Not so: ${what}`);
@@ -13,6 +23,7 @@ async function main(): Promise<void> {
     host: '127.0.0.1',
     upgrade: (req) => ({ data: { greeting: `hello from ${req.url ?? '?'}` } }),
     open: (ws) => {
+      ws.subscribe('all');
       ws.send(ws.data.greeting);
     },
     message: (ws, data, opcode) => {
@@ -29,6 +40,11 @@ async function main(): Promise<void> {
   check(opcode === Opcode.Binary, 'binary');
   check(Buffer.isBuffer(data) && data.equals(Buffer.from([0, 1, 255])), 'echoed');
 
+  const prepared: PreparedMessage = prepare('to all');
+  const count: number = server.publish('all', prepared);
+  check(count === 1 && server.subscriberCount('all') === 1, 'published');
+  check((await ws.receiveStrPacket()) === 'to all', 'a prepared message came');
+
   const { closeCode, wasClean } = await ws.close(1000);
   check(closeCode === 1000 && wasClean, 'closed');
   try {
@@ -39,7 +55,14 @@ async function main(): Promise<void> {
   }
   // @ts-expect-error: a message is a string or bytes
   const wrong = (): unknown => ws.send(42);
-  check(typeof wrong === 'function', 'a wrong argument is an error of types');
+  // @ts-expect-error: a topic is a string
+  const wrongTopic = (): unknown => ws.subscribe(42);
+  // @ts-expect-error: what was prepared does not change
+  const wrongChange = (): unknown => (prepared.opcode = Opcode.Binary);
+  check(
+    [wrong, wrongTopic, wrongChange].every((call) => typeof call === 'function'),
+    'a wrong argument is an error of types',
+  );
   await server.close();
   console.log('TypeScript: ok');
 }

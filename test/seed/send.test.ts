@@ -155,14 +155,15 @@ describe('sending', () => {
     const written: string[] = [];
     const transport = {
       releasesMemory: true,
-      write(parts: readonly Uint8Array[]) {
-        written.push(Buffer.concat(parts).toString('hex'));
+      write(part: Uint8Array) {
+        written.push(Buffer.from(part).toString('hex'));
         return true;
       },
     } as unknown as Transport;
     // Of CF D8 05 65 the first octet is the lowest of the number.
     const maskingKey = () => 0x65_05_d8_cf;
-    const outbox = new Outbox(transport, { onDrain() {}, closedError: () => new Error() }, 65_536, maskingKey);
+    const events = { onDrain() {}, closedError: () => new Error() };
+    const outbox = new Outbox(transport, events, { highWaterMark: 65_536, maskingKey });
     outbox.append(FIN | Opcode.Text, 'hi there');
     outbox.flush();
     expect(written).toEqual(['8188cfd80565a7b12511a7bd7700']);

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { Connection, type ConnectionHandler, type ConnectionOptions } from '../../src/net/connection.js';
 import type { CloseResult } from '../../src/protocol/errors.js';
+import { newMaskingKey } from '../../src/protocol/masking-key.js';
 import { DEFAULT_OPTIONS } from './receiver-harness.js';
 import { until } from './waiting.js';
 
@@ -15,6 +16,7 @@ export const CONNECTION_OPTIONS: ConnectionOptions = {
   closeTimeout: 5000,
   highWaterMark: 65_536,
   maxBackpressure: 1_048_576,
+  maskingKey: null,
 };
 
 /** A handler that records all that it is told. */
@@ -104,7 +106,8 @@ export function makeConnection(socket: Duplex, { options, on = {} }: Opening = {
       };
     },
   });
-  const connection = new Connection(socket, { ...CONNECTION_OPTIONS, ...options }, handler);
+  const maskingKey = options?.role === 'client' ? newMaskingKey : null;
+  const connection = new Connection(socket, { ...CONNECTION_OPTIONS, maskingKey, ...options }, handler);
   onTestFinished(() => connection.terminate());
   return { connection, recorder };
 }

@@ -9,6 +9,8 @@ export class FakeTransport implements Transport {
   takesWhole = true;
   /** Everything that the kernel has read. */
   readonly written: Buffer[] = [];
+  /** All parts that it was given, as they were. */
+  readonly given: Uint8Array[] = [];
   /** How many parts each write had. */
   readonly partCounts: number[] = [];
   inFlight: readonly Uint8Array[] | null = null;
@@ -22,9 +24,14 @@ export class FakeTransport implements Transport {
     this.releasesMemory = releasesMemory;
   }
 
-  write(parts: readonly Uint8Array[]): boolean {
+  write(part: Uint8Array): boolean {
+    return this.writeAll([part]);
+  }
+
+  writeAll(parts: readonly Uint8Array[]): boolean {
     if (this.inFlight !== null) throw new Error('A write while another is in flight');
     if (this.ended) throw new Error('A write behind the end');
+    this.given.push(...parts);
     this.partCounts.push(parts.length);
     if (this.takesWhole) this.#read(parts);
     else this.inFlight = parts;

@@ -22,7 +22,8 @@ import {
 export class NaiveCodec implements Codec {
   readonly kind = 'ts';
   readonly bytes = Buffer.from(new ArrayBuffer(MEMORY_SIZE));
-  readonly words = new Uint32Array(this.bytes.buffer);
+  readonly memory = this.bytes.buffer;
+  readonly words = new Uint32Array(this.memory);
 
   scan(start: number, end: number): number {
     let at = start;

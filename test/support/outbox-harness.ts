@@ -19,7 +19,7 @@ export function makeOutbox({ maskingKey, releasesMemory, highWaterMark = HIGH_WA
     },
     closedError: () => new Error('closed'),
   };
-  const outbox = new Outbox(transport, events, highWaterMark, maskingKey ?? null);
+  const outbox = new Outbox(transport, events, { highWaterMark, maskingKey: maskingKey ?? null });
   transport.onWritten = () => outbox.written();
   return { outbox, transport, events };
 }

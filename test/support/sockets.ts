@@ -96,3 +96,18 @@ export function memoryPair(): [MemoryStream, MemoryStream] {
   });
   return [one, other];
 }
+
+/** The lengths of the writes that reach the handle of a socket from now on, whichever way they take there. */
+export function writesOf(socket: Socket): number[] {
+  const writes: number[] = [];
+  const handle = (socket as unknown as { _handle: Record<string, (request: object, octets: unknown) => number> })
+    ._handle;
+  for (const name of ['writeBuffer', 'writev']) {
+    const write = handle[name].bind(handle);
+    handle[name] = (request, octets) => {
+      writes.push(Buffer.concat([octets].flat() as Buffer[]).length);
+      return write(request, octets);
+    };
+  }
+  return writes;
+}

@@ -1,0 +1,129 @@
+import type { Server as HttpServer } from 'node:http';
+import type { Socket } from 'node:net';
+import { WINDOW_START } from '../codec/memory-map.js';
+import { codec } from '../codec/select.js';
+import { parseRequestHead, type RequestHead } from '../handshake/request-head.js';
+import { cancelDeadline, scheduleDeadline, type Timed } from './deadlines.js';
+import { canBuildRequests } from './early-request.js';
+import { copyFromWindow } from './receive-window.js';
+import { listenTo, type TransportSocket } from './stream-transport.js';
+import type { TransportEvents } from './transport.js';
+import { canUseWindow, readAsStream, readIntoWindow } from './window-transport.js';
+
+/** What becomes of an opening handshake that needed no HTTP parser. */
+export interface EarlyRoutes {
+  /** Octets that the head of a request may have. */
+  readonly maxHeaderBytes: number;
+  /** Milliseconds that a client has for its request before the socket is given to node:http. */
+  readonly patience: number;
+  /** Whether requests for this target are wanted. */
+  wants(url: string): boolean;
+  /** @param head what came behind it: the client's first frames */
+  onRequest(request: RequestHead, socket: Socket, head: Buffer): void;
+}
+
+/** The listeners of an HTTP server to its own `'connection'` event: node:http is one. */
+type Listener = (socket: Socket) => void;
+
+const NO_OCTETS = Buffer.alloc(0);
+
+/**
+ * The connections of an HTTP server until their first octets have come. Nearly always those are an opening handshake in
+ * one piece, which is read from the receive window without an HTTP parser; all others go to node:http as if nobody had
+ * looked at them, with its rules, limits, time-outs and answers.
+ */
+export class Arrivals {
+  readonly routes: EarlyRoutes;
+  readonly #server: HttpServer;
+  readonly #waiting = new Set<Arrival>();
+  readonly #listeners: Listener[] = [];
+
+  /** @param server made for this, with nobody else's listeners to `'connection'` */
+  constructor(server: HttpServer, routes: EarlyRoutes) {
+    this.routes = routes;
+    this.#server = server;
+    if (!canBuildRequests) return;
+    this.#listeners = server.listeners('connection') as Listener[];
+    server.removeAllListeners('connection');
+    // Documented for node:net; with it a socket does not begin to read before it is known how.
+    Object.assign(server, { pauseOnConnect: true });
+    server.on('connection', (socket: Socket) => {
+      if (canUseWindow(socket)) this.#waiting.add(new Arrival(socket, this));
+      else this.giveAway(socket);
+    });
+  }
+
+  forget(arrival: Arrival): void {
+    this.#waiting.delete(arrival);
+  }
+
+  /** Gives a socket to node:http. */
+  giveAway(socket: Socket): void {
+    for (const listener of this.#listeners) listener.call(this.#server, socket);
+    socket.resume();
+  }
+
+  /** Gives all that wait to node:http. */
+  giveAllAway(): void {
+    for (const arrival of this.#waiting) arrival.onDeadline();
+  }
+}
+
+/** One connection until its first octets. */
+class Arrival implements TransportEvents, Timed {
+  slot = 0;
+  readonly #socket: TransportSocket & Socket;
+  readonly #arrivals: Arrivals;
+
+  constructor(socket: Socket, arrivals: Arrivals) {
+    this.#arrivals = arrivals;
+    this.#socket = listenTo(socket, this) as TransportSocket & Socket;
+    readIntoWindow(this.#socket);
+    socket.read(0);
+    scheduleDeadline(this, performance.now() + arrivals.routes.patience);
+  }
+
+  onWindow(length: number): void {
+    this.#leave();
+    const socket = this.#socket;
+    const { routes } = this.#arrivals;
+    const end = WINDOW_START + length;
+    const text = codec.bytes.toString('latin1', WINDOW_START, end);
+    const request = parseRequestHead(text, routes.maxHeaderBytes);
+    if (request === null || !routes.wants(request.url)) return this.#giveAway(copyFromWindow(WINDOW_START, end));
+    const behind = WINDOW_START + request.text.length;
+    const head = behind === end ? NO_OCTETS : copyFromWindow(behind, end);
+    routes.onRequest(request, socket, head);
+  }
+
+  /** It has not said anything yet, or the server closes. */
+  onDeadline(): void {
+    this.#leave();
+    this.#giveAway(NO_OCTETS);
+  }
+
+  #giveAway(octets: Buffer): void {
+    const socket = this.#socket;
+    readAsStream(socket);
+    if (octets.length > 0) socket.unshift(octets);
+    this.#arrivals.giveAway(socket);
+  }
+
+  #leave(): void {
+    cancelDeadline(this);
+    this.#arrivals.forget(this);
+  }
+
+  onEnd(): void {
+    this.#socket.destroy();
+  }
+
+  onClose(): void {
+    this.#leave();
+  }
+
+  // A socket that fails is closed as well.
+  onError(): void {}
+  onChunk(): void {}
+  onWritten(): void {}
+}
