@@ -23,13 +23,11 @@ function chartOf({ date, machine, versions }, { title, about, rows }) {
   const panels = rows.flatMap((row) =>
     row.figures.filter(({ isCharted }) => isCharted).map((figure) => panel(row, figure)),
   );
-  const columns = Math.max(...rows.map(({ figures }) => figures.filter(({ isCharted }) => isCharted).length));
   return {
     background: 'white',
     padding: 18,
     title: { text: title, subtitle: subtitle(date, machine, versions, about, rows), anchor: 'start', offset: 18 },
-    concat: panels,
-    columns,
+    vconcat: panels,
     spacing: 26,
     resolve: { scale: { x: 'independent', y: 'independent' } },
     config: {

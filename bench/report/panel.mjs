@@ -84,9 +84,8 @@ function barsOf(row, figure) {
 
 /** What is written in the columns of a contestant: `13.4× (12.9 to 14.1)`. */
 function ratiosOf({ ratios }, figure, of) {
-  return Object.fromEntries(
-    ratios
-      .filter((ratio) => ratio.figure === figure && ratio.of === of)
-      .map(({ to, median, min, max }) => [to, `${ratioText(median)} (${rangeText(min, max)})`]),
-  );
+  const texts = ratios
+    .filter((ratio) => ratio.figure === figure && ratio.of === of)
+    .map(({ to, median, min, max }) => [to, `${ratioText(median)} (${rangeText(min, max)})`]);
+  return { ws: '', uws: '', ...Object.fromEntries(texts) };
 }

@@ -4,32 +4,30 @@ import { figureText, rangeText, ratioText } from './figure-text.mjs';
 const MiB = 1_048_576;
 const NAMES = { ws: 'ws', uws: 'uWS' };
 
-/** One row of a scenario as a table: who, what, how much of ws and of uWS, and whether that is what was promised. */
+/**
+ * One row of a scenario as a table: a line for each contestant and each figure that matters, how much that is of ws and of
+ * uWS, and whether it is what was promised; then, once for each contestant, the other figures.
+ */
 export function rowTable(scenario, row) {
-  const heading = `${scenario.title}: ${row.title} (${row.rounds} rounds, ${row.node})`;
-  const figures = row.figures.filter(({ name }) => row.contestants.some((one) => name in one.figures));
-  const ratios = ratioColumns(row);
-  const head = ['', ...figures.map(({ title }) => title), ...ratios.map(({ title }) => title)];
-  const lines = row.contestants.map((one) => [
-    nameOf(one),
-    ...figures.map((figure) => figureCell(one.figures[figure.name], figure)),
-    ...ratios.map(({ figure, to }) => ratioCell(row.ratios.find(isRatio(figure, one.name, to)))),
-  ]);
+  const main = row.figures.filter(({ isCharted }) => isCharted);
+  const others = row.figures.filter(({ isCharted }) => !isCharted);
+  const peers = Object.keys(NAMES).filter((peer) => row.ratios.some(({ to }) => to === peer));
+  const head = ['', '', ...peers.map((peer) => `of ${NAMES[peer]}`), ...others.map(({ title }) => title)];
+  const lines = main.flatMap((figure) =>
+    row.contestants.map((one) => [
+      nameOf(one),
+      `${figureCell(one.figures[figure.name], figure)} ${main.length > 1 ? figure.title : ''}`.trimEnd(),
+      ...peers.map((to) => ratioCell(row.ratios.find(isRatio(figure.name, one.name, to)))),
+      ...others.map((other) => (figure === main[0] ? figureCell(one.figures[other.name], other) : '')),
+    ]),
+  );
+  if (main.length === 1) head[1] = main[0].title;
+  const heading = `${scenario.title}: ${row.title} (${row.rounds} round${row.rounds === 1 ? '' : 's'}, ${row.node})`;
   return `${heading}\n\n${markdownTable([head, ...lines])}\n`;
 }
 
 function isRatio(figure, of, to) {
   return (ratio) => ratio.figure === figure && ratio.of === of && ratio.to === to;
-}
-
-function ratioColumns({ ratios, figures }) {
-  const columns = new Map();
-  const isOneFigure = new Set(ratios.map(({ figure }) => figure)).size === 1;
-  for (const { figure, to } of ratios) {
-    const title = isOneFigure ? '' : `${figures.find(({ name }) => name === figure).title}, `;
-    columns.set(`${figure} ${to}`, { figure, to, title: `${title}of ${NAMES[to]}` });
-  }
-  return [...columns.values()];
 }
 
 function nameOf({ title, options }) {
