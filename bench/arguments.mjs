@@ -1,0 +1,61 @@
+import { parseArgs } from 'node:util';
+import { SCENARIOS } from './scenarios/all.mjs';
+
+export const USAGE = `npm run bench -- [options]
+
+  --only NAME,…      scenarios by name, or rows that begin so; --list shows both
+  --quick            a minute's look: fewer servers, short rounds, nothing is written
+  --rounds N         rounds of each row (5)
+  --seconds T        measured in each round (1.5), behind 0.7 s of warm-up
+  --cores S,L        the core of the servers and that of the load (0,1)
+  --draw             measures nothing: draws the charts of the latest results again
+  --list             lists scenarios and rows
+  --help             this`;
+
+const OPTIONS = {
+  only: { type: 'string' },
+  quick: { type: 'boolean', default: false },
+  rounds: { type: 'string' },
+  seconds: { type: 'string' },
+  cores: { type: 'string', default: '0,1' },
+  draw: { type: 'boolean', default: false },
+  list: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+};
+
+/** The arguments of the command line, checked; throws with what to do about wrong ones. */
+export function readArguments(args = process.argv.slice(2)) {
+  const { values } = parseArgs({ args, options: OPTIONS });
+  const { quick, cores } = values;
+  const [serverCore, loadCore] = cores.split(',').map((core) => number('--cores', core, 0));
+  if (loadCore === undefined || serverCore === loadCore) throw new Error('--cores takes two different cores: 0,1');
+  return {
+    ...values,
+    serverCore,
+    loadCore,
+    rounds: number('--rounds', values.rounds ?? (quick ? 3 : 5), 1),
+    seconds: number('--seconds', values.seconds ?? (quick ? 0.3 : 1.5), 0.1),
+    scenarios: choose(values.only),
+  };
+}
+
+function number(name, word, least) {
+  const value = Number(word);
+  if (!(value >= least)) throw new Error(`${name} takes a number of ${least} or more, not ${word}`);
+  return value;
+}
+
+/** The scenarios, each with those of its rows that are asked for. */
+function choose(only) {
+  if (only === undefined) return SCENARIOS;
+  const words = only.split(',').filter(Boolean);
+  const isMeant = (scenario, row) => (word) => word === scenario.name || row.name.startsWith(word);
+  for (const word of words) {
+    if (SCENARIOS.some((scenario) => scenario.rows.some((row) => isMeant(scenario, row)(word)))) continue;
+    throw new Error(`--only ${word}: no such scenario or row; --list shows them`);
+  }
+  return SCENARIOS.map((scenario) => ({
+    ...scenario,
+    rows: scenario.rows.filter((row) => words.some(isMeant(scenario, row))),
+  })).filter(({ rows }) => rows.length > 0);
+}

@@ -1,0 +1,28 @@
+/**
+ * Who takes part: the script that is run, and its name in tables and charts. `setup` and `environment` make variants of one
+ * script; `flags` are for the load; `isExtra` is left out of a quick look.
+ */
+export const CONTESTANTS = {
+  wasock: { title: 'wasock', script: 'wasock' },
+  'wasock-zero-copy': { title: 'wasock, zeroCopy', script: 'wasock', setup: { zeroCopy: true } },
+  'wasock-await': { title: 'wasock, for await', script: 'wasock-await', isExtra: true },
+  'wasock-ts': { title: 'wasock, ts codec', script: 'wasock', environment: { WASOCK_CODEC: 'ts' } },
+  ws: { title: 'ws + bufferutil', script: 'ws' },
+  'ws-alone': { title: 'ws alone', script: 'ws', environment: { WS_NO_BUFFER_UTIL: '1' }, isExtra: true },
+  uws: { title: 'uWebSockets.js (C++)', script: 'uws' },
+  net: { title: 'node:net, bare octets', script: 'net', flags: ['--raw'], isExtra: true },
+  'net-handshake': { title: 'node:net, bare 101', script: 'net-handshake', isExtra: true },
+  'http-handshake': { title: 'node:http, bare 101', script: 'http-handshake', isExtra: true },
+};
+
+/**
+ * The ratios of a row: of each contestant to ws and to uws.
+ *
+ * @param goals what is promised: `{ wasock: { ws: 13, uws: 1.4 } }`
+ */
+export function ratiosAgainstPeers(figure, contestants, goals = {}) {
+  const peers = ['ws', 'uws'].filter((peer) => contestants.includes(peer));
+  return contestants.flatMap((of) =>
+    peers.filter((to) => to !== of).map((to) => ({ figure, of, to, goal: goals[of]?.[to] })),
+  );
+}

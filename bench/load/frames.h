@@ -1,0 +1,50 @@
+// The frames that are sent, and the reading of those that come back (RFC 6455 §5.2). All messages of a run are alike.
+#ifndef FRAMES_H
+#define FRAMES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define NUMBER_SIZE 8
+#define MASKING_KEY_SIZE 4
+
+/** Equal messages in a row, each masked with a key of its own. */
+typedef struct {
+  uint8_t *octets;
+  size_t frame_size, frames;
+} Batch;
+
+/** Where one connection is in what it receives. */
+typedef struct {
+  int owner;  // index of the connection, for `whole`
+  uint8_t prefix[24];
+  uint8_t gathered, verifies;
+  uint64_t left;  // octets of the payload that are still to come
+} FrameReader;
+
+/** Replies whose payload was compared. */
+extern uint64_t verified;
+
+/** As many frames as are wanted, but no more than fit `capacity` octets, and at least one. */
+Batch make_batch(size_t frames, size_t capacity);
+
+/** Puts a number into the first octets of one frame's payload. */
+void number_frame(const Batch *batch, size_t index, uint32_t number);
+
+/** The digits of a number as they stand in a payload, NUMBER_SIZE octets. */
+uint64_t digits_of(uint32_t number);
+uint32_t number_of(const uint8_t *digits);
+
+/** Frames of a server: unmasked; with --raw, what was sent. */
+void expect_replies(void);
+
+/** Frames of a server whose payload begins with a number, which `whole` gets at the end of each frame. */
+void expect_numbered(void (*whole)(int owner, const uint8_t *digits));
+
+/** Frames of a client, whose masking key `whole` gets at the end of each frame. */
+void expect_masked(void (*whole)(int owner, const uint8_t *key));
+
+/** Reads on, fails at the first octet that is not as expected, and returns how many frames ended. */
+uint64_t read_frames(FrameReader *reader, const uint8_t *octets, size_t count);
+
+#endif

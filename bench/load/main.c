@@ -1,0 +1,71 @@
+// Load for WebSocket servers (and one client) on 127.0.0.1. One thread; every run ends by itself.
+//
+//   make -C bench/load OUT=/some/folder/load     with TLS where OpenSSL's headers are; or by hand:
+//   cc -O2 -o load bench/load/*.c
+//   cc -O2 -DWITH_TLS -o load bench/load/*.c -lssl -lcrypto
+//
+//   load echo PORT --connections C --depth D --size S --seconds T
+//     Closed loop: keeps D messages in flight on each connection.
+//     -> messagesPerSecond, messages, verified, p50Us, p99Us
+//   load rate PORT --connections C --rate R --size S --seconds T [--burst B]
+//     Open loop: R messages a second in all, each with an intended time from a fixed schedule, B of one connection at a time.
+//     Latency counts from the intended time, and messages wait for nobody: those that are still unanswered two seconds
+//     after the end count with the time they have waited. "late": how far the load itself was behind its schedule.
+//     -> offeredPerSecond, repliesPerSecond, verified, unanswered, p50Us, p99Us, maxUs, lateP99Us
+//   load fanout PORT --connections C --in-flight W --size S --seconds T [--slow K]
+//     The first connection publishes, the server delivers to all C. W publishes are in flight until every connection has
+//     them. K more connections complete the opening handshake and never read. S is 8 or more (the number of the publish).
+//     "missing": connections that did not get every message, counted after draining (a lost message does not stop the run).
+//     -> deliveriesPerSecond, publishesPerSecond, verified, missing
+//   load handshakes PORT --parallel P --seconds T
+//     Connects, upgrades, checks the 101, resets the connection; P at a time.
+//     -> handshakesPerSecond, handshakes, verified
+//   load idle PORT --connections N --pid PID [--active A --depth D --size S --seconds T] [--hold H]
+//     Resident memory of PID for each of N connections, opened after 100 others; then, where asked, the echo of A more
+//     while all others are idle; then holds everything open for H seconds (the line is printed before). Answers pings.
+//     -> bytesPerConnection, rssBefore, rssAfter (octets), connections, and with --active all figures of echo
+//   load sink --size S --seconds T
+//     A server for ONE client under test. First line: {"port":N}. Answers the opening handshake, then counts masked
+//     messages of S octets for T seconds (after the warm-up), prints, sends Close and ends when the client has.
+//     -> messagesPerSecond, octetsPerSecond, messages, verified
+//
+// For all modes: [--text ascii|utf8] (otherwise binary), [--verify-every 1000], [--pid PID], [--tls] (not sink).
+// echo, rate and idle also: [--raw], for a bare TCP server that sends back what it gets: no opening handshake.
+// Every result also has seconds (measured span), loadCpuSeconds (of this program in it), and with --pid serverCpuSeconds.
+// The first 0.7 s are warm-up and count for nothing, verified excepted.
+//
+// Payload of binary and ascii: octet i is 32 + i % 95. Of utf8 (S >= 10): 'aé漢😀' repeated S / 10 times, then 'a' until S.
+// fanout puts the number of the publish, 8 hexadecimal digits, over the first 8 octets (and 'a' over what they cut).
+//
+// Output: one line of JSON. At any wrong reply, lost connection, or 5 s without progress: a message on stderr, exit code 1.
+// Checked: first octet (FIN, RSV, opcode), MASK bit and length of every reply, order of a connection's publishes, payload
+// of one reply in --verify-every. Certificates are not verified. Wrong usage, or --tls where it is not built in: exit code 2.
+#include <string.h>
+
+#include "client-sink.h"
+#include "echo.h"
+#include "fanout.h"
+#include "handshakes.h"
+#include "idle.h"
+#include "open-loop.h"
+#include "options.h"
+#include "process.h"
+#include "tls.h"
+
+static const struct {
+  const char *name;
+  void (*run)(void);
+} MODES[] = {
+    {"echo", run_echo},   {"rate", run_open_loop},    {"fanout", run_fanout}, {"handshakes", run_handshakes},
+    {"idle", run_idle},   {"sink", run_client_sink},
+};
+
+int main(int count, char **words) {
+  parse_options(count, words);
+  raise_descriptor_limit();
+  if (options.tls) start_tls();
+  for (size_t i = 0; i < sizeof MODES / sizeof *MODES; i++) {
+    if (!strcmp(options.mode, MODES[i].name)) MODES[i].run();
+  }
+  return 0;
+}

@@ -1,0 +1,147 @@
+import { CONTESTANTS } from './contestants.mjs';
+import { startScript } from './processes.mjs';
+import { spread } from './statistics.mjs';
+
+/** The time that a server takes to start, in seconds. */
+const STARTS_IN = 0.35;
+const WARM_UP = 0.75;
+
+/** Who takes part in a row of this run. */
+export function contestantsOf(row, bench) {
+  return row.contestants.filter((name) => !bench.unavailable[name] && !(bench.isQuick && CONTESTANTS[name].isExtra));
+}
+
+/** How many rounds a row has in this run. */
+export function roundsOf(row, { rounds }) {
+  return row.rounds?.(rounds) ?? rounds;
+}
+
+/** How long a row is expected to take, in seconds. */
+export function durationOf(row, bench) {
+  const starts = row.setup && !row.isFresh ? contestantsOf(row, bench).length * STARTS_IN : 0;
+  const measurements = contestantsOf(row, bench).length * roundsOf(row, bench);
+  return starts + calibrationOf(row, bench) + measurements * measurementOf(row, bench);
+}
+
+function calibrationOf(row, { seconds }) {
+  return row.calibrates?.(seconds) ?? 0;
+}
+
+function measurementOf(row, { seconds }) {
+  return (row.lasts?.(seconds) ?? seconds + WARM_UP) + (row.setup && row.isFresh ? STARTS_IN : 0);
+}
+
+/** Starts the server of a contestant, if the row has servers. */
+function startServer(row, name, bench) {
+  if (row.setup === null) return undefined;
+  const { script, setup, environment } = CONTESTANTS[name];
+  const told = { ...row.setup, ...setup, ...(row.isTls && { tls: bench.certificate }) };
+  return startScript(bench.serverCore, `./servers/${script}.mjs`, told, environment);
+}
+
+/** What `measure` and `calibrate` of a row get. */
+function runOf(name, server, bench, calibration) {
+  const contestant = CONTESTANTS[name];
+  return {
+    name,
+    contestant,
+    server,
+    calibration,
+    load: bench.load,
+    seconds: bench.seconds,
+    flags: contestant.flags,
+    startScript: (path, setup) => startScript(bench.serverCore, path, setup, contestant.environment),
+  };
+}
+
+/**
+ * All rounds of one row: every contestant once in each, in turn, and the other way round in every second one, so that what
+ * else the machine does meets all alike.
+ */
+export async function measureRow(row, bench) {
+  const servers = new Map();
+  const names = contestantsOf(row, bench);
+  const results = new Map(names.map((name) => [name, { about: '', options: {}, figures: {} }]));
+  try {
+    if (!row.isFresh) for (const name of names) servers.set(name, await startServer(row, name, bench));
+    const calibration = await calibrate(row, servers, bench);
+    const rounds = roundsOf(row, bench);
+    for (let round = 0; round < rounds; round++) {
+      for (const name of round % 2 === 0 ? names : names.toReversed()) {
+        bench.progress.says(row.name, `round ${round + 1}/${rounds} · ${name}`);
+        if (row.isFresh) servers.set(name, await startServer(row, name, bench));
+        const server = servers.get(name);
+        const measured = await measureOne(row, runOf(name, server, bench, calibration));
+        note(results.get(name), measured, server ?? measured);
+        if (row.isFresh) await server.end();
+        bench.progress.advances(measurementOf(row, bench));
+      }
+    }
+  } finally {
+    for (const server of servers.values()) await server?.end();
+  }
+  return summary(row, results, bench);
+}
+
+async function calibrate(row, servers, bench) {
+  if (!row.calibrate) return undefined;
+  bench.progress.says(row.name, 'calibration');
+  const calibration = await row.calibrate(
+    [...servers].map(([name, server]) => [name, runOf(name, server, bench, undefined)]),
+  );
+  bench.progress.advances(calibrationOf(row, bench));
+  return calibration;
+}
+
+async function measureOne(row, run) {
+  try {
+    return await row.measure(run);
+  } catch (error) {
+    throw new Error(`${run.contestant.title}: ${error.message}`, { cause: error });
+  }
+}
+
+function note(result, { about, options, ...figures }, announced) {
+  result.about = announced.about;
+  result.options = announced.options;
+  for (const [name, value] of Object.entries(figures)) {
+    result.figures[name] ??= [];
+    result.figures[name].push(value);
+  }
+}
+
+function summary(row, results, bench) {
+  const { name, title, figures } = row;
+  const contestants = [...results].map(([key, result]) => ({ name: key, title: CONTESTANTS[key].title, ...result }));
+  return {
+    name,
+    title,
+    recorded: new Date().toISOString(),
+    node: process.version,
+    rounds: roundsOf(row, bench),
+    seconds: bench.seconds,
+    figures,
+    contestants,
+    ratios: ratiosOf(row, results),
+  };
+}
+
+/** The median and the spread of the ratios of each round, and whether they are what was promised. */
+function ratiosOf({ ratios, figures }, results) {
+  return ratios
+    .filter(({ of, to }) => results.has(of) && results.has(to))
+    .map(({ figure, of, to, goal }) => {
+      const [ours, theirs] = [of, to].map((name) => results.get(name).figures[figure]);
+      const ratio = spread(ours.map((value, round) => value / theirs[round]));
+      if (goal === undefined) return { figure, of, to, ...ratio };
+      const { better } = figures.find(({ name }) => name === figure);
+      return {
+        figure,
+        of,
+        to,
+        ...ratio,
+        goal,
+        isMet: better === 'lower' ? ratio.median <= goal : ratio.median >= goal,
+      };
+    });
+}

@@ -1,0 +1,27 @@
+const PREFIXES = [
+  [1e6, 'M'],
+  [1e3, 'k'],
+];
+
+/** A figure with three digits that mean something, and its unit: `1.23 M`, `45.6 µs`, `5.31 kB`. */
+export function figureText(value, unit = '') {
+  if (unit === 'µs' && value >= 1000) return `${digits(value / 1000)} ms`;
+  if (unit === '%' || unit === 'µs' || unit === 'ms') return `${digits(value)} ${unit}`;
+  const [factor, prefix] = PREFIXES.find(([least]) => value >= least * 0.9995) ?? [1, ''];
+  return `${digits(value / factor)} ${prefix}${unit}`.trimEnd();
+}
+
+/** `13.4×`, `0.95×`. */
+export function ratioText(ratio) {
+  return `${ratio >= 9.995 ? ratio.toFixed(1) : ratio.toFixed(2)}×`;
+}
+
+/** The spread of a ratio: `12.9 to 14.1`. */
+export function rangeText(min, max) {
+  return `${ratioText(min).slice(0, -1)} to ${ratioText(max).slice(0, -1)}`;
+}
+
+function digits(value) {
+  if (value >= 99.95) return value.toFixed(0);
+  return value >= 9.995 ? value.toFixed(1) : value.toFixed(2);
+}

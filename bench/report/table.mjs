@@ -1,0 +1,82 @@
+import { spread } from '../statistics.mjs';
+import { figureText, rangeText, ratioText } from './figure-text.mjs';
+
+const MiB = 1_048_576;
+const NAMES = { ws: 'ws', uws: 'uWS' };
+
+/**
+ * One row of a scenario as a table: a line for each contestant and each figure that matters, how much that is of ws and of
+ * uWS, and whether it is what was promised; then, once for each contestant, the other figures.
+ */
+export function rowTable(scenario, row) {
+  const main = row.figures.filter(({ isCharted }) => isCharted);
+  const others = row.figures.filter(({ isCharted }) => !isCharted);
+  const peers = Object.keys(NAMES).filter((peer) => row.ratios.some(({ to }) => to === peer));
+  const head = ['', '', ...peers.map((peer) => `of ${NAMES[peer]}`), ...others.map(({ title }) => title)];
+  const lines = main.flatMap((figure) =>
+    row.contestants.map((one) => [
+      nameOf(one),
+      `${figureCell(one.figures[figure.name], figure)} ${main.length > 1 ? figure.title : ''}`.trimEnd(),
+      ...peers.map((to) => ratioCell(row.ratios.find(isRatio(figure.name, one.name, to)))),
+      ...others.map((other) => (figure === main[0] ? figureCell(one.figures[other.name], other) : '')),
+    ]),
+  );
+  if (main.length === 1) head[1] = main[0].title;
+  const heading = `${scenario.title}: ${row.title} (${row.rounds} round${row.rounds === 1 ? '' : 's'}, ${row.node})`;
+  return `${heading}\n\n${markdownTable([head, ...lines])}\n`;
+}
+
+function isRatio(figure, of, to) {
+  return (ratio) => ratio.figure === figure && ratio.of === of && ratio.to === to;
+}
+
+function nameOf({ title, options }) {
+  const set = Object.entries(options).map(([name, value]) => `${name}: ${optionText(value)}`);
+  return set.length === 0 ? title : `${title} { ${set.join(', ')} }`;
+}
+
+function optionText(value) {
+  return typeof value === 'number' && value % MiB === 0 ? `${value / MiB} MiB` : String(value);
+}
+
+/** With the spread, where the figure is what the row is about. */
+function figureCell(values, { unit, isCharted }) {
+  if (!values) return '';
+  const { median, min, max } = spread(values);
+  const text = figureText(median, unit);
+  return isCharted ? `${text} (${figureText(min, unit)} to ${figureText(max, unit)})` : text;
+}
+
+function ratioCell(ratio) {
+  if (!ratio) return '';
+  const { median, min, max, goal, isMet } = ratio;
+  const text = `${ratioText(median)} (${rangeText(min, max)})`;
+  return goal === undefined ? text : `${text}, goal ${goal}: ${isMet ? 'ok' : 'SHORT'}`;
+}
+
+/** Everything that was promised, and what was measured. */
+export function goalTable(measured) {
+  const promised = measured.flatMap(({ scenario, row }) =>
+    row.ratios.filter(({ goal }) => goal !== undefined).map((ratio) => ({ scenario, row, ratio })),
+  );
+  if (promised.length === 0) return '';
+  const met = promised.filter(({ ratio }) => ratio.isMet).length;
+  const lines = promised.map(({ scenario, row, ratio }) => goalLine(scenario, row, ratio));
+  const head = ['scenario', 'row', 'who', 'figure', 'goal', 'measured', 'spread', ''];
+  return `${markdownTable([head, ...lines])}\n\n${met} of ${promised.length} goals are met.\n`;
+}
+
+function goalLine(scenario, row, { figure, of, to, goal, median, min, max, isMet }) {
+  const { better, title } = row.figures.find(({ name }) => name === figure);
+  const who = row.contestants.find(({ name }) => name === of).title;
+  const sign = better === 'lower' ? '≤' : '≥';
+  const range = rangeText(min, max);
+  const goalText = `${sign} ${goal} of ${NAMES[to]}`;
+  return [scenario.name, row.title, who, title, goalText, ratioText(median), range, isMet ? 'ok' : 'SHORT'];
+}
+
+function markdownTable([head, ...lines]) {
+  const widths = head.map((_, column) => Math.max(3, ...[head, ...lines].map((cells) => cells[column].length)));
+  const lineOf = (cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
+  return [lineOf(head), lineOf(widths.map((width) => '-'.repeat(width))), ...lines.map(lineOf)].join('\n');
+}

@@ -1,0 +1,27 @@
+import { ratiosAgainstPeers } from '../contestants.mjs';
+
+const CONTESTANTS = ['wasock', 'ws', 'uws'];
+const CONNECTIONS = 10_000;
+
+export const idle = {
+  name: 'idle',
+  title: 'Idle connections',
+  about: 'resident memory that each adds to a new server process; lower is better',
+  rows: [
+    {
+      name: `idle ${CONNECTIONS}`,
+      title: `${CONNECTIONS} connections`,
+      figures: [{ name: 'octets', title: 'octets/connection', unit: 'B', better: 'lower', isCharted: true }],
+      contestants: CONTESTANTS,
+      setup: { size: 64 },
+      isFresh: true,
+      rounds: (rounds) => Math.min(rounds, 3),
+      lasts: () => 7,
+      ratios: ratiosAgainstPeers('octets', CONTESTANTS, { wasock: { ws: 0.75 } }),
+      async measure({ server, load }) {
+        const result = await load.run('idle', server.port, { connections: CONNECTIONS, pid: server.pid });
+        return { octets: result.bytesPerConnection };
+      },
+    },
+  ],
+};

@@ -1,0 +1,64 @@
+import { ratiosAgainstPeers } from '../contestants.mjs';
+import { measureEcho, shapeOf, titleOf, verifyEvery } from './echo-load.mjs';
+
+const CONTESTANTS = ['wasock', 'wasock-zero-copy', 'ws', 'uws'];
+const SHAPES = ['64x1x64', '64x16x64', '64x16x1024', '16x4x16384', '4x2x1048576'];
+
+const FIGURES = [
+  { name: 'p50', title: 'p50, half of what ws can', unit: 'µs', better: 'lower', isCharted: true },
+  { name: 'p99', title: 'p99, half of what ws can', unit: 'µs', better: 'lower', isCharted: true },
+  { name: 'late', title: 'the load late by', unit: 'µs', better: 'lower' },
+  { name: 'ownP50', title: 'p50, half of what it can itself', unit: 'µs', better: 'lower' },
+  { name: 'ownP99', title: 'p99, half of what it can itself', unit: 'µs', better: 'lower' },
+  { name: 'ownLate', title: 'the load late by', unit: 'µs', better: 'lower' },
+  { name: 'ownRate', title: 'that rate', better: 'higher' },
+];
+
+/** Half of the throughput of each in a closed loop, measured right before. */
+async function calibrate(shape, runs) {
+  const half = {};
+  for (const [name, run] of runs) half[name] = Math.round((await measureEcho(shape, run)).messagesPerSecond / 2);
+  return half;
+}
+
+async function measureAt(rate, { connections, depth, size }, { server, load, seconds }) {
+  const options = { connections, rate, burst: depth, size, seconds, verifyEvery: verifyEvery(size) };
+  const result = await load.run('rate', server.port, options);
+  if (result.verified === 0) throw new Error('no reply was verified');
+  return result;
+}
+
+async function measure(shape, run) {
+  const { calibration: half, name } = run;
+  const same = await measureAt(half.ws, shape, run);
+  const own = name === 'ws' ? same : await measureAt(half[name], shape, run);
+  return {
+    ...{ p50: same.p50Us, p99: same.p99Us, late: same.lateP99Us },
+    ...{ ownP50: own.p50Us, ownP99: own.p99Us, ownLate: own.lateP99Us, ownRate: half[name] },
+  };
+}
+
+/** No row of ours may be worse than ws at the same rate. */
+const GOALS = { wasock: { ws: 1 }, 'wasock-zero-copy': { ws: 1 } };
+
+export const latency = {
+  name: 'latency',
+  title: 'Latency under an open loop',
+  about: 'counted from the time at which each message was to be sent, in bursts of one connection; lower is better',
+  rows: SHAPES.map((name) => {
+    const shape = shapeOf(name);
+    return {
+      name: `latency ${name}`,
+      title: titleOf(shape).replace('in flight', 'in a burst'),
+      figures: FIGURES,
+      contestants: CONTESTANTS,
+      setup: { size: shape.size },
+      rounds: (rounds) => Math.min(rounds, 3),
+      lasts: (seconds) => 2 * seconds + 1.7,
+      calibrates: (seconds) => CONTESTANTS.length * (seconds + 0.8),
+      calibrate: (runs) => calibrate(shape, runs),
+      ratios: ['p50', 'p99'].flatMap((figure) => ratiosAgainstPeers(figure, CONTESTANTS, GOALS)),
+      measure: (run) => measure(shape, run),
+    };
+  }),
+};

@@ -1,0 +1,21 @@
+import { ratiosAgainstPeers } from '../contestants.mjs';
+import { ECHO_FIGURES, measureEcho, shapeOf, titleOf } from './echo-load.mjs';
+
+const CONTESTANTS = ['wasock', 'ws', 'uws'];
+const SHAPE = shapeOf('64x16x64');
+const TEXTS = { ascii: 'ASCII', utf8: 'UTF-8 that is not ASCII' };
+
+export const text = {
+  name: 'text',
+  title: 'Echo of text',
+  about: 'wasock hands each message over as a string of its own; ws and uWebSockets.js as the bytes that came',
+  rows: Object.entries(TEXTS).map(([name, kind]) => ({
+    name,
+    title: `${titleOf(SHAPE)}, ${kind}`,
+    figures: ECHO_FIGURES,
+    contestants: CONTESTANTS,
+    setup: { size: SHAPE.size },
+    ratios: ratiosAgainstPeers('messagesPerSecond', CONTESTANTS, { wasock: { ws: 10, uws: 1 } }),
+    measure: (run) => measureEcho({ ...SHAPE, text: name }, run),
+  })),
+};
