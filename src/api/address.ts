@@ -1,8 +1,16 @@
+import type { Server as HttpServer } from 'node:http';
+import type { ServerOptions as TlsOptions } from 'node:https';
 import { checkPath, checkType } from './limits.js';
-import type { ServeOptions } from './serve.js';
 
 /** Where a server listens. */
-type Address = Pick<ServeOptions, 'port' | 'host' | 'unix' | 'server' | 'tls' | 'path'>;
+interface Address {
+  readonly port?: number;
+  readonly host?: string;
+  readonly unix?: string;
+  readonly tls?: TlsOptions;
+  readonly server?: HttpServer;
+  readonly path?: string;
+}
 
 /** @throws TypeError, RangeError if these options do not say where to listen */
 export function checkAddress({ port, host, unix, server, tls, path }: Address): void {
