@@ -11,11 +11,12 @@ import { Arrivals } from '../net/arrivals.js';
 import type { PendingUpgrade } from '../net/upgrade.js';
 import { toError } from '../protocol/errors.js';
 import type { Opcode } from '../protocol/opcode.js';
+import { checkAddress } from './address.js';
 import { bindResponse } from './bound-response.js';
 import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions, within } from './connections.js';
 import { handled } from './handled-promise.js';
 import { isThenable, reportError, type SocketHandlers } from './handler-delivery.js';
-import { checkPath, checkType, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
+import { checkType, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { openForHandlers } from './open.js';
 import type { Data } from './payload.js';
 import type { PreparedMessage } from './prepared-message.js';
@@ -332,26 +333,5 @@ export class Server<UserData = unknown> {
   #failUpgrade(pending: PendingUpgrade, error: unknown): void {
     pending.refuse(refuse(500));
     reportError(this.#options, toError(error));
-  }
-}
-
-type Address = Pick<ServeOptions, 'port' | 'host' | 'unix' | 'server' | 'tls' | 'path'>;
-
-function checkAddress({ port, host, unix, server, tls, path }: Address): void {
-  if (port !== undefined && typeof port !== 'number')
-    throw new TypeError(`port must be a number, not ${JSON.stringify(port)}`);
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
-    throw new RangeError(`port must be 0 to 65535, not ${port}`);
-  }
-  checkType('host', host, 'string');
-  checkType('unix', unix, 'string');
-  checkPath(path);
-  if (server !== undefined && typeof server?.on !== 'function') {
-    throw new TypeError(`server must be a server of node:http or node:https, not ${String(server)}`);
-  }
-  const given = Object.entries({ port, unix, server }).filter(([, value]) => value !== undefined);
-  if (given.length > 1) throw new TypeError(`${given.map(([name]) => name).join(' and ')} exclude each other`);
-  if (server !== undefined && tls !== undefined) {
-    throw new TypeError('tls is for a server of its own: pass a node:https server instead');
   }
 }

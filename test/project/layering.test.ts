@@ -13,6 +13,7 @@ const TESTED_BY: Record<string, string> = {
   'codec/ts.ts': 'codec/scan.test.ts',
   'codec/wasm.ts': 'codec/scan.test.ts',
   'api/opened.ts': 'api/open.test.ts',
+  'api/address.ts': 'api/serve.test.ts',
   'api/upgrade-answer.ts': 'api/serve.test.ts',
   'net/waiters.ts': 'net/outbox.test.ts',
   // An interface; its two implementations have tests.
