@@ -1,5 +1,5 @@
 import type { ConnectionHandler } from '../net/connection.js';
-import type { CloseResult } from '../protocol/errors.js';
+import { type CloseResult, WebSocketClosedError } from '../protocol/errors.js';
 import type { Opcode } from '../protocol/opcode.js';
 import { backdoor, type WebSocket } from './websocket.js';
 
@@ -98,8 +98,10 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
   }
 
   #fail(error: unknown): void {
-    const connection = backdoor.connection(this.#ws as WebSocket<never>);
-    reportError(this.#handlers, connection.failByHandler(error), this.#ws);
+    const cause = backdoor.connection(this.#ws as WebSocket<never>).failByHandler(error);
+    // A handler that returns what `send` returned rejects when its peer goes away: that is what peers do.
+    if (cause instanceof WebSocketClosedError) this.onError(cause);
+    else reportError(this.#handlers, cause, this.#ws);
   }
 }
 

@@ -1,7 +1,7 @@
 import { markAsUntransferable } from 'node:worker_threads';
 
 /** Payloads up to this size share small slabs, so that a tiny message that is kept keeps little else alive. */
-const SMALL_UP_TO = 512;
+const SMALL_UP_TO = 2048;
 /** As Node's own Buffer pool. */
 const SMALL_SLAB = 8192;
 /** Payloads up to this size share large slabs; still larger ones get memory of their own. */

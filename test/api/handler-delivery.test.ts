@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { Opcode, serve, type WebSocket } from '../../src/index.js';
+import { Opcode, serve, type WebSocket, WebSocketClosedError } from '../../src/index.js';
 import { frameFor } from '../support/framer.js';
 import { rawClient, rawWebSocket, requestText } from '../support/raw-peer.js';
 import { served, until } from '../support/servers.js';
@@ -154,6 +154,27 @@ describe('a handler that fails', () => {
     peer.write(text('x'));
     await peer.takeAll();
     expect(log).toHaveBeenCalledWith(expect.objectContaining({ message: 'handler' }));
+    log.mockRestore();
+  });
+
+  test('a handler that returns what send returned is no failure when its peer goes away: it fills no log', async () => {
+    const log = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const returned: unknown[] = [];
+    const { port } = await served({
+      message: (ws) => {
+        returned.push(ws.send(Buffer.alloc(20_000_000)));
+        return returned[0];
+      },
+      error: undefined,
+    });
+    const peer = await rawWebSocket(port);
+    peer.stopReading();
+    peer.write(text('x'));
+    await until(() => returned.length === 1);
+    peer.socket.destroy();
+    await expect(returned[0]).rejects.toThrow(WebSocketClosedError);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(log).not.toHaveBeenCalled();
     log.mockRestore();
   });
 

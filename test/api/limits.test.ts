@@ -7,6 +7,7 @@ import {
   resolveLimits,
   type ServerLimits,
 } from '../../src/api/limits.js';
+import { newMaskingKey } from '../../src/protocol/masking-key.js';
 
 const MiB = 1_048_576;
 
@@ -44,6 +45,7 @@ describe('the limits that are not given', () => {
       zeroCopy: false,
       raw: false,
       lenientLengths: false,
+      maskingKey: null,
     });
   });
 
@@ -53,6 +55,7 @@ describe('the limits that are not given', () => {
       role: 'client',
       pingInterval: 0,
       slowPeer: 'wait',
+      maskingKey: newMaskingKey,
     });
   });
 

@@ -9,6 +9,7 @@ import { frameFor } from '../support/framer.js';
 import { heldMemory } from '../support/memory.js';
 import { type RawPeer, rawWebSocket } from '../support/raw-peer.js';
 import { awaiting, connected, listening, until, withResolvers } from '../support/servers.js';
+import { writesOf } from '../support/sockets.js';
 import { nextFrame, nextText, restOf, topicServer } from '../support/subscribers.js';
 
 describe('publish', () => {
@@ -108,14 +109,14 @@ describe('publish', () => {
   test('many in one turn, and sends, leave in one write for each subscriber', async () => {
     const { server, join } = await topicServer();
     const subscribers = [await join('t'), await join('t'), await join('t')];
-    const writes = subscribers.map(({ ws }) => countWrites(ws));
+    const writes = subscribers.map(({ ws }) => writesOf(ws.request!.socket));
     for (let i = 0; i < 50; i++) server.publish('t', `${i}`);
     for (const { ws } of subscribers) ws.send('last');
     for (const { peer } of subscribers) {
       for (let i = 0; i < 50; i++) expect(await nextText(peer)).toBe(`${i}`);
       expect(await nextText(peer)).toBe('last');
     }
-    expect(writes.map((count) => count())).toEqual([1, 1, 1]);
+    expect(writes.map(({ length }) => length)).toEqual([1, 1, 1]);
   });
 
   test('to nobody is 0, and frames nothing', () => {
@@ -159,19 +160,6 @@ describe('publish', () => {
 });
 
 /** Counts the system calls with which a socket is written to. */
-function countWrites(ws: WebSocket): () => number {
-  let count = 0;
-  const socket = ws.request!.socket;
-  for (const name of ['_write', '_writev'] as const) {
-    const write = socket[name] as (...args: unknown[]) => void;
-    socket[name] = (...args: unknown[]) => {
-      count++;
-      write.apply(socket, args);
-    };
-  }
-  return () => count;
-}
-
 describe('a topic', () => {
   test.each(['', ' ', '#', 'a/b', '*', '__proto__', 'constructor', 'é', 'e\u0301', '\ud800', '\0', 'x'.repeat(10_000)])(
     'is an exact string: %j',
