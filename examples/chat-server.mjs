@@ -6,11 +6,10 @@ const server = createServer(async (req, res) => {
   if (req.url === '/ws') {
     const ws = await newWebSocket(req);
     await ws.send('Welcome to simple chat server');
+    ws.subscribe('chat');
     try {
-      for await (const message of ws) {
-        // Not awaited: nobody waits for a slow reader, and what is sent to one who just left is lost without an error.
-        for (const other of upgrades.connections) other.send(message);
-      }
+      // Encoded once for all of them. Nobody waits for a slow reader, and who has left does not get it.
+      for await (const message of ws) upgrades.publish('chat', message);
     } catch (error) {
       // A lost connection. The others go on.
       console.error(error.message);

@@ -21,7 +21,7 @@
 static int epoll = -1;
 
 static ssize_t read_some(Connection *c, void *octets, size_t count) {
-  return c->tls ? read_tls(c->tls, octets, count) : read(c->fd, octets, count);
+  return c->tls ? read_tls(c->tls, octets, count) : recv(c->fd, octets, count, 0);
 }
 
 static ssize_t write_some(Connection *c, const void *octets, size_t count) {
@@ -70,39 +70,41 @@ Connection *open_connections(long count, const Role *role) {
   return connections;
 }
 
+// Edge-triggered, for otherwise each event is looked into twice, and a connection that waits for room must say so.
 void watch(Connection *c) {
   if (epoll < 0) epoll = epoll_create1(0);
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c};
   if (epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event)) fail("cannot watch a connection");
-}
-
-static void wait_for_room(Connection *c, int waits) {
-  if (c->waits_for_room == waits) return;
-  c->waits_for_room = waits;
-  struct epoll_event event = {.events = EPOLLIN | (waits ? EPOLLOUT : 0), .data.ptr = c};
-  epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event);
 }
 
 void send_out(Connection *c) {
   while (c->out_left > 0 || c->role->next_out(c)) {
     ssize_t written = write_some(c, c->out, c->out_left);
-    if (written < 0 && errno == EAGAIN) return wait_for_room(c, 1);
+    if (written < 0 && errno == EAGAIN) return;
     if (written <= 0) fail("a connection broke while sending");
     c->out += written;
     c->out_left -= written;
   }
-  wait_for_room(c, 0);
+}
+
+// All that is there, so that what answers it leaves in one write. A read of TCP that is not full has emptied the socket.
+static size_t read_all(Connection *c, uint8_t *octets, size_t size) {
+  size_t got = 0;
+  do {
+    ssize_t count = read_some(c, octets + got, size - got);
+    if (count < 0 && errno == EAGAIN) break;
+    if (count <= 0) fail("a connection ended");
+    got += count;
+  } while (c->tls && got < size);
+  return got;
 }
 
 static void receive(Connection *c) {
   static uint8_t octets[1 << 20];
-  ssize_t count;
+  size_t count;
   do {
-    count = read_some(c, octets, sizeof octets);
-    if (count < 0 && errno == EAGAIN) return;
-    if (count <= 0) fail("a connection ended");
-    c->role->received(c, octets, count);
-    // What TLS holds back for lack of space epoll would not tell of.
+    count = read_all(c, octets, sizeof octets);
+    if (count > 0) c->role->received(c, octets, count);
   } while (count == sizeof octets);
 }
 
@@ -111,7 +113,7 @@ void poll_connections(int milliseconds) {
   int count = epoll_wait(epoll, events, MAX_EVENTS, milliseconds);
   for (int i = 0; i < count; i++) {
     Connection *c = events[i].data.ptr;
-    if (events[i].events & EPOLLOUT) send_out(c);
+    if (c->out_left > 0) send_out(c);
     if (events[i].events & ~EPOLLOUT) receive(c);
   }
 }

@@ -21,7 +21,6 @@ struct Connection {
   int fd, index;
   Tls *tls;
   const Role *role;
-  int waits_for_room;  // whether epoll is to tell when the socket takes more
   const uint8_t *out;
   size_t out_left;
   FrameReader reader;

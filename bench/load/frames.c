@@ -162,21 +162,39 @@ static void end_frame(FrameReader *reader) {
   if (expected.whole) expected.whole(reader->owner, reader->prefix + expected.header_size);
 }
 
+// A frame that lies whole in what was read and is not to be verified: nothing of it needs to be kept. Returns its length.
+static size_t pass_whole_frame(const FrameReader *reader, const uint8_t *octets, size_t count) {
+  size_t size = expected.prefix_size + expected.rest_size;
+  if (reader->gathered > 0 || count < size || until_verified == 1) return 0;
+  if (octets[0] != expected.header[0] || octets[1] != expected.header[1]) return 0;
+  if (expected.header_size > 2 && memcmp(octets + 2, expected.header + 2, expected.header_size - 2)) return 0;
+  until_verified--;
+  if (expected.whole) expected.whole(reader->owner, octets + expected.header_size);
+  return size;
+}
+
+// Returns how many octets were taken, and says whether a frame ended with them.
+static size_t read_part(FrameReader *reader, const uint8_t *octets, size_t count, int *ended) {
+  size_t at = 0;
+  *ended = 0;
+  if (reader->gathered < expected.prefix_size) at = gather_prefix(reader, octets, count);
+  if (reader->gathered < expected.prefix_size) return at;
+  size_t here = count - at < reader->left ? count - at : reader->left;
+  if (reader->verifies) verify(reader, octets + at, here);
+  reader->left -= here;
+  *ended = reader->left == 0;
+  if (*ended) end_frame(reader);
+  return at + here;
+}
+
 uint64_t read_frames(FrameReader *reader, const uint8_t *octets, size_t count) {
   uint64_t frames = 0;
-  size_t at = 0;
-  while (at < count) {
-    if (reader->gathered < expected.prefix_size) {
-      at += gather_prefix(reader, octets + at, count - at);
-      if (reader->gathered < expected.prefix_size) break;
-    }
-    size_t here = count - at < reader->left ? count - at : reader->left;
-    if (reader->verifies) verify(reader, octets + at, here);
-    at += here;
-    reader->left -= here;
-    if (reader->left > 0) break;
-    end_frame(reader);
-    frames++;
+  for (size_t at = 0; at < count;) {
+    size_t taken = pass_whole_frame(reader, octets + at, count - at);
+    int ended = taken > 0;
+    if (!ended) taken = read_part(reader, octets + at, count - at, &ended);
+    at += taken;
+    frames += ended;
   }
   return frames;
 }

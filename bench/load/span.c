@@ -9,6 +9,7 @@
 
 static uint64_t begin, end;
 static int has_begun;
+static uint64_t progress_before;
 static double server_cpu, load_cpu;
 static uint64_t last_progress, last_progress_at;
 
@@ -32,6 +33,7 @@ SpanEvent check_span(uint64_t progress) {
   check_progress(progress, time);
   if (!has_begun && time >= begin) {
     has_begun = 1;
+    progress_before = progress;
     begin = time;
     end = time + (uint64_t)(options.seconds * 1e9);
     load_cpu = own_cpu_seconds();
@@ -39,6 +41,7 @@ SpanEvent check_span(uint64_t progress) {
     return SPAN_BEGINS;
   }
   if (!has_begun || time < end) return SPAN_GOES_ON;
+  if (progress == progress_before) fail("nothing came in the measured span");
   end = time;
   load_cpu = own_cpu_seconds() - load_cpu;
   if (options.pid) server_cpu = cpu_seconds_of(options.pid) - server_cpu;

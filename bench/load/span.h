@@ -14,7 +14,7 @@ void start_span(void);
 
 /**
  * Says when the span begins and when it ends, each once. `progress` is any count that grows while the run does: the program
- * fails when it has stayed the same for five seconds.
+ * fails when it has stayed the same for five seconds, or for the whole span.
  */
 SpanEvent check_span(uint64_t progress);
 

@@ -47,14 +47,8 @@ static ssize_t outcome_of(SSL *tls, int result) {
 }
 
 ssize_t read_tls(Tls *tls, void *octets, size_t count) {
-  size_t got = 0;
-  // A read gives one record; those that came along must be taken too, for epoll knows nothing of them.
-  do {
-    int result = SSL_read(tls, (char *)octets + got, count - got);
-    if (result <= 0) return got > 0 && SSL_get_error(tls, result) == SSL_ERROR_WANT_READ ? (ssize_t)got : outcome_of(tls, result);
-    got += result;
-  } while (got < count && SSL_has_pending(tls));
-  return got;
+  int result = SSL_read(tls, octets, count);
+  return result > 0 ? result : outcome_of(tls, result);
 }
 
 ssize_t write_tls(Tls *tls, const void *octets, size_t count) {

@@ -14,7 +14,10 @@ void start_tls(void);
 Tls *open_tls(int fd);
 void close_tls(Tls *tls);
 
-/** Like read and write of a socket: -1 and EAGAIN where the peer or the socket must be waited for, 0 at the end. */
+/**
+ * Like read and write of a socket: -1 and EAGAIN where the peer or the socket must be waited for, 0 at the end. A read gives
+ * one record at most; whether there are more is known only when it has said EAGAIN.
+ */
 ssize_t read_tls(Tls *tls, void *octets, size_t count);
 ssize_t write_tls(Tls *tls, const void *octets, size_t count);
 

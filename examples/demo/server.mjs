@@ -43,14 +43,13 @@ const listening = serve({
     return path === '/ws' || path === '/chat' ? { data: { path } } : refuse(404);
   },
 
+  open(ws) {
+    if (ws.data.path === '/chat') ws.subscribe('chat');
+  },
+
   message(ws, data) {
-    if (ws.data.path === '/ws') {
-      ws.send(data);
-      return;
-    }
-    for (const other of server.connections) {
-      if (other.data.path === '/chat') other.send(data);
-    }
+    if (ws.data.path === '/chat') server.publish('chat', data);
+    else ws.send(data);
   },
 });
 

@@ -25,16 +25,21 @@ export interface SocketHandlers<UserData> {
   error?(error: Error, ws?: WebSocket<UserData>): unknown;
 }
 
+/** Who wants to know that a socket is closed. */
+interface SocketOwner<UserData> {
+  delete(ws: WebSocket<UserData>): void;
+}
+
 /** Handler style: each event is a call, with nothing in between. What a handler throws closes its socket with 1011. */
 export class HandlerDelivery<UserData> implements ConnectionHandler {
   readonly #ws: WebSocket<UserData>;
   readonly #handlers: SocketHandlers<UserData>;
-  readonly #onClosed: () => void;
+  readonly #connections: SocketOwner<UserData>;
 
-  constructor(ws: WebSocket<UserData>, handlers: SocketHandlers<UserData>, onClosed: () => void) {
+  constructor(ws: WebSocket<UserData>, handlers: SocketHandlers<UserData>, connections: SocketOwner<UserData>) {
     this.#ws = ws;
     this.#handlers = handlers;
-    this.#onClosed = onClosed;
+    this.#connections = connections;
   }
 
   onOpen(): void {
@@ -75,7 +80,7 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
 
   onClose(result: CloseResult, cause: Error | undefined): void {
     backdoor.closed(this.#ws as WebSocket<never>, result, cause);
-    this.#onClosed();
+    this.#connections.delete(this.#ws);
     this.#call(() => this.#handlers.close?.(this.#ws, result.closeCode, result.reason));
   }
 

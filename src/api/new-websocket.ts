@@ -14,7 +14,7 @@ import {
   refuse,
 } from '../handshake/server.js';
 import { connect } from '../net/connect.js';
-import { PendingUpgrade } from '../net/upgrade.js';
+import { type PendingOwner, PendingUpgrade } from '../net/upgrade.js';
 import { WebSocketCreationError, WebSocketError, WebSocketHandshakeError } from '../protocol/errors.js';
 import { awaitedUpgrade } from './accept-upgrades.js';
 import { spendResponse } from './bound-response.js';
@@ -178,11 +178,12 @@ function acceptRequest(request: IncomingMessage, wanted: string[], options: Acce
     throw new WebSocketCreationError(pending.isGone ? 'The client has left' : 'The request was answered already');
   }
   const accepted = acceptance(verdict, wanted, options, fail);
+  const { remoteAddress } = pending;
   pending.accept(accepted.text);
   if (upgrade?.response) spendResponse(upgrade.response, pending);
   const { socket } = pending;
   const head = pending.takeHead();
-  const opening = { request, socket, head, protocol: accepted.protocol, data: undefined };
+  const opening = { request, remoteAddress, socket, head, protocol: accepted.protocol, data: undefined };
   const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.connections ?? null);
   if (upgrade !== undefined) {
     upgrade.ws = ws;
@@ -208,6 +209,8 @@ const NO_SOCKET =
   'This request cannot be upgraded here: call acceptUpgrades(server) once for its HTTP server, or pass the socket ' +
   "and the head of the server's 'upgrade' event as options.socket and options.head";
 
+const NO_OWNER: PendingOwner = { onWatched() {}, onSettled() {} };
+
 /** One for each socket: a call that threw may be made again, and a socket that was upgraded is not upgraded twice. */
 const ownUpgrades = new WeakMap<Duplex, PendingUpgrade>();
 
@@ -217,7 +220,7 @@ function ownPending(request: IncomingMessage, options: AcceptOptions, limits: Re
   if (socket === undefined) return null;
   let pending = ownUpgrades.get(socket);
   if (pending === undefined) {
-    pending = new PendingUpgrade(request, socket, head, limits.handshakeTimeout, () => {}).watch();
+    pending = new PendingUpgrade(request, socket, head, limits.handshakeTimeout, NO_OWNER).watch();
     ownUpgrades.set(socket, pending);
   }
   return pending;

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Connected } from '../net/connect.js';
 import { Connection, type ConnectionHandler, type ConnectionOptions } from '../net/connection.js';
 import { requestOf } from '../net/early-request.js';
+import { peerAddress } from '../net/peer-address.js';
 import { AwaitDelivery } from './await-delivery.js';
 import type { ConnectionSet } from './connections.js';
 import { HandlerDelivery, type SocketHandlers } from './handler-delivery.js';
@@ -16,32 +17,30 @@ import { backdoor, type WebSocket } from './websocket.js';
 export interface ServerOpening<UserData> {
   /** As `PendingUpgrade.kept`. */
   readonly request: IncomingMessage | string;
+  readonly remoteAddress: string | undefined;
   readonly socket: Duplex;
   readonly head: Buffer;
   readonly protocol: string;
   readonly data: UserData;
 }
 
+/** What is the same for all sockets of a server, whose limits are such. */
+type Terms = Pick<ResolvedLimits, 'slowPeer'> & { readonly ignoreClosed?: boolean };
+
 /** What is kept of an opening handshake on a server: as little as an idle socket can do with. */
 class OpenedOnServer<UserData> implements Opened<UserData> {
   readonly protocol: string;
   readonly remoteAddress: string | undefined;
   readonly data: UserData;
-  readonly ignoreClosed: boolean;
-  readonly #limits: ResolvedLimits;
+  readonly #terms: Terms;
   readonly #socket: Duplex;
   #request: IncomingMessage | string;
 
-  constructor(
-    { request, socket, protocol, data }: ServerOpening<UserData>,
-    limits: ResolvedLimits,
-    ignoreClosed: boolean,
-  ) {
+  constructor({ request, remoteAddress, socket, protocol, data }: ServerOpening<UserData>, terms: Terms) {
     this.protocol = protocol;
-    this.remoteAddress = (socket as Partial<Socket>).remoteAddress;
+    this.remoteAddress = remoteAddress;
     this.data = data;
-    this.ignoreClosed = ignoreClosed;
-    this.#limits = limits;
+    this.#terms = terms;
     this.#socket = socket;
     this.#request = request;
   }
@@ -51,7 +50,11 @@ class OpenedOnServer<UserData> implements Opened<UserData> {
   }
 
   get slowPeer(): SlowPeer {
-    return this.#limits.slowPeer;
+    return this.#terms.slowPeer;
+  }
+
+  get ignoreClosed(): boolean {
+    return this.#terms.ignoreClosed === true;
   }
 
   get request(): IncomingMessage {
@@ -75,8 +78,8 @@ export function openForHandlers<UserData>(
   handlers: SocketHandlers<UserData>,
   connections: ConnectionSet<UserData>,
 ): void {
-  const ws = backdoor.make(new OpenedOnServer(opening, limits, false), null, connections.topics);
-  const delivery = new HandlerDelivery(ws, handlers, () => connections.delete(ws));
+  const ws = backdoor.make(new OpenedOnServer(opening, limits), null, connections.topics);
+  const delivery = new HandlerDelivery(ws, handlers, connections);
   const connection = attach(ws, opening.socket, limits, delivery);
   connections.add(ws);
   delivery.onOpen();
@@ -91,7 +94,11 @@ export function openForAwait(
   connections: ConnectionSet<unknown> | null,
 ): WebSocket {
   const queue = new MessageQueue();
-  const ws = backdoor.make(new OpenedOnServer(opening, limits, ignoreClosed), queue, connections?.topics ?? null);
+  const ws = backdoor.make(
+    new OpenedOnServer(opening, ignoreClosed ? { slowPeer: limits.slowPeer, ignoreClosed } : limits),
+    queue,
+    connections?.topics ?? null,
+  );
   const delivery = new AwaitDelivery(ws as WebSocket<never>, queue, () => connections?.delete(ws));
   const connection = attach(ws, opening.socket, limits, delivery);
   connections?.add(ws);
@@ -113,7 +120,7 @@ export function openClient(
       key: '',
       url: url.href,
       request: undefined,
-      remoteAddress: (socket as Partial<Socket>).remoteAddress,
+      remoteAddress: peerAddress(socket),
       data: undefined,
       slowPeer: limits.slowPeer,
       ignoreClosed,

@@ -318,10 +318,11 @@ export class Server<UserData = unknown> {
       if (isRefusal(result)) return pending.refuse(result);
       const { data, protocol, headers } = checkAnswer(result);
       const agreed = agreedProtocol(verdict, protocol);
-      pending.accept(formatAcceptance(verdict.key, agreed, headers));
-      const { kept, socket } = pending;
+      const text = formatAcceptance(verdict.key, agreed, headers);
+      const { kept, remoteAddress, socket } = pending;
+      pending.accept(text);
       const head = pending.takeHead();
-      const opening = { request: kept, socket, head, protocol: agreed, data: data as UserData };
+      const opening = { request: kept, remoteAddress, socket, head, protocol: agreed, data: data as UserData };
       openForHandlers(opening, this.#limits, this.#options, this.#sockets);
     } catch (error) {
       this.#failUpgrade(pending, error);

@@ -21,14 +21,21 @@ class Audience<Subscriber> {
 /** The topics of one server, and who has subscribed to each. A topic is an exact string, and exists while it has subscribers. */
 export class Topics<Subscriber extends object> {
   readonly #audiences = new Map<string, Audience<Subscriber>>();
+  /** What each has subscribed to: here, so that a socket without topics pays nothing for it. */
+  readonly #names = new Map<Subscriber, Set<string>>();
   readonly #offer: Offer<Subscriber>;
 
   constructor(offer: Offer<Subscriber>) {
     this.#offer = offer;
   }
 
-  /** Without effect for one who has subscribed already. */
+  /** Subscribes; without effect for one who has. */
   add(topic: string, subscriber: Subscriber): void {
+    const names = this.#names.get(subscriber);
+    if (names?.has(topic)) return;
+    if (names === undefined) this.#names.set(subscriber, new Set([topic]));
+    else names.add(topic);
+
     let audience = this.#audiences.get(topic);
     if (audience === undefined) {
       audience = new Audience();
@@ -38,13 +45,33 @@ export class Topics<Subscriber extends object> {
     audience.list = null;
   }
 
-  /** Without effect for one who has not subscribed. */
-  delete(topic: string, subscriber: Subscriber): void {
-    const audience = this.#audiences.get(topic);
-    if (audience === undefined) return;
+  /** Unsubscribes. @returns whether there was anything to end */
+  delete(topic: string, subscriber: Subscriber): boolean {
+    const names = this.#names.get(subscriber);
+    if (!names?.delete(topic)) return false;
+    if (names.size === 0) this.#names.delete(subscriber);
+    this.#removeFrom(topic, subscriber);
+    return true;
+  }
+
+  /** Unsubscribes from all. */
+  deleteAll(subscriber: Subscriber): void {
+    const names = this.#names.get(subscriber);
+    if (names === undefined) return;
+    this.#names.delete(subscriber);
+    for (const topic of names) this.#removeFrom(topic, subscriber);
+  }
+
+  #removeFrom(topic: string, subscriber: Subscriber): void {
+    const audience = this.#audiences.get(topic)!;
     audience.members.delete(subscriber);
     audience.list = null;
     if (audience.members.size === 0) this.#audiences.delete(topic);
+  }
+
+  /** What one has subscribed to, in that order, as a list of its own. */
+  of(subscriber: Subscriber): string[] {
+    return [...(this.#names.get(subscriber) ?? [])];
   }
 
   /** @throws TypeError for what is no topic */

@@ -2,7 +2,7 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { RequestHead } from '../handshake/request-head.js';
 import { isUpgrade, refuse } from '../handshake/server.js';
-import { PendingUpgrade } from '../net/upgrade.js';
+import { type PendingOwner, PendingUpgrade } from '../net/upgrade.js';
 import type { ResolvedLimits } from './limits.js';
 import { pathnameOf } from './request-target.js';
 
@@ -27,7 +27,7 @@ interface UpgradeChooser {
 const listeners = new WeakMap<HttpServer, readonly UpgradeListener[]>();
 
 /** Listens for the upgrade requests of an HTTP server, counts those under way and refuses what is too much. */
-export class UpgradeListener {
+export class UpgradeListener implements PendingOwner {
   readonly #server: HttpServer;
   readonly #routes: UpgradeRoutes;
   readonly #limits: ResolvedLimits;
@@ -54,6 +54,14 @@ export class UpgradeListener {
       // What a handler has begun to answer, it may end.
       if (!pending.isAnswering()) pending.refuse(unavailable('The server is closing'));
     }
+  }
+
+  onWatched(pending: PendingUpgrade): void {
+    this.#pending.add(pending);
+  }
+
+  onSettled(pending: PendingUpgrade): void {
+    this.#pending.delete(pending);
   }
 
   stopListening(): void {
@@ -90,11 +98,8 @@ export class UpgradeListener {
   }
 
   #begin(request: IncomingMessage | RequestHead, socket: Duplex, head: Buffer): PendingUpgrade {
-    const pending = new PendingUpgrade(request, socket, head, this.#limits.handshakeTimeout, () => {
-      this.#pending.delete(pending);
-    });
-    this.#pending.add(pending);
-    if (this.#pending.size > this.#limits.maxPendingHandshakes) {
+    const pending = new PendingUpgrade(request, socket, head, this.#limits.handshakeTimeout, this);
+    if (this.#pending.size >= this.#limits.maxPendingHandshakes) {
       pending.refuse(unavailable('Too many opening handshakes are under way'));
     } else if (this.#closing) pending.refuse(unavailable('The server is closing'));
     return pending;

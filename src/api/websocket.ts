@@ -58,8 +58,6 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   /** Of the server that accepted it; `null` for a socket of no server. */
   readonly #topics: Topics<WebSocket> | null;
   #hungUp = false;
-  /** The topics subscribed to; `null` until the first. */
-  #subscriptions: Set<string> | null = null;
   #free: Promise<void> | null = null;
   #freeOrClosed: Promise<void> | null = null;
   #pausedByQueue = false;
@@ -178,7 +176,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
 
   /** The topics that it has subscribed to, as they are now; none once it is closed. */
   get topics(): readonly string[] {
-    return this.#subscriptions === null ? [] : [...this.#subscriptions];
+    return this.#topics?.of(this) ?? [];
   }
 
   /**
@@ -190,18 +188,13 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   subscribe(topic: string): void {
     const topics = this.#serverTopics();
     checkTopic(topic);
-    if (this.readyState !== ReadyState.Open) return;
-    this.#subscriptions ??= new Set();
-    this.#subscriptions.add(topic);
-    topics.add(topic, this);
+    if (this.readyState === ReadyState.Open) topics.add(topic, this);
   }
 
   /** @returns whether it had subscribed. @throws TypeError for what is no string */
   unsubscribe(topic: string): boolean {
     checkTopic(topic);
-    if (!this.#subscriptions?.delete(topic)) return false;
-    this.#topics?.delete(topic, this);
-    return true;
+    return this.#topics?.delete(topic, this) ?? false;
   }
 
   /**
@@ -298,7 +291,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   }
 
   #onClosed(result: CloseResult, cause: Error | undefined): void {
-    for (const topic of this.topics) this.unsubscribe(topic);
+    this.#topics?.deleteAll(this);
     this.#result = result;
     this.#resolveClosed?.(result);
     this.#queue?.end(new WebSocketClosedError(result, cause === undefined ? undefined : { cause }));

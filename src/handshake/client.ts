@@ -2,8 +2,7 @@ import { WebSocketCreationError, WebSocketHandshakeError, WebSocketProtocolMisma
 import {
   checkExtraField,
   checkField,
-  type FieldLines,
-  fieldLines,
+  FieldLines,
   hasToken,
   isToken,
   joinedLines,
@@ -137,7 +136,7 @@ export function judgeResponse(
   response: UpgradeResponse,
   { key, protocols }: Pick<Opening, 'key' | 'protocols'>,
 ): { protocol: string } {
-  const lines = fieldLines(response.rawHeaders);
+  const lines = new FieldLines(response.rawHeaders);
   const broken =
     brokenStatusLine(response) ??
     brokenUpgrade(lines) ??

@@ -9,7 +9,7 @@ const BACKSLASH = 0x5c;
 const DELETE = 0x7f;
 
 /** RFC 9110 §5.6.2: 1 for each character that a token may consist of. RFC 6455 §4.3 takes `token` over. */
-const TCHAR = new Uint8Array(128);
+export const TCHAR = new Uint8Array(128);
 for (const char of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
   TCHAR[char.charCodeAt(0)] = 1;
 }
@@ -26,12 +26,6 @@ export interface Extension {
   readonly name: string;
   readonly params: readonly ExtensionParam[];
 }
-
-/**
- * The lines of each header, by its name in lower case, in the order received: a string if there is one, as nearly always,
- * and else an array.
- */
-export type FieldLines = ReadonlyMap<string, string | readonly string[]>;
 
 /** Reads a header value from left to right. No method looks back, so a parser made of them is linear in the octets. */
 class Scanner {
@@ -229,18 +223,36 @@ export function quoted(value: unknown): string {
   return value.length > 100 ? `${JSON.stringify(value.slice(0, 100))}…` : JSON.stringify(value);
 }
 
-/** Groups Node's `rawHeaders` (name, value, name, value …) by name. Node's own `headers` hides duplicates. */
-export function fieldLines(rawHeaders: readonly string[]): FieldLines {
-  const lines = new Map<string, string | string[]>();
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at].toLowerCase();
-    const value = rawHeaders[at + 1];
-    const before = lines.get(name);
-    if (before === undefined) lines.set(name, value);
-    else if (typeof before === 'string') lines.set(name, [before, value]);
-    else before.push(value);
+/**
+ * The lines of a head by their names, of which there are too few for a Map to pay off. Node's own `headers` hides
+ * duplicates.
+ */
+export class FieldLines {
+  readonly #rawHeaders: readonly string[];
+  readonly #names: string[] = [];
+
+  /** @param rawHeaders names and values in turn, as received */
+  constructor(rawHeaders: readonly string[]) {
+    this.#rawHeaders = rawHeaders;
+    for (let at = 0; at + 1 < rawHeaders.length; at += 2) this.#names.push(rawHeaders[at].toLowerCase());
   }
-  return lines;
+
+  /** The value of a line, or an array of values if there are several. @param name in lower case */
+  get(name: string): string | readonly string[] | undefined {
+    const names = this.#names;
+    const first = names.indexOf(name);
+    if (first === -1) return undefined;
+    const value = this.#rawHeaders[2 * first + 1];
+    let next = names.indexOf(name, first + 1);
+    if (next === -1) return value;
+    const values = [value];
+    for (; next !== -1; next = names.indexOf(name, next + 1)) values.push(this.#rawHeaders[2 * next + 1]);
+    return values;
+  }
+
+  has(name: string): boolean {
+    return this.#names.includes(name);
+  }
 }
 
 /** The value of a header that there is exactly one line of. */

@@ -1,4 +1,4 @@
-import { type FieldLines, fieldLines, onlyLine } from './header-values.js';
+import { FieldLines, onlyLine, TCHAR } from './header-values.js';
 
 /** A request head that is as plain as can be: see `parseRequestHead`. */
 export class RequestHead {
@@ -21,10 +21,13 @@ export class RequestHead {
   }
 }
 
-const REQUEST_LINE = /^GET (\/[!"$-~]*) HTTP\/1\.1\r\n/;
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const COLON = 0x3a;
+const TILDE = 0x7e;
 
-/** A token, one space at most, and a value of visible ASCII that has spaces only in between; or the end of the head. */
-const FIELD_LINE = /(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]+): ?([!-~](?:[ -~]*[!-~])?))?\r\n/y;
+const REQUEST_LINE = /^GET (\/[!"$-~]*) HTTP\/1\.1\r\n/;
 
 const REQUIRED: readonly string[] = ['host', 'sec-websocket-key', 'sec-websocket-version'];
 
@@ -43,18 +46,45 @@ export function parseRequestHead(text: string, maxLength: number): RequestHead |
   const requestLine = REQUEST_LINE.exec(text);
   if (requestLine === null) return null;
   const rawHeaders: string[] = [];
-  FIELD_LINE.lastIndex = requestLine[0].length;
-  for (;;) {
-    const fieldLine = FIELD_LINE.exec(text);
-    if (fieldLine === null) return null;
-    const name = fieldLine[1];
-    if (name === undefined) break;
-    rawHeaders.push(name, fieldLine[2]);
-  }
-  const length = FIELD_LINE.lastIndex;
-  if (length > maxLength) return null;
-  const lines = fieldLines(rawHeaders);
+  const length = readFields(text, requestLine[0].length, rawHeaders);
+  if (length === 0 || length > maxLength) return null;
+  const lines = new FieldLines(rawHeaders);
   return isOpeningHandshake(lines) ? new RequestHead(text.slice(0, length), requestLine[1], rawHeaders, lines) : null;
+}
+
+/**
+ * Lines of a token, a colon, one space at most, and a value of visible ASCII that has spaces only in between. By hand,
+ * since a pattern would leave an array behind for each line.
+ *
+ * @returns where the head ends, behind the empty line; 0 for all else
+ */
+function readFields(text: string, start: number, rawHeaders: string[]): number {
+  for (let at = start; ; ) {
+    const nameEnd = tokenEnd(text, at);
+    if (nameEnd === at) return isLineEnd(text, at) ? at + 2 : 0;
+    if (text.charCodeAt(nameEnd) !== COLON) return 0;
+    const valueStart = text.charCodeAt(nameEnd + 1) === SPACE ? nameEnd + 2 : nameEnd + 1;
+    const valueEnd = visibleEnd(text, valueStart);
+    const isPlain = valueEnd > valueStart && text.charCodeAt(valueStart) !== SPACE;
+    if (!isPlain || text.charCodeAt(valueEnd - 1) === SPACE || !isLineEnd(text, valueEnd)) return 0;
+    rawHeaders.push(text.slice(at, nameEnd), text.slice(valueStart, valueEnd));
+    at = valueEnd + 2;
+  }
+}
+
+function tokenEnd(text: string, at: number): number {
+  while (TCHAR[text.charCodeAt(at)] === 1) at++;
+  return at;
+}
+
+/** Behind visible ASCII and spaces. */
+function visibleEnd(text: string, at: number): number {
+  for (let code = text.charCodeAt(at); code >= SPACE && code <= TILDE; code = text.charCodeAt(at)) at++;
+  return at;
+}
+
+function isLineEnd(text: string, at: number): boolean {
+  return text.charCodeAt(at) === CR && text.charCodeAt(at + 1) === LF;
 }
 
 function isOpeningHandshake(lines: FieldLines): boolean {

@@ -2,8 +2,7 @@ import { WebSocketProtocolMismatchError } from '../protocol/errors.js';
 import {
   checkExtraField,
   type Extension,
-  type FieldLines,
-  fieldLines,
+  FieldLines,
   hasToken,
   isToken,
   joinedLines,
@@ -106,7 +105,7 @@ export function judgeUpgrade<Request extends UpgradeRequest>(
 }
 
 function linesOf(request: UpgradeRequest): FieldLines {
-  return request instanceof RequestHead ? request.lines : fieldLines(request.rawHeaders);
+  return request instanceof RequestHead ? request.lines : new FieldLines(request.rawHeaders);
 }
 
 /**
@@ -114,7 +113,7 @@ function linesOf(request: UpgradeRequest): FieldLines {
  * 4). It may still break every other rule of the opening handshake.
  */
 export function isUpgrade(request: UpgradeRequest): boolean {
-  const lines = fieldLines(request.rawHeaders);
+  const lines = new FieldLines(request.rawHeaders);
   return hasToken(upgradeProtocols(lines), 'websocket') && hasToken(connectionOptions(lines), 'upgrade');
 }
 
@@ -123,7 +122,7 @@ export function isUpgrade(request: UpgradeRequest): boolean {
  * the header is malformed; such a request cannot be upgraded.
  */
 export function offeredProtocols(request: UpgradeRequest): string[] {
-  const protocols = readProtocols(fieldLines(request.rawHeaders));
+  const protocols = readProtocols(new FieldLines(request.rawHeaders));
   return isRefusal(protocols) ? [] : protocols;
 }
 

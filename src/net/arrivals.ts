@@ -32,10 +32,12 @@ const NO_OCTETS = Buffer.alloc(0);
  * one piece, which is read from the receive window without an HTTP parser; all others go to node:http as if nobody had
  * looked at them, with its rules, limits, time-outs and answers.
  */
-export class Arrivals {
+export class Arrivals implements Timed {
+  slot = 0;
   readonly routes: EarlyRoutes;
   readonly #server: HttpServer;
-  readonly #waiting = new Set<Arrival>();
+  /** Those that wait, in a ring from the one that has waited longest: nothing to allocate for so short a time. */
+  readonly #ring = new Ring();
   readonly #listeners: Listener[] = [];
 
   /** @param server made for this, with nobody else's listeners to `'connection'` */
@@ -48,13 +50,27 @@ export class Arrivals {
     // Documented for node:net; with it a socket does not begin to read before it is known how.
     Object.assign(server, { pauseOnConnect: true });
     server.on('connection', (socket: Socket) => {
-      if (canUseWindow(socket)) this.#waiting.add(new Arrival(socket, this));
+      if (canUseWindow(socket)) this.#wait(new Arrival(socket, this));
       else this.giveAway(socket);
     });
   }
 
-  forget(arrival: Arrival): void {
-    this.#waiting.delete(arrival);
+  #wait(arrival: Arrival): void {
+    if (this.#ring.next === this.#ring) scheduleDeadline(this, arrival.since + this.routes.patience);
+    arrival.insertBefore(this.#ring);
+  }
+
+  /** Some have waited long enough. */
+  onDeadline(now: number): void {
+    const { patience } = this.routes;
+    for (const arrival of this.#waiting()) {
+      if (arrival.since + patience > now) return scheduleDeadline(this, arrival.since + patience);
+      arrival.giveUp();
+    }
+  }
+
+  *#waiting(): Iterable<Arrival> {
+    while (this.#ring.next !== this.#ring) yield this.#ring.next as Arrival;
   }
 
   /** Gives a socket to node:http. */
@@ -65,26 +81,48 @@ export class Arrivals {
 
   /** Gives all that wait to node:http. */
   giveAllAway(): void {
-    for (const arrival of this.#waiting) arrival.onDeadline();
+    for (const arrival of this.#waiting()) arrival.giveUp();
+    cancelDeadline(this);
+  }
+}
+
+/** A member of a ring, at first of one of its own. */
+class Ring {
+  previous: Ring = this;
+  next: Ring = this;
+
+  insertBefore(other: Ring): void {
+    this.previous = other.previous;
+    this.next = other;
+    this.previous.next = this;
+    other.previous = this;
+  }
+
+  leave(): void {
+    this.previous.next = this.next;
+    this.next.previous = this.previous;
+    this.previous = this;
+    this.next = this;
   }
 }
 
 /** One connection until its first octets. */
-class Arrival implements TransportEvents, Timed {
-  slot = 0;
+class Arrival extends Ring implements TransportEvents {
+  /** Monotonic, in whole milliseconds. */
+  readonly since = Math.floor(performance.now());
   readonly #socket: TransportSocket & Socket;
   readonly #arrivals: Arrivals;
 
   constructor(socket: Socket, arrivals: Arrivals) {
+    super();
     this.#arrivals = arrivals;
     this.#socket = listenTo(socket, this) as TransportSocket & Socket;
     readIntoWindow(this.#socket);
     socket.read(0);
-    scheduleDeadline(this, performance.now() + arrivals.routes.patience);
   }
 
   onWindow(length: number): void {
-    this.#leave();
+    this.leave();
     const socket = this.#socket;
     const { routes } = this.#arrivals;
     const end = WINDOW_START + length;
@@ -96,9 +134,9 @@ class Arrival implements TransportEvents, Timed {
     routes.onRequest(request, socket, head);
   }
 
-  /** It has not said anything yet, or the server closes. */
-  onDeadline(): void {
-    this.#leave();
+  /** It has not said anything yet. */
+  giveUp(): void {
+    this.leave();
     this.#giveAway(NO_OCTETS);
   }
 
@@ -109,17 +147,12 @@ class Arrival implements TransportEvents, Timed {
     this.#arrivals.giveAway(socket);
   }
 
-  #leave(): void {
-    cancelDeadline(this);
-    this.#arrivals.forget(this);
-  }
-
   onEnd(): void {
     this.#socket.destroy();
   }
 
   onClose(): void {
-    this.#leave();
+    this.leave();
   }
 
   // A socket that fails is closed as well.

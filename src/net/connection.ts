@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import { codec } from '../codec/select.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload, parseClosePayload } from '../protocol/close-payload.js';
 import { ClosingHandshake } from '../protocol/closing.js';
@@ -11,7 +10,7 @@ import {
   WebSocketProtocolError,
 } from '../protocol/errors.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
-import { Receiver, type ReceiverOptions, type ReceiverSink } from '../protocol/receiver.js';
+import type { ReceiverOptions } from '../protocol/receiver.js';
 import { Inbox, type InboxEvents } from './inbox.js';
 import { Outbox, type OutboxEvents, type OutboxSettings } from './outbox.js';
 import { StreamTransport } from './stream-transport.js';
@@ -48,24 +47,23 @@ export type ConnectionState = 'open' | 'closing' | 'closed';
 const NO_OCTETS = new Uint8Array(0);
 
 /** One WebSocket connection after its opening handshake: joins transport, inbox, receiver, outbox and closing handshake. */
-export class Connection implements ReceiverSink, TransportEvents, InboxEvents, OutboxEvents, TimeLimited {
+export class Connection implements TransportEvents, InboxEvents, OutboxEvents, TimeLimited {
   readonly #options: ConnectionOptions;
   readonly #handler: ConnectionHandler;
   readonly #transport: Transport;
-  readonly #receiver: Receiver;
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #limits: TimeLimits;
-  readonly #closing = new ClosingHandshake();
+  /** `null` until it begins. */
+  #closingHandshake: ClosingHandshake | null = null;
   #state: ConnectionState = 'open';
   #cause: Error | undefined;
 
   constructor(socket: Duplex, options: ConnectionOptions, handler: ConnectionHandler) {
     this.#options = options;
     this.#handler = handler;
-    this.#receiver = new Receiver(codec, this, options);
     this.#transport = canUseWindow(socket) ? new WindowTransport(socket, this) : new StreamTransport(socket, this);
-    this.#inbox = new Inbox(this.#transport, this.#receiver, this);
+    this.#inbox = new Inbox(this.#transport, this, options);
     this.#outbox = new Outbox(this.#transport, this, options);
     this.#limits = new TimeLimits(options, this);
   }
@@ -158,7 +156,7 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
     if (this.#state === 'closed') return;
     this.#cause ??= cause;
     this.#state = 'closing';
-    this.#receiver.discard();
+    this.#inbox.discard();
     this.#inbox.close();
     this.#closeOutbox();
     this.#transport.destroy();
@@ -200,7 +198,7 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
   }
 
   onControl(opcode: number, payload: Buffer): void {
-    if (!this.#receiver.fragmented) this.#limits.onMessageEnd();
+    if (!this.#inbox.fragmented) this.#limits.onMessageEnd();
     this.#inbox.countMessage();
     if (opcode === Opcode.Pong) this.#limits.onPong();
     if (this.#options.raw && this.#state === 'open') this.#handOverControl(opcode, payload);
@@ -244,7 +242,7 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
 
   onTurnEnd(): void {
     this.#outbox.release();
-    if (this.#receiver.midMessage) this.#limits.onMessagePart();
+    if (this.#inbox.midMessage) this.#limits.onMessagePart();
     else this.#limits.onMessageEnd();
   }
 
@@ -280,7 +278,7 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#limits.stop();
-    this.#receiver.discard();
+    this.#inbox.discard();
     this.#inbox.close();
     this.#closeOutbox();
     this.#handler.onClose(this.#closing.result(), this.#cause);
@@ -288,11 +286,16 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
 
   // ——— closing
 
+  get #closing(): ClosingHandshake {
+    this.#closingHandshake ??= new ClosingHandshake();
+    return this.#closingHandshake;
+  }
+
   #receiveClose(payload: Buffer): void {
     const status = parseClosePayload(payload);
     if ('section' in status) return this.onFault(status);
     const answer = this.#closing.onReceived(status);
-    this.#receiver.discard();
+    this.#inbox.discard();
     if (!this.#closing.sent) this.#sendClose(formatClosePayload(answer));
     this.#limits.onClosing();
     // §7.1.1: the server closes the TCP connection first; the client waits for that, within limits.
@@ -309,7 +312,7 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
   #fail(closeCode: number, cause: Error): void {
     if (this.#state === 'closed') return;
     this.#cause ??= cause;
-    this.#receiver.discard();
+    this.#inbox.discard();
     if (this.#state === 'open') this.#sendClose(formatClosePayload(closeCode));
     this.#limits.onClosing();
     this.#inbox.resume();
@@ -324,7 +327,7 @@ export class Connection implements ReceiverSink, TransportEvents, InboxEvents, O
   // ——— from the time limits
 
   get messageOctets(): number {
-    return this.#receiver.messageOctets;
+    return this.#inbox.messageOctets;
   }
 
   get receivedOctets(): number {

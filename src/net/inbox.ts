@@ -1,5 +1,7 @@
 import { WINDOW_START } from '../codec/memory-map.js';
-import type { Receiver } from '../protocol/receiver.js';
+import { codec } from '../codec/select.js';
+import type { Receiver, ReceiverOptions, ReceiverSink } from '../protocol/receiver.js';
+import { giveReceiverBack, takeReceiver } from '../protocol/receiver-pool.js';
 import { claimWindow, copyFromWindow, copyToWindow, releaseWindow, windowIsClaimed } from './receive-window.js';
 import type { Transport } from './transport.js';
 
@@ -8,8 +10,12 @@ const MESSAGES_PER_LOOK = 16;
 /** Milliseconds for which one connection may hold up the others. */
 const MAX_TURN = 8;
 
+// The turn under way: there is one at a time, as all connections of the thread share the window.
+let messagesOfTurn = 0;
+let turnBegan = 0;
+
 /** What the inbox tells its connection. */
-export interface InboxEvents {
+export interface InboxEvents extends ReceiverSink {
   /** Frames are about to be handled. */
   onTurnBegin(): void;
   onTurnEnd(): void;
@@ -27,8 +33,10 @@ export interface InboxEvents {
  */
 export class Inbox {
   readonly #transport: Transport;
-  readonly #receiver: Receiver;
   readonly #events: InboxEvents;
+  readonly #options: ReceiverOptions;
+  /** `null` while nothing is under way. */
+  #receiver: Receiver | null = null;
   /** Octets that were handed to the receiver, those counted again that it gave back. */
   receivedOctets = 0;
   #pending: Buffer[] | null = null;
@@ -37,13 +45,27 @@ export class Inbox {
   #started = false;
   #reading = false;
   #ended = false;
-  #handled = 0;
-  #turnBegan = 0;
+  #discarding = false;
 
-  constructor(transport: Transport, receiver: Receiver, events: InboxEvents) {
+  constructor(transport: Transport, events: InboxEvents, options: ReceiverOptions) {
     this.#transport = transport;
-    this.#receiver = receiver;
     this.#events = events;
+    this.#options = options;
+  }
+
+  /** Whether part of a frame or of a fragmented message has arrived, and the rest has not. */
+  get midMessage(): boolean {
+    return this.#receiver?.midMessage ?? false;
+  }
+
+  /** Whether the first fragment of a message was received, and the last was not. */
+  get fragmented(): boolean {
+    return this.#receiver?.fragmented ?? false;
+  }
+
+  /** Octets of the message under way that have arrived. */
+  get messageOctets(): number {
+    return this.#receiver?.messageOctets ?? 0;
   }
 
   get isPaused(): boolean {
@@ -63,7 +85,7 @@ export class Inbox {
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#receiver.stop();
+    this.#receiver?.stop();
     this.#updateReading();
   }
 
@@ -79,16 +101,22 @@ export class Inbox {
     this.#pending = null;
   }
 
+  /** Discards all that is still to come: the connection has failed, or the peer's Close was received. */
+  discard(): void {
+    this.#discarding = true;
+    this.#receiver?.discard();
+  }
+
   /**
    * Counts a message, and ends the turn after this one if it has taken long. The clock is looked at for the 2nd, the 4th,
    * and then for each 16th: seldom if messages are quick, as a look costs about as much as a short message.
    */
   countMessage(): void {
-    const count = ++this.#handled;
+    const count = ++messagesOfTurn;
     if (count % MESSAGES_PER_LOOK !== 0 && count !== 2 && count !== 4) return;
     const now = performance.now();
-    if (count === 2) this.#turnBegan = now;
-    else if (now - this.#turnBegan > MAX_TURN) this.#receiver.stop();
+    if (count === 2) turnBegan = now;
+    else if (now - turnBegan > MAX_TURN) this.#receiver?.stop();
   }
 
   /** The peer's FIN. What waits here was sent before it. */
@@ -126,18 +154,28 @@ export class Inbox {
   }
 
   #receive(end: number): number {
-    this.#handled = 0;
+    messagesOfTurn = 0;
     this.receivedOctets += end - WINDOW_START;
     this.#events.onTurnBegin();
+    if (this.#discarding) return end;
+    const receiver = this.#receiver ?? takeReceiver(codec, this.#events, this.#options);
+    this.#receiver = receiver;
     claimWindow();
     try {
-      return this.#receiver.receive(WINDOW_START, end);
+      return receiver.receive(WINDOW_START, end);
     } catch (error) {
       this.#events.onThrow(error);
       return end;
     } finally {
       releaseWindow();
+      this.#letGo(receiver);
     }
+  }
+
+  #letGo(receiver: Receiver): void {
+    if (!receiver.isIdle && !this.#discarding) return;
+    this.#receiver = null;
+    if (receiver.isIdle) giveReceiverBack(receiver);
   }
 
   #keep(octets: Buffer): void {

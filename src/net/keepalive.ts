@@ -20,12 +20,13 @@ export class Keepalive {
   readonly #pingInterval: number;
   readonly #pongTimeout: number;
   #nextPing: number;
-  #pongDeadline = Number.POSITIVE_INFINITY;
+  /** 0 while no Pong is due. */
+  #pongDeadline = 0;
 
   constructor(pingInterval: number, pongTimeout: number, now: number) {
     this.#pingInterval = pingInterval;
     this.#pongTimeout = pongTimeout;
-    this.#nextPing = now + pingInterval;
+    this.#nextPing = Math.ceil(now) + pingInterval;
   }
 
   /** Makes the next Ping due at `time`. */
@@ -35,23 +36,23 @@ export class Keepalive {
 
   /** When `check` is to be called next. */
   get deadline(): number {
-    return Math.min(this.#nextPing, this.#pongDeadline);
+    return this.#pongDeadline === 0 ? this.#nextPing : Math.min(this.#nextPing, this.#pongDeadline);
   }
 
   onPong(): void {
-    this.#pongDeadline = Number.POSITIVE_INFINITY;
+    this.#pongDeadline = 0;
   }
 
   check(now: number, progress: Progress): 'ping' | 'dead' | 'wait' {
-    if (now >= this.#pongDeadline) {
+    if (this.#pongDeadline !== 0 && now >= this.#pongDeadline) {
       const late = now - this.#pongDeadline > LATE;
       if (!late && !progress.paused && progress.rate < MIN_RATE) return 'dead';
-      this.#pongDeadline = now + (late ? LATE : this.#pongTimeout);
+      this.#pongDeadline = Math.ceil(now) + (late ? LATE : this.#pongTimeout);
     }
     if (now < this.#nextPing) return 'wait';
-    this.#nextPing = now + this.#pingInterval;
-    if (this.#pongTimeout > 0 && this.#pongDeadline === Number.POSITIVE_INFINITY) {
-      this.#pongDeadline = now + this.#pongTimeout;
+    this.#nextPing = Math.ceil(now) + this.#pingInterval;
+    if (this.#pongTimeout > 0 && this.#pongDeadline === 0) {
+      this.#pongDeadline = Math.ceil(now) + this.#pongTimeout;
     }
     return 'ping';
   }

@@ -1,5 +1,5 @@
 import { MAX_FRAME_HEADER } from '../codec/memory-map.js';
-import { codec } from '../codec/select.js';
+import { isLentMemory, keepLentMemory } from '../protocol/lent-memory.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
 import { frameHeaderLength } from '../protocol/sender.js';
 import { Backlog, Batch } from './backlog.js';
@@ -8,9 +8,7 @@ import { flushAtEndOfTurn } from './end-of-turn.js';
 import { SharedRun } from './shared-run.js';
 import { enlargeChunk, giveChunkBack, LARGEST_CHUNK, takeChunk } from './staging.js';
 import type { Transport } from './transport.js';
-
-/** At or above this many octets a payload leaves uncopied, in a write of its own. */
-export const UNCOPIED_FROM = 16_384;
+import { leavesUncopied, UNCOPIED_FROM } from './uncopied.js';
 
 /** What an outbox tells its connection, and asks of it. */
 export interface OutboxEvents {
@@ -75,7 +73,7 @@ export class Outbox {
     if (typeof payload === 'string') {
       if (this.#fitsIntoChunk(payload)) this.#reserve(textRoom(payload)).appendText(firstOctet, payload);
       else return this.#appendOwn(firstOctet, Buffer.from(payload, 'utf8'));
-    } else if (this.#leavesUncopied(payload)) return this.#appendUncopied(firstOctet, payload);
+    } else if (this.#isUncopied(payload)) return this.#appendUncopied(firstOctet, payload);
     else this.#appendBytes(firstOctet, payload);
     return this.#appended();
   }
@@ -279,21 +277,19 @@ export class Outbox {
     return this.#backlog;
   }
 
-  // ——— frames that are encoded here
-
-  #leavesUncopied(payload: Uint8Array): boolean {
-    if (payload.length < UNCOPIED_FROM || this.#settings.maskingKey !== null) return false;
-    // The window is overwritten by the next read, so a view of it never goes to the kernel.
-    return this.#transport.releasesMemory && payload.buffer !== codec.memory;
+  #isUncopied(payload: Uint8Array): boolean {
+    return this.#settings.maskingKey === null && leavesUncopied(payload, this.#transport);
   }
 
   #appendUncopied(firstOctet: number, payload: Uint8Array): boolean {
     this.#reserve(MAX_FRAME_HEADER).appendHeader(firstOctet, payload.length);
     const backlog = this.#addPart(payload);
     const batch = backlog.onAppend();
-    this.flush();
+    const isLent = isLentMemory(payload.buffer);
+    if (!this.#held || isLent || backlog.open.length >= LARGEST_CHUNK) this.flush();
     // Otherwise the flush left it here, or in the hands of the kernel.
     if (backlog.hasLeft(batch)) return true;
+    if (isLent) keepLentMemory();
     this.#isBehind();
     return false;
   }
@@ -312,7 +308,7 @@ export class Outbox {
 
   /** Appends a payload that is our own: the caller need not wait for its memory. */
   #appendOwn(firstOctet: number, payload: Buffer): boolean {
-    if (this.#leavesUncopied(payload)) {
+    if (this.#isUncopied(payload)) {
       this.#appendUncopied(firstOctet, payload);
       return !this.#isBehind();
     }

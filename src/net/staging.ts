@@ -6,16 +6,16 @@ import { Chunk } from './chunk.js';
  */
 
 /** Sizes of the chunks in the pool. */
-const SIZES = [1024, 4096, 16_384, 65_536] as const;
+const SIZES = [1024, 4096, 16_384, 65_536, 262_144] as const;
 /** The largest batch of copied frames; also keeps one connection from holding the others up. */
-export const LARGEST_CHUNK = 65_536;
+export const LARGEST_CHUNK = 262_144;
 /** Octets of free chunks that are kept of each size. */
 const KEPT = 1_048_576;
 
 const free: Chunk[][] = SIZES.map(() => []);
 
 function sizeIndex(octets: number): number {
-  return octets <= 1024 ? 0 : octets <= 4096 ? 1 : octets <= 16_384 ? 2 : 3;
+  return octets <= 1024 ? 0 : octets <= 4096 ? 1 : octets <= 16_384 ? 2 : octets <= 65_536 ? 3 : 4;
 }
 
 /** A chunk of at least `octets`; its content is undefined. Above `LARGEST_CHUNK` it is of just that size and is not pooled. */

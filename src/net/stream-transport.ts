@@ -43,16 +43,18 @@ function onClose(this: TransportSocket): void {
 /** A transport over any Duplex: TLS, pipes, in-memory pairs, HTTP/2 streams. The connection copies its chunks to the window. */
 export class StreamTransport implements Transport {
   readonly socket: TransportSocket;
-  readonly releasesMemory: boolean;
   /** Callbacks still to come of writes that the stream took whole at once. */
   #callbacksToSkip = 0;
   #onWritten: ((error?: Error | null) => void) | null = null;
 
   constructor(socket: Duplex, events: TransportEvents) {
     this.socket = listenTo(socket, events);
-    this.releasesMemory = socket instanceof Socket;
     // The peer's FIN must not end our side before the frames in front of it are handled and answered.
     socket.allowHalfOpen = true;
+  }
+
+  get releasesMemory(): boolean {
+    return this.socket instanceof Socket;
   }
 
   start(): void {

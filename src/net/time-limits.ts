@@ -44,7 +44,8 @@ export class TimeLimits implements Timed {
   #lastRead = 0;
   /** When the message under way began to arrive; 0 without one. */
   #messageBegan = 0;
-  #closeDeadline = NEVER;
+  /** 0 while there is none. */
+  #closeDeadline = 0;
   /** When the keepalive was looked at last, and what had been received by then. */
   #lastLook = 0;
   #octetsAtLook = 0;
@@ -68,7 +69,7 @@ export class TimeLimits implements Timed {
 
   /** Replaces the keepalive. @returns a function that ends the new one */
   setKeepalive(pingInterval: number, pongTimeout: number): () => void {
-    const keepalive = new Keepalive(pingInterval, pongTimeout, performance.now());
+    const keepalive = new Keepalive(pingInterval, pongTimeout, wholeNow());
     this.#keepalive = keepalive;
     this.#schedule();
     return () => {
@@ -78,12 +79,12 @@ export class TimeLimits implements Timed {
 
   /** Makes the Ping of the keepalive due now. */
   pingNow(): void {
-    this.#keepalive?.pingAt(performance.now());
+    this.#keepalive?.pingAt(wholeNow());
     this.#schedule();
   }
 
   onRead(): void {
-    if (this.#options.idleTimeout > 0) this.#lastRead = performance.now();
+    if (this.#options.idleTimeout > 0) this.#lastRead = wholeNow();
   }
 
   onPong(): void {
@@ -97,27 +98,27 @@ export class TimeLimits implements Timed {
   /** Part of a message has arrived, and the rest has not. */
   onMessagePart(): void {
     if (this.#messageBegan !== 0) return;
-    this.#messageBegan = performance.now();
+    this.#messageBegan = wholeNow();
     if (this.#options.messageTimeout > 0) this.#schedule();
   }
 
   /** The peer was not heard because we did not listen: its deadlines begin anew. */
   onResume(): void {
-    if (this.#messageBegan > 0) this.#messageBegan = performance.now();
+    if (this.#messageBegan > 0) this.#messageBegan = wholeNow();
     this.onRead();
     this.#schedule();
   }
 
   /** The connection is to end within `closeTimeout` from the first call on. */
   onClosing(): void {
-    if (this.#closeDeadline !== NEVER || this.#options.closeTimeout === 0) return;
-    this.#closeDeadline = performance.now() + this.#options.closeTimeout;
+    if (this.#closeDeadline !== 0 || this.#options.closeTimeout === 0) return;
+    this.#closeDeadline = wholeNow() + this.#options.closeTimeout;
     this.#schedule();
   }
 
   onDeadline(now: number): void {
     const connection = this.#connection;
-    if (now >= this.#closeDeadline) return this.#endLate(now);
+    if (this.#closeDeadline !== 0 && now >= this.#closeDeadline) return this.#endLate(now);
     if (connection.state !== 'open') return this.#schedule();
     if (now >= this.#idleDeadline()) return connection.terminate(late(ERROR_CODE.IDLE_TIMEOUT, 'nothing was received'));
     if (now >= this.#messageDeadline()) return connection.onFault(FAULT.MESSAGE_TIMEOUT);
@@ -140,7 +141,7 @@ export class TimeLimits implements Timed {
     const { receivedOctets } = connection;
     const rate = ((receivedOctets - this.#octetsAtLook) * 1000) / (now - this.#lastLook);
     this.#octetsAtLook = receivedOctets;
-    this.#lastLook = now;
+    this.#lastLook = Math.floor(now);
     const verdict = keepalive.check(now, { paused: connection.isPaused, rate });
     if (verdict === 'dead') connection.terminate(late(ERROR_CODE.PONG_TIMEOUT, 'no Pong was received'));
     else if (verdict === 'ping') connection.sendPing();
@@ -158,13 +159,18 @@ export class TimeLimits implements Timed {
   }
 
   #schedule(): void {
-    let next = this.#closeDeadline;
+    let next = this.#closeDeadline === 0 ? NEVER : this.#closeDeadline;
     // A connection that is closing has no other limit: what is over already would be due again and again.
     if (this.#connection.state === 'open') {
       next = Math.min(next, this.#keepalive?.deadline ?? NEVER, this.#idleDeadline(), this.#messageDeadline());
     }
     if (next !== NEVER) scheduleDeadline(this, next);
   }
+}
+
+/** Monotonic, in whole milliseconds: every other number in a field takes memory of its own, in each connection. */
+function wholeNow(): number {
+  return Math.ceil(performance.now());
 }
 
 function late(code: string, what: string): WebSocketError {

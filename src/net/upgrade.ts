@@ -4,6 +4,7 @@ import { RequestHead } from '../handshake/request-head.js';
 import { formatRefusal, type Refusal, refuse } from '../handshake/server.js';
 import { cancelDeadline, scheduleDeadline, type Timed } from './deadlines.js';
 import { buildRequest } from './early-request.js';
+import { peerAddress } from './peer-address.js';
 import { readAsStream } from './window-transport.js';
 
 /** How long a refused client has to read the answer and to close, in milliseconds. */
@@ -11,6 +12,13 @@ const REFUSED_LINGER = 800;
 
 const NO_OCTETS = Buffer.alloc(0);
 const nobody = () => false;
+
+/** Who wants to know of the handshakes that take time. */
+export interface PendingOwner {
+  onWatched(pending: PendingUpgrade): void;
+  /** The answer is given, or the client has left. Called once, also for a handshake that was not watched. */
+  onSettled(pending: PendingUpgrade): void;
+}
 
 /**
  * A server's side of one opening handshake, from its request to its answer, which is given once. If the answer is not given
@@ -26,34 +34,34 @@ export class PendingUpgrade implements Timed {
   #head: Buffer;
   #request: IncomingMessage | null;
   readonly #timeout: number;
-  readonly #onSettled: () => void;
+  readonly #owner: PendingOwner;
   #state: 'pending' | 'accepted' | 'refused' | 'gone' = 'pending';
   #isWatched = false;
   #abort: AbortController | null = null;
 
   /**
    * @param timeout milliseconds until a handshake that is watched is refused with 503; 0 for never
-   * @param onSettled called once: when the answer is given, or the client has left
    */
   constructor(
     asked: IncomingMessage | RequestHead,
     socket: Duplex,
     head: Buffer,
     timeout: number,
-    onSettled: () => void,
+    owner: PendingOwner,
   ) {
     this.asked = asked;
     this.#request = asked instanceof RequestHead ? null : asked;
     this.socket = socket;
     this.#head = head;
     this.#timeout = timeout;
-    this.#onSettled = onSettled;
+    this.#owner = owner;
   }
 
   /** The answer takes time. Meanwhile errors of a client that leaves are caught. */
   watch(): this {
     if (this.#isWatched) return this;
     this.#isWatched = true;
+    this.#owner.onWatched(this);
     const { socket } = this;
     readAsStream(socket);
     pendings.set(socket, this);
@@ -62,6 +70,11 @@ export class PendingUpgrade implements Timed {
     socket.on('end', onEnd);
     if (this.#timeout > 0) scheduleDeadline(this, performance.now() + this.#timeout);
     return this;
+  }
+
+  /** The peer's IP address, where the transport has one. To be asked before the answer: a client may leave right after it. */
+  get remoteAddress(): string | undefined {
+    return peerAddress(this.socket);
   }
 
   /** The request as node:http has it. */
@@ -148,7 +161,7 @@ export class PendingUpgrade implements Timed {
   #settle(state: 'accepted' | 'refused' | 'gone'): void {
     this.#state = state;
     cancelDeadline(this);
-    this.#onSettled();
+    this.#owner.onSettled(this);
   }
 
   /** The client has left. */

@@ -103,6 +103,10 @@ export function readAsStream(socket: Duplex): void {
 export class WindowTransport extends StreamTransport implements WriteOwner {
   #streamHolds = true;
 
+  override get releasesMemory(): boolean {
+    return true;
+  }
+
   override start(): void {
     const { socket } = this;
     const handle = handleOf(socket);

@@ -63,8 +63,9 @@ export class Receiver implements FrameRules {
   fragmented = false;
 
   readonly #codec: Codec;
-  readonly #sink: ReceiverSink;
-  readonly #options: ReceiverOptions;
+  /** Where it reports to. */
+  sink: ReceiverSink;
+  readonly options: ReceiverOptions;
   /** Octets of one message: `maxPayload`, but never more than one Buffer can hold. */
   readonly #maxMessage: number;
   /** Octets of one Text message: never more than one string can hold, if it is to be one. */
@@ -96,8 +97,8 @@ export class Receiver implements FrameRules {
 
   constructor(codec: Codec, sink: ReceiverSink, options: ReceiverOptions) {
     this.#codec = codec;
-    this.#sink = sink;
-    this.#options = options;
+    this.sink = sink;
+    this.options = options;
     this.role = options.role;
     this.lenientLengths = options.lenientLengths;
     this.#maxMessage = Math.min(options.maxPayload, constants.MAX_LENGTH);
@@ -113,6 +114,11 @@ export class Receiver implements FrameRules {
   /** Whether part of a frame or of a fragmented message has arrived, and the rest has not. */
   get midMessage(): boolean {
     return this.fragmented || this.#remaining > 0 || this.#cutHeader !== null;
+  }
+
+  /** Whether it is as it was when it was made. */
+  get isIdle(): boolean {
+    return !this.midMessage && !this.#discarding;
   }
 
   /** Octets of the message under way that have arrived. */
@@ -192,24 +198,18 @@ export class Receiver implements FrameRules {
 
   #deliverFromWindow(flags: number, start: number, end: number, stop: number): void {
     const opcode = flags & OPCODE_MASK;
-    if (opcode === Opcode.Binary) {
-      this.#sink.onMessage(opcode, this.#payload(start, end, stop));
-      return;
-    }
+    if (opcode === Opcode.Binary) return this.sink.onMessage(opcode, this.#payload(start, end, stop));
     const ascii = (flags & FLAG_NON_ASCII) === 0;
     // §8.1: text that is not UTF-8 fails the connection.
     if (!ascii && this.#codec.validateUtf8(start, end, 0) !== 0) return this.#fail(FAULT.INVALID_UTF8);
-    if (this.#options.textAs === 'bytes') {
-      this.#sink.onMessage(opcode, this.#payload(start, end, stop));
-      return;
-    }
+    if (this.options.textAs === 'bytes') return this.sink.onMessage(opcode, this.#payload(start, end, stop));
     const { bytes } = this.#codec;
-    this.#sink.onMessage(opcode, bytes.toString(ascii ? 'latin1' : 'utf8', start, end));
+    this.sink.onMessage(opcode, bytes.toString(ascii ? 'latin1' : 'utf8', start, end));
   }
 
   #payload(start: number, end: number, stop: number): Buffer {
     // `Buffer.from` makes a view, faster than `subarray`.
-    if (this.#options.zeroCopy) return Buffer.from(this.#codec.memory, start, end - start);
+    if (this.options.zeroCopy) return Buffer.from(this.#codec.memory, start, end - start);
     return ownedPayload(this.#codec.bytes, start, end, stop);
   }
 
@@ -223,7 +223,7 @@ export class Receiver implements FrameRules {
     const length = payloadLength(words, row);
     if ((flags & CONTROL_BIT) !== 0) {
       if (end - start === length) {
-        this.#sink.onControl(flags & OPCODE_MASK, ownedPayload(this.#codec.bytes, start, end, stop));
+        this.sink.onControl(flags & OPCODE_MASK, ownedPayload(this.#codec.bytes, start, end, stop));
         return;
       }
       this.#control = new MessageBuffer();
@@ -244,7 +244,7 @@ export class Receiver implements FrameRules {
       this.#opcode = opcode;
       this.#fragments = 0;
     }
-    if (++this.#fragments > this.#options.maxFragments) {
+    if (++this.#fragments > this.options.maxFragments) {
       this.#fail(FAULT.TOO_MANY_FRAGMENTS);
       return false;
     }
@@ -253,7 +253,7 @@ export class Receiver implements FrameRules {
       this.#fail(FAULT.MESSAGE_TOO_BIG);
       return false;
     }
-    this.#message ??= new MessageBuffer();
+    this.#message ??= new MessageBuffer(this.#lends(this.#opcode));
     this.fragmented = (flags & FIN) === 0;
     return true;
   }
@@ -277,7 +277,7 @@ export class Receiver implements FrameRules {
       if (this.#utf8State === UTF8_INVALID) return this.#fail(FAULT.INVALID_UTF8);
     }
     // Behind a fragment others may come, up to the limit.
-    const isLast = this.#options.raw || (this.#firstOctet & FIN) !== 0;
+    const isLast = this.options.raw || (this.#firstOctet & FIN) !== 0;
     const toCome = isLast ? this.#remaining : this.#remaining + this.room;
     if (!payload.append(this.#codec.bytes, start, end, toCome)) return this.#fail(FAULT.MESSAGE_TOO_BIG);
     if (this.#remaining > 0) return;
@@ -287,14 +287,14 @@ export class Receiver implements FrameRules {
 
   #endControlFrame(payload: MessageBuffer): void {
     this.#control = null;
-    this.#sink.onControl(this.#firstOctet & OPCODE_MASK, payload.take());
+    this.sink.onControl(this.#firstOctet & OPCODE_MASK, payload.take());
   }
 
   #endDataFrame(message: MessageBuffer): void {
     const fin = (this.#firstOctet & FIN) !== 0;
-    if (this.#options.raw) this.#message = null;
+    if (this.options.raw) this.#message = null;
     if (!fin) {
-      if (this.#options.raw) this.#sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, message.take());
+      if (this.options.raw) this.sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, message.take());
       return;
     }
     // §5.6: "the whole message MUST contain valid UTF-8", so it may not end within a code point.
@@ -302,16 +302,23 @@ export class Receiver implements FrameRules {
     const opcode = this.#opcode;
     this.#message = null;
     this.#announced = 0;
-    const payload = message.take();
-    if (this.#options.raw) this.#sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, payload);
-    else if (opcode === Opcode.Text && this.#options.textAs === 'string') {
-      this.#sink.onMessage(opcode, payload.toString('utf8'));
-    } else this.#sink.onMessage(opcode, payload);
+    if (this.options.raw) this.sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, message.take());
+    else if (!this.#lends(opcode)) this.sink.onMessage(opcode, message.take());
+    else message.lend((octets) => this.sink.onMessage(opcode, this.#isString(opcode) ? octets.toString() : octets));
+  }
+
+  #isString(opcode: number): boolean {
+    return opcode === Opcode.Text && this.options.textAs === 'string';
+  }
+
+  /** Whether the octets of such a message are the sink's only until it returns. */
+  #lends(opcode: number): boolean {
+    return !this.options.raw && (this.options.zeroCopy || this.#isString(opcode));
   }
 
   #fail(fault: Fault): void {
     this.discard();
-    this.#sink.onFault(fault);
+    this.sink.onFault(fault);
   }
 
   #cutHeaderAt(start: number, octets: number): void {

@@ -6,6 +6,7 @@ import { newWebSocket, Opcode, ReadyState, type WebSocket } from '../../src/inde
 import { SEED } from '../support/codecs.js';
 import { parseFrame } from '../support/frame-parser.js';
 import { frameFor } from '../support/framer.js';
+import { heldMemory } from '../support/memory.js';
 import { type RawPeer, rawWebSocket } from '../support/raw-peer.js';
 import { awaiting, connected, listening, until, withResolvers } from '../support/servers.js';
 import { nextFrame, nextText, restOf, topicServer } from '../support/subscribers.js';
@@ -452,10 +453,33 @@ describe('what user code does in the middle of a publish does not disturb it', (
   });
 });
 
+test('what nobody subscribes to any more, and who subscribes to nothing any more, holds no memory', () => {
+  const topics = new Topics<object>(() => true);
+  const rounds = (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const subscriber = {};
+      topics.add(`topic ${i}`, subscriber);
+      topics.add(`other ${i}`, subscriber);
+      topics.delete(`topic ${i}`, subscriber);
+      if (i % 2 === 0) topics.deleteAll(subscriber);
+      else topics.delete(`other ${i}`, subscriber);
+    }
+  };
+  rounds(1000);
+  const before = heldMemory().heap;
+  rounds(20_000);
+  // An entry for each would be more than three times as much.
+  expect(heldMemory().heap - before).toBeLessThan(600_000);
+});
+
 test('any sequence of subscribing, unsubscribing and publishing does what a naive list does', () => {
   const someone = fc.nat(5);
   const topic = fc.constantFrom('a', 'b', '');
-  const step = fc.record({ act: fc.constantFrom('add', 'delete', 'publish', 'count'), topic, who: someone });
+  const step = fc.record({
+    act: fc.constantFrom('add', 'add', 'delete', 'leave', 'publish', 'count'),
+    topic,
+    who: someone,
+  });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const all = [0, 1, 2, 3, 4, 5].map((id) => ({ id }));
@@ -468,10 +492,16 @@ test('any sequence of subscribing, unsubscribing and publishing does what a naiv
           topics.add(name, all[who]);
           pairs.add(`${who}${name}`);
         } else if (act === 'delete') {
-          topics.delete(name, all[who]);
-          pairs.delete(`${who}${name}`);
-        } else if (act === 'count') expect(topics.subscriberCount(name)).toBe(membersOf(name).length);
-        else {
+          expect(topics.delete(name, all[who])).toBe(pairs.delete(`${who}${name}`));
+        } else if (act === 'leave') {
+          topics.deleteAll(all[who]);
+          for (const each of ['a', 'b', '']) pairs.delete(`${who}${each}`);
+        } else if (act === 'count') {
+          expect(topics.subscriberCount(name)).toBe(membersOf(name).length);
+          // A set keeps the order in which its members came, and so does the list of one's topics.
+          const own = [...pairs].filter((pair) => pair.startsWith(`${who}`)).map((pair) => pair.slice(1));
+          expect(topics.of(all[who])).toEqual(own);
+        } else {
           got.length = 0;
           const expected = membersOf(name).filter((id) => id !== who);
           expect(topics.publish(name, 'x', undefined, all[who])).toBe(expected.length);

@@ -4,11 +4,12 @@ import {
   checkExtraField,
   checkField,
   type Extension,
-  fieldLines,
+  FieldLines,
   hasToken,
   isFieldValue,
   isToken,
   joinedLines,
+  onlyLine,
   parseExtensions,
   parseProtocols,
   parseTokens,
@@ -273,15 +274,14 @@ describe('quoted', () => {
   });
 });
 
-describe('fieldLines', () => {
+describe('FieldLines', () => {
   test('keeps every line of a header, whatever its case, and prototype names', () => {
-    const lines = fieldLines(['A', '1', 'b', '2', 'a', '3', '__proto__', '4', 'odd']);
-    expect([...lines]).toEqual([
-      ['a', ['1', '3']],
-      ['b', '2'],
-      ['__proto__', '4'],
-    ]);
-    expect(joinedLines(lines, 'a')).toBe('1, 3');
+    const lines = new FieldLines(['A', '1', 'b', '2', 'a', '3', '__proto__', '4', 'A', '5', 'odd']);
+    const names = ['a', 'b', '__proto__', 'odd', 'constructor', 'A'];
+    expect(names.map((name) => lines.get(name))).toEqual([['1', '3', '5'], '2', '4', undefined, undefined, undefined]);
+    expect(names.map((name) => lines.has(name))).toEqual([true, true, true, false, false, false]);
+    expect([onlyLine(lines, 'a'), onlyLine(lines, 'b'), onlyLine(lines, 'c')]).toEqual([undefined, '2', undefined]);
+    expect(joinedLines(lines, 'a')).toBe('1, 3, 5');
     expect(joinedLines(lines, 'constructor')).toBe(undefined);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { codec } from '../../src/codec/select.js';
-import { UNCOPIED_FROM } from '../../src/net/outbox.js';
+import { UNCOPIED_FROM } from '../../src/net/uncopied.js';
 import { openConnection } from '../support/connection-harness.js';
 import { FramePeer } from '../support/frame-peer.js';
 import { frameFor } from '../support/framer.js';

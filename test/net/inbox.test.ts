@@ -3,7 +3,6 @@ import { FRAME_ROWS, WINDOW_START } from '../../src/codec/memory-map.js';
 import { codec } from '../../src/codec/select.js';
 import { Inbox } from '../../src/net/inbox.js';
 import { claimWindow, releaseWindow, windowIsClaimed } from '../../src/net/receive-window.js';
-import { Receiver } from '../../src/protocol/receiver.js';
 import { FakeTransport } from '../support/fake-transport.js';
 import { frameFor } from '../support/framer.js';
 import { DEFAULT_OPTIONS } from '../support/receiver-harness.js';
@@ -44,14 +43,14 @@ function makeInbox(onMessage: (data: string, inbox: Inbox) => void = () => {}) {
       log.push('fault');
     },
   };
-  const receiver = new Receiver(codec, sink, DEFAULT_OPTIONS);
   const events = {
-    onTurnBegin: () => log.push('begin'),
-    onTurnEnd: () => log.push('end'),
-    onInputEnd: () => log.push('input end'),
-    onThrow: (error: unknown) => log.push(`throw ${error}`),
+    ...sink,
+    onTurnBegin: () => void log.push('begin'),
+    onTurnEnd: () => void log.push('end'),
+    onInputEnd: () => void log.push('input end'),
+    onThrow: (error: unknown) => void log.push(`throw ${error}`),
   };
-  const inbox: Inbox = new Inbox(transport, receiver, events as ConstructorParameters<typeof Inbox>[2]);
+  const inbox: Inbox = new Inbox(transport, events, DEFAULT_OPTIONS);
   return { inbox, transport, messages, log };
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { UNCOPIED_FROM } from '../../src/net/outbox.js';
 import { LARGEST_CHUNK } from '../../src/net/staging.js';
+import { UNCOPIED_FROM } from '../../src/net/uncopied.js';
+import { lendMemory, takeLentMemory } from '../../src/protocol/lent-memory.js';
 import { parseFrames } from '../support/frame-parser.js';
 import { frameFor } from '../support/framer.js';
 import { endOfTurn, HIGH_WATER_MARK, makeOutbox, stateOf } from '../support/outbox-harness.js';
@@ -61,7 +62,7 @@ describe('when frames leave', () => {
 
   test('a full chunk leaves within the turn, so that no batch is much larger than one', async () => {
     const { outbox, transport } = makeOutbox();
-    const frames = 1000;
+    const frames = 4000;
     for (let i = 0; i < frames; i++) outbox.append(BINARY, bytes(1000, i));
     expect(transport.written.length).toBeGreaterThan(10);
     await endOfTurn();
@@ -138,6 +139,47 @@ describe('payloads', () => {
     outbox.append(BINARY, payload);
     expect(transport.inFlight).toHaveLength(2);
     expect(transport.inFlight?.[1]).toBe(payload);
+  });
+
+  test('from UNCOPIED_FROM on, those of one receive callback leave together at its end, and are free then', async () => {
+    const { outbox, transport } = makeOutbox();
+    outbox.hold();
+    const payloads = [bytes(UNCOPIED_FROM, 1), bytes(UNCOPIED_FROM, 2), bytes(UNCOPIED_FROM, 3)];
+    const free = payloads.map((payload) => (outbox.append(BINARY, payload) ? null : outbox.whenFree()));
+    expect(new Set(free).size).toBe(1);
+    expect(transport.written).toHaveLength(0);
+    outbox.release();
+    expect(transport.written).toHaveLength(1);
+    expect(await stateOf(free[0]!)).toBe('resolved');
+    expect(outbox.bufferedAmount).toBe(0);
+  });
+
+  test('within a receive callback no more waits than one batch', () => {
+    const { outbox, transport } = makeOutbox();
+    outbox.hold();
+    for (let i = 0; i < 20; i++) outbox.append(BINARY, bytes(UNCOPIED_FROM * 2, i));
+    expect(transport.written.length).toBeGreaterThan(1);
+    expect(outbox.bufferedAmount).toBeLessThan(LARGEST_CHUNK + UNCOPIED_FROM * 2);
+    outbox.release();
+    expect(outbox.bufferedAmount).toBe(0);
+  });
+
+  test('in memory that is only lent leave at once, or keep it', () => {
+    const { outbox, transport } = makeOutbox();
+    const send = (memory: Buffer) => {
+      outbox.hold();
+      lendMemory(memory, () => outbox.append(BINARY, memory));
+      const written = transport.written.length;
+      outbox.release();
+      return written;
+    };
+    expect(send(bytes(UNCOPIED_FROM * 4, 1))).toBe(1);
+    const memory = takeLentMemory(UNCOPIED_FROM * 4);
+    expect(memory).not.toBeNull();
+    transport.takesWhole = false;
+    send(memory!);
+    // The kernel still reads it.
+    expect(takeLentMemory(UNCOPIED_FROM * 4)).toBeNull();
   });
 
   test('are copied where the reader may keep what was written', () => {

@@ -8,7 +8,8 @@ describe('a chunk of staging memory', () => {
     [1025, 4096],
     [4096, 4096],
     [4097, 16_384],
-    [16_385, LARGEST_CHUNK],
+    [16_385, 65_536],
+    [65_537, LARGEST_CHUNK],
     [LARGEST_CHUNK, LARGEST_CHUNK],
   ])('for %i octets has %i', (octets, size) => {
     expect(takeChunk(octets).size).toBe(size);

@@ -17,7 +17,10 @@ async function pendingUpgrade({ timeout = 0, behind = '' } = {}) {
   let settled = 0;
   let pending: PendingUpgrade | undefined;
   server.on('upgrade', (request, socket, head) => {
-    pending = new PendingUpgrade(request, socket, head, timeout, () => settled++).watch();
+    pending = new PendingUpgrade(request, socket, head, timeout, {
+      onWatched() {},
+      onSettled: () => settled++,
+    }).watch();
   });
   const client = net.connect({ port: await listen(server), host: '127.0.0.1', allowHalfOpen: true });
   onTestFinished(() => void client.destroy());
@@ -188,7 +191,11 @@ describe('a request that node:http has not seen', () => {
   async function earlyUpgrade() {
     const { near, far } = await tcpPair();
     const head = parseRequestHead(requestText({ Cookie: 'a=b' }), 1024) as RequestHead;
-    return { far, head, pending: new PendingUpgrade(head, near, Buffer.alloc(0), 0, () => {}) };
+    return {
+      far,
+      head,
+      pending: new PendingUpgrade(head, near, Buffer.alloc(0), 0, { onWatched() {}, onSettled() {} }),
+    };
   }
 
   test('is built for who asks for it, once', async () => {

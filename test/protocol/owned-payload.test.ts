@@ -18,7 +18,7 @@ function copyAll(window: Buffer, sizes: readonly number[]): Buffer[] {
 }
 
 describe('ownedPayload', () => {
-  it.each([0, 1, 125, 2047, 2048, 2049, 8191, 8192, 8193, 65_536])('copies %i octets', (size) => {
+  it.each([0, 1, 125, 511, 512, 513, 8192, 16_383, 16_384, 16_385, 65_536])('copies %i octets', (size) => {
     const window = windowOf(size + 10);
     const sent = Buffer.from(window.subarray(5, 5 + size));
     beginOwnedPayloads();
@@ -31,7 +31,10 @@ describe('ownedPayload', () => {
   it('keeps the payloads of many reads apart, whatever their sizes are', () => {
     const kept: { readonly payload: Buffer; readonly sent: Buffer }[] = [];
     for (let read = 0; read < 300; read++) {
-      const sizes = Array.from({ length: 20 }, (_, i) => (read * 37 + i * 101) % (i === 7 ? 4000 : 300));
+      const sizes = Array.from(
+        { length: 20 },
+        (_, i) => (read * 37 + i * 101) % (i === 7 ? 20_000 : i === 11 ? 4000 : 300),
+      );
       const window = windowOf(
         sizes.reduce((sum, size) => sum + size + 2, 0),
         read,
@@ -76,10 +79,11 @@ describe('ownedPayload', () => {
     expect(second.equals(Buffer.alloc(18, 0x77))).toBe(true);
   });
 
-  it('pins 8 KiB at the most for a small payload, and nothing beside itself for a large one', () => {
-    const payloads = copyAll(windowOf(200_000), [...Array(100).fill(50), 2048, 2049, 50, 100_000]);
-    for (const payload of payloads) {
-      expect(payload.buffer.byteLength).toBe(payload.length <= 2048 ? 8192 : payload.length);
+  it('pins 8 KiB at the most for a small payload, 64 KiB for a larger one, and nothing beside itself for a large one', () => {
+    const sizes = [...Array(100).fill(50), 512, 513, 50, 16_384, 50, 100_000, 16_385, 513];
+    for (const payload of copyAll(windowOf(300_000), sizes)) {
+      const { length } = payload;
+      expect(payload.buffer.byteLength).toBe(length <= 512 ? 8192 : length <= 16_384 ? 65_536 : length);
     }
   });
 

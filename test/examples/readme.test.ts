@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ROOT, runNode } from '../support/program.js';
+import { connectWs } from '../support/ws-client.js';
+
+const README = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
+
+/** The JavaScript of the first example below a heading. */
+function exampleBelow(heading: string): string {
+  const code = new RegExp(`^## ${heading}\n[^]*?^\`\`\`js\n([^]*?)^\`\`\``, 'm').exec(README)?.[1];
+  if (code === undefined) throw new Error(`No example below ${heading}`);
+  return code;
+}
+
+/** Runs an example as it stands, but on a free port, which it tells. */
+async function run(heading: string, portOf: string): Promise<string> {
+  const code = exampleBelow(heading);
+  const onFreePort = code.replace(/\b9001\b/, '0');
+  expect(onFreePort).not.toBe(code);
+  const tell = `setInterval(() => console.log('ws://127.0.0.1:' + ${portOf} + '/ws'), 100);`;
+  return runNode(['--input-type=module', '--eval', `${onFreePort}\n${tell}`]).url();
+}
+
+describe('the examples of the README', () => {
+  test('Topics: everybody hears who comes, what is said and who leaves', async () => {
+    const url = await run('Topics', 'server.port');
+    const ada = await connectWs(url);
+    const grace = await connectWs(url);
+    expect(await ada.next()).toBe('Somebody has come');
+    grace.ws.send('Hello');
+    for (const client of [ada, grace]) expect(await client.next()).toBe('Hello');
+    ada.ws.send(Buffer.from([0, 255]));
+    for (const client of [ada, grace]) expect(await client.next()).toEqual(Buffer.from([0, 255]));
+    grace.ws.close();
+    expect(await ada.next()).toBe('Somebody has left');
+  });
+
+  test('Chat server: all hear what one says, the speaker included', async () => {
+    const url = await run('Chat server', '(server.address()?.port ?? 0)');
+    const clients = [await connectWs(url), await connectWs(url)];
+    for (const client of clients) expect(await client.next()).toBe('Welcome to simple chat server');
+    clients[0].ws.send('How are you?');
+    for (const client of clients) expect(await client.next()).toBe('How are you?');
+  });
+});
