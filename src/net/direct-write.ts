@@ -3,6 +3,8 @@ import type { Duplex } from 'node:stream';
 
 /** What libuv takes a write request from: the object that it tells when a write has ended that could not end at once. */
 interface WriteRequest {
+  /** Below 0 until a write takes the request. */
+  getAsyncId(): number;
   oncomplete(status: number): void;
   /** Kept alive, as libuv reads it. */
   parts: unknown;
@@ -19,8 +21,6 @@ export interface WriteOwner {
 interface WritableHandle {
   writeBuffer(request: WriteRequest, part: Uint8Array): number;
   writev(request: WriteRequest, parts: readonly Uint8Array[], allBuffers: true): number;
-  /** Octets that libuv holds because the kernel did not take them. */
-  readonly writeQueueSize: number;
 }
 
 type RequestClass = new () => WriteRequest;
@@ -33,8 +33,8 @@ type RequestClass = new () => WriteRequest;
  */
 export function findRequestClass(): RequestClass | null {
   let found: RequestClass | null = null;
-  const keep = (request: object) => {
-    found = request.constructor as RequestClass;
+  const keep = (request: object | undefined) => {
+    found = (request?.constructor as RequestClass) ?? null;
     return 0;
   };
   const handle = { writeBuffer: keep, writev: keep, readStart: () => 0, close: () => {} };
@@ -46,7 +46,13 @@ export function findRequestClass(): RequestClass | null {
   } catch {
     // Then this Node knows no such handle.
   }
-  return found === null || found === Object ? null : found;
+  return found !== null && isRequestClass(found) ? found : null;
+}
+
+/** Whether its objects tell if a write took them. A handle would not take one twice: it would end the process. */
+function isRequestClass(found: RequestClass): boolean {
+  const request: Partial<WriteRequest> = found === (Object as unknown) ? {} : new found();
+  return typeof request.getAsyncId === 'function' && request.getAsyncId() < 0;
 }
 
 let requestClass: RequestClass | null | undefined;
@@ -102,7 +108,8 @@ export function writeDirectly(
     : handle.writeBuffer(request, part as Uint8Array);
   // Nothing was taken. The stream will meet the same error, and knows how to tell.
   if (failed !== 0) return 'not begun';
-  if (handle.writeQueueSize === 0) return 'whole';
+  // Taken even if the rest left at a second try: then the end of the write is still to be told.
+  if (request.getAsyncId() < 0) return 'whole';
   spare = null;
   request.parts = part;
   request.owner = owner;
