@@ -1,12 +1,20 @@
+/** A server of which one subscriber never reads. */
+function slowPeer(policy) {
+  return { script: 'wasock', setup: { slowPeer: policy }, slow: 1 };
+}
+
 /**
  * Who takes part: the script that is run, and its name in tables and charts. `setup` and `environment` make variants of one
- * script; `flags` are for the load; `isExtra` is left out of a quick look.
+ * script; `flags` are for the load, `slow` is how many connections never read; `isExtra` is left out of a quick look.
  */
 export const CONTESTANTS = {
   wasock: { title: 'wasock', script: 'wasock' },
   'wasock-zero-copy': { title: 'wasock, zeroCopy', script: 'wasock', setup: { zeroCopy: true } },
   'wasock-await': { title: 'wasock, for await', script: 'wasock-await', isExtra: true },
   'wasock-ts': { title: 'wasock, ts codec', script: 'wasock', environment: { WASOCK_CODEC: 'ts' } },
+  'slow-terminate': { title: 'one does not: terminate', ...slowPeer('terminate') },
+  'slow-drop': { title: 'one does not: drop', ...slowPeer('drop') },
+  'slow-wait': { title: 'one does not: wait', ...slowPeer('wait') },
   ws: { title: 'ws + bufferutil', script: 'ws' },
   'ws-alone': { title: 'ws alone', script: 'ws', environment: { WS_NO_BUFFER_UTIL: '1' }, isExtra: true },
   uws: { title: 'uWebSockets.js (C++)', script: 'uws' },

@@ -1,16 +1,15 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { linesOf, spawnOnCore } from './processes.mjs';
+import { temporaryFile } from './temporary.mjs';
 
 const SOURCES = fileURLToPath(new URL('./load', import.meta.url));
 
 /** Compiles the load generator. `hasTls` is false where OpenSSL's headers are missing. */
 export async function buildGenerator() {
-  const program = join(mkdtempSync(join(tmpdir(), 'wasock-bench-')), 'load');
+  const program = temporaryFile('load');
   const sources = readdirSync(SOURCES).filter((name) => name.endsWith('.c'));
   const compile = (...more) => promisify(execFile)('cc', ['-O2', ...sources, '-o', program, ...more], { cwd: SOURCES });
   try {

@@ -1,5 +1,6 @@
 import { CONTESTANTS } from './contestants.mjs';
 import { startScript } from './processes.mjs';
+import { othersBusy } from './quiet.mjs';
 import { spread } from './statistics.mjs';
 
 /** The time that a server takes to start, in seconds. */
@@ -59,6 +60,7 @@ function runOf(name, server, bench, calibration) {
  * else the machine does meets all alike.
  */
 export async function measureRow(row, bench) {
+  const busy = await othersBusy();
   const servers = new Map();
   const names = contestantsOf(row, bench);
   const results = new Map(names.map((name) => [name, { about: '', options: {}, figures: {} }]));
@@ -80,7 +82,7 @@ export async function measureRow(row, bench) {
   } finally {
     for (const server of servers.values()) await server?.end();
   }
-  return summary(row, results, bench);
+  return { ...summary(row, results, bench), othersBusy: busy };
 }
 
 async function calibrate(row, servers, bench) {
@@ -119,7 +121,7 @@ function summary(row, results, bench) {
     recorded: new Date().toISOString(),
     node: process.version,
     rounds: roundsOf(row, bench),
-    seconds: bench.seconds,
+    seconds: row.isCounted ? null : bench.seconds,
     figures,
     contestants,
     ratios: ratiosOf(row, results),

@@ -7,8 +7,8 @@ import { durationOf, measureRow } from './measure-row.mjs';
 import { missingPrerequisites, NO_TLS } from './prerequisites.mjs';
 import { endProcesses, startScript } from './processes.mjs';
 import { minutes, Progress } from './progress.mjs';
-import { latestResults, mergeRow, openResults, saveResults } from './report/results.mjs';
-import { goalTable, rowTable } from './report/table.mjs';
+import { latestResults, mergeRow, openResults, savePage, saveResults } from './report/results.mjs';
+import { goalTable, resultsPage, rowTable } from './report/table.mjs';
 import { SCENARIOS } from './scenarios/all.mjs';
 
 process.on('exit', endProcesses);
@@ -97,6 +97,7 @@ async function measureScenario(scenario, { bench, results, measured, options }) 
 }
 
 async function draw(results) {
+  savePage(resultsPage(results));
   // Loaded only here: it takes longer than anything else that is imported.
   const { drawCharts } = await import('./report/chart.mjs');
   for (const file of await drawCharts(results)) console.log(`drawn: bench/results/${file}`);

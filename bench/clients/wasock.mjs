@@ -6,12 +6,12 @@ import { payload } from './payload.mjs';
 announce({ about: `wasock (${codec.kind})` });
 const ws = await newWebSocket(`ws://127.0.0.1:${setup.port}/`);
 const message = payload(setup.size);
-let isOpen = true;
-ws.closed.then(() => {
-  isOpen = false;
-});
-while (isOpen) {
-  const behind = ws.send(message);
-  if (behind) await behind.catch(() => {});
+try {
+  for (;;) {
+    const behind = ws.send(message);
+    if (behind) await behind;
+  }
+} catch {
+  // The load has had enough, and has closed the connection.
+  process.exit();
 }
-process.exit();

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parse, View } from 'vega';
 import { compile } from 'vega-lite';
+import { roundsText } from './figure-text.mjs';
 import { panel } from './panel.mjs';
 import { RESULTS } from './results.mjs';
 
@@ -46,12 +47,12 @@ function chartOf({ date, machine, versions }, { title, about, rows }) {
 }
 
 function subtitle(date, { cpu, cores, platform, arch }, versions, about, rows) {
-  const least = rows.map(({ rounds, seconds }) => `${rounds} rounds of ${seconds} s`);
   const nodes = [...new Set(rows.map(({ node }) => node.slice(1)))].join(' and ');
   const sentence = about ? [`${about[0].toUpperCase()}${about.slice(1)}.`] : [];
   return [
     ...sentence,
-    `Medians of ${[...new Set(least)].join(', ')}; whiskers: least and most; ratios: medians of the ratios of each round.`,
-    `${date} · ${cpu}, ${cores} cores, ${platform}-${arch} · Node ${nodes} · ws ${versions.ws}, bufferutil ${versions.bufferutil}`,
+    `Medians of ${[...new Set(rows.map(roundsText))].join(', ')}; whiskers: least and most; ratios: medians of the ratios of each round.`,
+    `${date} · ${cpu}, ${cores} cores, ${platform}-${arch} · Node ${nodes}`,
+    `wasock ${versions.wasock}, ws ${versions.ws} with bufferutil ${versions.bufferutil}, uWebSockets.js ${versions.uws}`,
   ];
 }

@@ -21,6 +21,11 @@ export function rangeText(min, max) {
   return `${ratioText(min).slice(0, -1)} to ${ratioText(max).slice(0, -1)}`;
 }
 
+/** `5 rounds of 1.5 s`. */
+export function roundsText({ rounds, seconds }) {
+  return `${rounds} round${rounds === 1 ? '' : 's'}${seconds === null ? '' : ` of ${seconds} s`}`;
+}
+
 function digits(value) {
   if (value >= 99.95) return value.toFixed(0);
   return value >= 9.995 ? value.toFixed(1) : value.toFixed(2);

@@ -1,19 +1,19 @@
 import { spread } from '../statistics.mjs';
 import { figureText, rangeText, ratioText } from './figure-text.mjs';
 
-const WIDTH = 700;
+const WIDTH = 690;
 const BAR = 25;
 /** The longest whisker ends at this part of the width; what is written beside the bars takes the rest. */
-const LONGEST = 0.46;
+const LONGEST = 0.465;
 /** Where the columns of ratios begin, in pixels. */
-const COLUMNS = { ws: 400, uws: 560 };
-const HEADINGS = { ws: 'of ws + bufferutil', uws: 'of uWebSockets.js' };
+const COLUMNS = [395, 545];
+const HEADINGS = { ws: 'of ws + bufferutil', uws: 'of uWebSockets.js', wasock: 'of wasock, all reading' };
 
 /** Who is who by colour: ours, those that ours are compared with, and what Node does without any library. */
 const COLOURS = { wasock: '#2563a8', ws: '#d9822b', uws: '#4a8c4f', node: '#9a9a9a' };
 
 function familyOf(name) {
-  return name.startsWith('wasock') ? 'wasock' : name.startsWith('ws') ? 'ws' : name === 'uws' ? 'uws' : 'node';
+  return name.match(/^wasock|^slow/) ? 'wasock' : name.startsWith('ws') ? 'ws' : name === 'uws' ? 'uws' : 'node';
 }
 
 /** One figure of one row as a Vega-Lite view: a bar for each contestant, the best on top. */
@@ -42,7 +42,7 @@ export function panel(row, figure) {
         mark: { type: 'text', align: 'left', dx: 7, fontSize: 12, fontWeight: 'bold' },
         encoding: { x: { field: 'max', type: 'quantitative' }, text: { field: 'amount' } },
       },
-      ...Object.keys(COLUMNS)
+      ...Object.keys(HEADINGS)
         .filter((peer) => row.ratios.some(({ figure: of, to }) => of === figure.name && to === peer))
         .flatMap(ratioColumn),
     ],
@@ -50,14 +50,15 @@ export function panel(row, figure) {
 }
 
 /** Ratios in a column of their own, with a heading. */
-function ratioColumn(peer) {
+function ratioColumn(peer, column) {
+  const x = { value: COLUMNS[column] };
   const text = { type: 'text', align: 'left', fontSize: 12, color: '#444444' };
   return [
-    { mark: text, encoding: { x: { value: COLUMNS[peer] }, text: { field: peer } } },
+    { mark: text, encoding: { x, text: { field: peer } } },
     {
       data: { values: [{ heading: HEADINGS[peer] }] },
       mark: { ...text, fontSize: 11, color: '#777777' },
-      encoding: { x: { value: COLUMNS[peer] }, y: { value: -9 }, text: { field: 'heading' } },
+      encoding: { x, y: { value: -9 }, text: { field: 'heading' } },
     },
   ];
 }
@@ -82,10 +83,12 @@ function barsOf(row, figure) {
     .sort((a, b) => direction * (a.median - b.median));
 }
 
+const NO_RATIOS = Object.fromEntries(Object.keys(HEADINGS).map((peer) => [peer, '']));
+
 /** What is written in the columns of a contestant: `13.4× (12.9 to 14.1)`. */
 function ratiosOf({ ratios }, figure, of) {
   const texts = ratios
     .filter((ratio) => ratio.figure === figure && ratio.of === of)
     .map(({ to, median, min, max }) => [to, `${ratioText(median)} (${rangeText(min, max)})`]);
-  return { ws: '', uws: '', ...Object.fromEntries(texts) };
+  return { ...NO_RATIOS, ...Object.fromEntries(texts) };
 }

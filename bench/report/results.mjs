@@ -18,9 +18,9 @@ function machine() {
 }
 
 function versions() {
-  const competitors = ['ws', 'bufferutil', '@trufflesuite/uws-js-unofficial'];
   const of = (path) => require(`${path}/package.json`).version;
-  return { wasock: of('../..'), ...Object.fromEntries(competitors.map((name) => [name, of(name)])) };
+  const uws = of('@trufflesuite/uws-js-unofficial').split('-')[0];
+  return { wasock: of('../..'), ws: of('ws'), bufferutil: of('bufferutil'), uws };
 }
 
 function fileOf({ date, machine: { platform, arch, cores } }) {
@@ -51,7 +51,14 @@ export function mergeRow(results, { name, title, about }, row) {
   const rows = [...before.filter((other) => other.name !== row.name), row];
   const order = SCENARIOS.find((scenario) => scenario.name === name).rows.map((known) => known.name);
   rows.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
-  results.scenarios[name] = { title, about, rows };
+  const scenarios = { ...results.scenarios, [name]: { title, about, rows } };
+  const names = SCENARIOS.map((scenario) => scenario.name).filter((known) => known in scenarios);
+  results.scenarios = Object.fromEntries(names.map((known) => [known, scenarios[known]]));
+}
+
+/** Writes the page that shows all results as tables, beside the charts. */
+export function savePage(page) {
+  writeFileSync(new URL('README.md', RESULTS), page);
 }
 
 /** Writes the results to their file. */

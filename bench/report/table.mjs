@@ -1,8 +1,9 @@
+import { DISTURBING } from '../quiet.mjs';
 import { spread } from '../statistics.mjs';
-import { figureText, rangeText, ratioText } from './figure-text.mjs';
+import { figureText, rangeText, ratioText, roundsText } from './figure-text.mjs';
 
 const MiB = 1_048_576;
-const NAMES = { ws: 'ws', uws: 'uWS' };
+const NAMES = { ws: 'ws', uws: 'uWS', wasock: 'wasock, all reading' };
 
 /**
  * One row of a scenario as a table: a line for each contestant and each figure that matters, how much that is of ws and of
@@ -22,8 +23,12 @@ export function rowTable(scenario, row) {
     ]),
   );
   if (main.length === 1) head[1] = main[0].title;
-  const heading = `${scenario.title}: ${row.title} (${row.rounds} round${row.rounds === 1 ? '' : 's'}, ${row.node})`;
-  return `${heading}\n\n${markdownTable([head, ...lines])}\n`;
+  const heading = `${scenario.title}: ${row.title} (${roundsText(row)}, ${row.node})`;
+  return `${heading}${disturbance(row)}\n\n${markdownTable([head, ...lines])}\n`;
+}
+
+function disturbance({ othersBusy }) {
+  return othersBusy > DISTURBING ? `\nNOT QUIET: others kept ${othersBusy} % of the cores busy right before.` : '';
 }
 
 function isRatio(figure, of, to) {
@@ -52,6 +57,21 @@ function ratioCell(ratio) {
   const { median, min, max, goal, isMet } = ratio;
   const text = `${ratioText(median)} (${rangeText(min, max)})`;
   return goal === undefined ? text : `${text}, goal ${goal}: ${isMet ? 'ok' : 'SHORT'}`;
+}
+
+/** All results as one page, the goals first. */
+export function resultsPage({ date, node, machine, versions, scenarios }) {
+  const { cpu, cores, platform, arch } = machine;
+  const measured = Object.entries(scenarios).flatMap(([name, scenario]) =>
+    scenario.rows.map((row) => ({ scenario: { ...scenario, name }, row })),
+  );
+  const { wasock, ws, bufferutil, uws } = versions;
+  return [
+    '# Results of `npm run bench`',
+    `${date}; ${cpu}, ${cores} cores, ${platform}-${arch}; Node ${node.slice(1)}; wasock ${wasock}, ws ${ws} with bufferutil ${bufferutil}, uWebSockets.js ${uws}. This page is written by the bench; [../README.md](../README.md) says how to read it.`,
+    goalTable(measured),
+    ...measured.map(({ scenario, row }) => `## ${rowTable(scenario, row)}`),
+  ].join('\n\n');
 }
 
 /** Everything that was promised, and what was measured. */

@@ -8,6 +8,7 @@ import { idle } from './idle.mjs';
 import { imports } from './import.mjs';
 import { latency } from './latency.mjs';
 import { oneActive } from './one-active.mjs';
+import { slowPeer } from './slow-peer.mjs';
 import { text } from './text.mjs';
 import { tls } from './tls.mjs';
 
@@ -20,6 +21,7 @@ import { tls } from './tls.mjs';
  * - `measure(run)`: one measurement of one contestant, which returns a value for each of the `figures`;
  * - `calibrate(runs)`: before the rounds; its result is `run.calibration`;
  * - `figures`: `{ name, title, unit, better, isCharted }`; `ratios`: `{ figure, of, to, goal }`;
+ * - `isCounted`: it is over when its work is done, not after so many seconds;
  * - `rounds(asked)`, and `lasts(seconds)`, `calibrates(seconds)`: how long one measurement takes, for the time left.
  */
 export const SCENARIOS = [
@@ -27,6 +29,7 @@ export const SCENARIOS = [
   text,
   tls,
   fanout,
+  slowPeer,
   client,
   handshakes,
   idle,

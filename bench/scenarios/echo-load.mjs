@@ -1,8 +1,9 @@
-/** What a measurement of echo says. The figures that are charted come first. */
+/** What a measurement of echo says. `busy` and `loadBusy`: the share of its core that each used; who is at 100 is what was measured. */
 export const ECHO_FIGURES = [
   { name: 'messagesPerSecond', title: 'messages/s', better: 'higher', isCharted: true },
   { name: 'cpuMicroseconds', title: 'CPU/message', unit: 'µs', better: 'lower' },
   { name: 'busy', title: 'server busy', unit: '%' },
+  { name: 'loadBusy', title: 'load busy', unit: '%' },
 ];
 
 /** Connections, messages in flight on each, octets of payload; `16x4x16384` and the like. */

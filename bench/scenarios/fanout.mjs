@@ -7,14 +7,18 @@ const SIZE = 64;
 /** Publishes in flight, and what is promised. */
 const GOALS = { 16: { ws: 12, uws: 1 }, 1: { ws: 1.3, uws: 0.9 } };
 
-const FIGURES = [
+/** What a measurement of fan-out says. */
+export const FANOUT_FIGURES = [
   { name: 'deliveriesPerSecond', title: 'deliveries/s', better: 'higher', isCharted: true },
   { name: 'cpuMicroseconds', title: 'CPU/delivery', unit: 'µs', better: 'lower' },
   { name: 'busy', title: 'server busy', unit: '%' },
+  { name: 'loadBusy', title: 'load busy', unit: '%' },
 ];
 
-async function measure(inFlight, { server, load, seconds }) {
-  const options = { connections: CONNECTIONS, inFlight, size: SIZE, seconds, pid: server.pid };
+/** Measures the fan-out of one server, of whose subscribers `contestant.slow` more never read. */
+export async function measureFanout(inFlight, { server, load, seconds, contestant }) {
+  const { slow } = contestant;
+  const options = { connections: CONNECTIONS, inFlight, size: SIZE, seconds, slow, pid: server.pid };
   const result = await load.run('fanout', server.port, options);
   if (result.verified === 0) throw new Error('no delivery was verified');
   if (result.missing > 0) throw new Error(`${result.missing} subscribers did not get every message`);
@@ -34,11 +38,11 @@ export const fanout = {
   rows: [16, 1].map((inFlight) => ({
     name: `${CONNECTIONS}x${inFlight}x${SIZE}`,
     title: `${SIZE} B to ${CONNECTIONS} connections, ${inFlight} publish${inFlight === 1 ? '' : 'es'} in flight`,
-    figures: FIGURES,
+    figures: FANOUT_FIGURES,
     contestants: CONTESTANTS,
     setup: { size: SIZE, fanout: true },
     lasts: (seconds) => seconds + 1.2,
     ratios: ratiosAgainstPeers('deliveriesPerSecond', CONTESTANTS, { wasock: GOALS[inFlight] }),
-    measure: (run) => measure(inFlight, run),
+    measure: (run) => measureFanout(inFlight, run),
   })),
 };

@@ -1,15 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { ratiosAgainstPeers } from '../contestants.mjs';
+import { peakMemory } from '../peak-memory.mjs';
 import { measureEcho } from './echo-load.mjs';
 
 const CONTESTANTS = ['wasock', 'ws', 'uws'];
 const SIZES = [10, 100, 1000, 10_000];
-
-/** The most that a process has had resident since it began, in octets. */
-function peakMemory(pid) {
-  const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return kilobytes * 1024;
-}
 
 async function measure(connections, run) {
   const echo = await measureEcho({ connections, depth: 1, size: 64 }, run);

@@ -26,6 +26,7 @@ export const handshakes = {
         { name: 'handshakesPerSecond', title: 'handshakes/s', better: 'higher', isCharted: true },
         { name: 'cpuMicroseconds', title: 'CPU/handshake', unit: 'µs', better: 'lower' },
         { name: 'busy', title: 'server busy', unit: '%' },
+        { name: 'loadBusy', title: 'load busy', unit: '%' },
       ],
       contestants: CONTESTANTS,
       setup: { size: 64 },

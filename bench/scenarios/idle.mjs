@@ -15,6 +15,7 @@ export const idle = {
       contestants: CONTESTANTS,
       setup: { size: 64 },
       isFresh: true,
+      isCounted: true,
       rounds: (rounds) => Math.min(rounds, 3),
       lasts: () => 7,
       ratios: ratiosAgainstPeers('octets', CONTESTANTS, { wasock: { ws: 0.75 } }),

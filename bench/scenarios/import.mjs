@@ -24,6 +24,7 @@ export const imports = {
       ],
       contestants: CONTESTANTS,
       setup: null,
+      isCounted: true,
       rounds: (rounds) => rounds * 5,
       lasts: () => 0.15,
       ratios: ['milliseconds', 'process'].flatMap((figure) =>

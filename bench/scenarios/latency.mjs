@@ -5,11 +5,11 @@ const CONTESTANTS = ['wasock', 'wasock-zero-copy', 'ws', 'uws'];
 const SHAPES = ['64x1x64', '64x16x64', '64x16x1024', '16x4x16384', '4x2x1048576'];
 
 const FIGURES = [
-  { name: 'p50', title: 'p50, half of what ws can', unit: 'µs', better: 'lower', isCharted: true },
-  { name: 'p99', title: 'p99, half of what ws can', unit: 'µs', better: 'lower', isCharted: true },
+  { name: 'p50', title: 'p50 at half of what ws can', unit: 'µs', better: 'lower', isCharted: true },
+  { name: 'p99', title: 'p99 at half of what ws can', unit: 'µs', better: 'lower', isCharted: true },
   { name: 'late', title: 'the load late by', unit: 'µs', better: 'lower' },
-  { name: 'ownP50', title: 'p50, half of what it can itself', unit: 'µs', better: 'lower' },
-  { name: 'ownP99', title: 'p99, half of what it can itself', unit: 'µs', better: 'lower' },
+  { name: 'ownP50', title: 'p50 at half of what it can', unit: 'µs', better: 'lower' },
+  { name: 'ownP99', title: 'p99 at half of what it can', unit: 'µs', better: 'lower' },
   { name: 'ownLate', title: 'the load late by', unit: 'µs', better: 'lower' },
   { name: 'ownRate', title: 'that rate', better: 'higher' },
 ];

@@ -3,7 +3,8 @@ import { codec, serve } from '../../build/index.mjs';
 import { announce, setup, tls } from './announce.mjs';
 
 const TOPIC = 't';
-const options = setup.zeroCopy ? { zeroCopy: true } : {};
+const { zeroCopy, slowPeer } = setup;
+const options = { ...(zeroCopy && { zeroCopy }), ...(slowPeer && { slowPeer }) };
 const echo = { message: (ws, data) => void ws.send(data) };
 const fanout = {
   open: (ws) => void ws.subscribe(TOPIC),
