@@ -1,5 +1,4 @@
 import { MAX_FRAME_HEADER } from '../codec/memory-map.js';
-import { isLentMemory, keepLentMemory } from '../protocol/lent-memory.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
 import { frameHeaderLength } from '../protocol/sender.js';
 import { Backlog, Batch } from './backlog.js';
@@ -285,11 +284,9 @@ export class Outbox {
     this.#reserve(MAX_FRAME_HEADER).appendHeader(firstOctet, payload.length);
     const backlog = this.#addPart(payload);
     const batch = backlog.onAppend();
-    const isLent = isLentMemory(payload.buffer);
-    if (!this.#held || isLent || backlog.open.length >= LARGEST_CHUNK) this.flush();
+    if (!this.#held || backlog.open.length >= LARGEST_CHUNK) this.flush();
     // Otherwise the flush left it here, or in the hands of the kernel.
     if (backlog.hasLeft(batch)) return true;
-    if (isLent) keepLentMemory();
     this.#isBehind();
     return false;
   }

@@ -1,5 +1,3 @@
-import { giveLentMemoryBack, lendMemory, takeLentMemory } from './lent-memory.js';
-
 /** Octets that the first piece of a message gets at the least, so that tiny fragments do not reallocate each time. */
 const MIN_CAPACITY = 1024;
 
@@ -13,12 +11,6 @@ const EMPTY = Buffer.alloc(0);
 export class MessageBuffer {
   #octets: Buffer = EMPTY;
   #length = 0;
-  readonly #lent: boolean;
-
-  /** @param lent whether the octets are only looked at, with `lend`, and never taken */
-  constructor(lent = false) {
-    this.#lent = lent;
-  }
 
   /** Octets that have arrived. */
   get length(): number {
@@ -46,18 +38,11 @@ export class MessageBuffer {
     return this.#length === octets.length ? octets : octets.subarray(0, this.#length);
   }
 
-  /** Has `handle` look at the octets, which are overwritten once it has returned. */
-  lend(handle: (octets: Buffer) => void): void {
-    lendMemory(this.#octets, () => handle(this.#octets.subarray(0, this.#length)));
-  }
-
   #grow(needed: number, toCome: number): boolean {
     const doubled = Math.max(MIN_CAPACITY, needed * 2);
-    const used = this.#lent ? takeLentMemory(needed) : null;
-    const grown = used ?? allocate(Math.min(doubled, needed + toCome)) ?? allocate(needed);
+    const grown = allocate(Math.min(doubled, needed + toCome)) ?? allocate(needed);
     if (grown === null) return false;
     this.#octets.copy(grown, 0, 0, this.#length);
-    if (this.#lent) giveLentMemoryBack(this.#octets);
     this.#octets = grown;
     return true;
   }

@@ -253,7 +253,7 @@ export class Receiver implements FrameRules {
       this.#fail(FAULT.MESSAGE_TOO_BIG);
       return false;
     }
-    this.#message ??= new MessageBuffer(this.#lends(this.#opcode));
+    this.#message ??= new MessageBuffer();
     this.fragmented = (flags & FIN) === 0;
     return true;
   }
@@ -302,18 +302,11 @@ export class Receiver implements FrameRules {
     const opcode = this.#opcode;
     this.#message = null;
     this.#announced = 0;
-    if (this.options.raw) this.sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, message.take());
-    else if (!this.#lends(opcode)) this.sink.onMessage(opcode, message.take());
-    else message.lend((octets) => this.sink.onMessage(opcode, this.#isString(opcode) ? octets.toString() : octets));
-  }
-
-  #isString(opcode: number): boolean {
-    return opcode === Opcode.Text && this.options.textAs === 'string';
-  }
-
-  /** Whether the octets of such a message are the sink's only until it returns. */
-  #lends(opcode: number): boolean {
-    return !this.options.raw && (this.options.zeroCopy || this.#isString(opcode));
+    const payload = message.take();
+    if (this.options.raw) this.sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, payload);
+    else if (opcode === Opcode.Text && this.options.textAs === 'string') {
+      this.sink.onMessage(opcode, payload.toString('utf8'));
+    } else this.sink.onMessage(opcode, payload);
   }
 
   #fail(fault: Fault): void {

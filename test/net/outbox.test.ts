@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { LARGEST_CHUNK } from '../../src/net/staging.js';
 import { UNCOPIED_FROM } from '../../src/net/uncopied.js';
-import { lendMemory, takeLentMemory } from '../../src/protocol/lent-memory.js';
 import { parseFrames } from '../support/frame-parser.js';
 import { frameFor } from '../support/framer.js';
 import { endOfTurn, HIGH_WATER_MARK, makeOutbox, stateOf } from '../support/outbox-harness.js';
@@ -162,24 +161,6 @@ describe('payloads', () => {
     expect(outbox.bufferedAmount).toBeLessThan(LARGEST_CHUNK + UNCOPIED_FROM * 2);
     outbox.release();
     expect(outbox.bufferedAmount).toBe(0);
-  });
-
-  test('in memory that is only lent leave at once, or keep it', () => {
-    const { outbox, transport } = makeOutbox();
-    const send = (memory: Buffer) => {
-      outbox.hold();
-      lendMemory(memory, () => outbox.append(BINARY, memory));
-      const written = transport.written.length;
-      outbox.release();
-      return written;
-    };
-    expect(send(bytes(UNCOPIED_FROM * 4, 1))).toBe(1);
-    const memory = takeLentMemory(UNCOPIED_FROM * 4);
-    expect(memory).not.toBeNull();
-    transport.takesWhole = false;
-    send(memory!);
-    // The kernel still reads it.
-    expect(takeLentMemory(UNCOPIED_FROM * 4)).toBeNull();
   });
 
   test('are copied where the reader may keep what was written', () => {
