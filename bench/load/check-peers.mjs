@@ -55,9 +55,9 @@ function answer(request, { status = '101 Switching Protocols', accept = acceptOf
 
 /**
  * A server. `message(socket, frame, number)` gets each frame with its number among those of the connection; `open(socket)`
- * each connection after its handshake; `write(socket, octets)` may send in its own way.
+ * each connection after its handshake; `write(socket, octets)` may send in its own way; a `mute` one never answers.
  */
-export async function serve({ message, open, write = (socket, octets) => socket.write(octets), ...handshake }) {
+export async function serve({ message, open, mute, write = (socket, octets) => socket.write(octets), ...handshake }) {
   const sockets = new Set();
   const server = createServer({ noDelay: true }, (socket) => {
     let octets = Buffer.alloc(0);
@@ -69,7 +69,7 @@ export async function serve({ message, open, write = (socket, octets) => socket.
     socket.on('data', (data) => {
       octets = Buffer.concat([octets, data]);
       if (!isOpen) {
-        if (!octets.includes('\r\n\r\n')) return;
+        if (mute || !octets.includes('\r\n\r\n')) return;
         socket.write(answer(octets.toString('latin1'), handshake));
         octets = Buffer.alloc(0);
         isOpen = true;

@@ -79,6 +79,7 @@ const SERVER_CASES = [
   ['silence', ECHO, lying(() => {}), /nothing came/],
   ['another accept key', ECHO, { message: echo, accept: () => 'A'.repeat(28) }, /another Sec-WebSocket-Accept/],
   ['no 101', ECHO, { message: echo, status: '200 OK' }, /does not answer with 101/],
+  ['no answer at all', ECHO, { message: echo, mute: true }, /no response/],
   ['rate', RATE, { message: echo }, (r) => r.unanswered === 0 && r.offeredPerSecond === 600 && r.p50Us < 50_000],
   ['rate, unanswered', RATE, lying(() => {}), (r) => r.unanswered > 100 && r.p99Us > 1_500_000],
   ['fanout', FANOUT, { message: fanout }, (r) => r.missing === 0 && r.deliveriesPerSecond > r.publishesPerSecond],

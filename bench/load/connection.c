@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "accept-key.h"
@@ -15,7 +16,8 @@
 #include "options.h"
 #include "process.h"
 
-#define CONNECTIONS_PER_ADDRESS 20000
+/** Half of the ports are given out fast; Linux searches long for each of the others. */
+#define CONNECTIONS_PER_ADDRESS 10000
 #define MAX_EVENTS 1024
 
 static int epoll = -1;
@@ -31,6 +33,10 @@ static ssize_t write_some(Connection *c, const void *octets, size_t count) {
 static int dial(int index) {
   int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
   if (fd < 0) fail("no more sockets");
+  // Until the socket is made non-blocking, a server that has stopped to answer must not hold the run.
+  struct timeval patience = {.tv_sec = 5};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
   struct sockaddr_in from = {.sin_family = AF_INET};
