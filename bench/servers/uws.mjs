@@ -20,8 +20,12 @@ function loadNative() {
   return require(PACKAGE);
 }
 
-/** Its defaults are 16 KiB for both, which the large rows do not fit. */
-const options = setup.size > 1024 ? { maxPayloadLength: MiB, maxBackpressure: 8 * MiB } : {};
+/** Its defaults are 16 KiB and 64 KiB, which the large rows do not fit. */
+const isLarge = setup.size > 1024;
+const options = {
+  ...(isLarge && { maxPayloadLength: MiB }),
+  ...((isLarge || setup.maxBackpressure) && { maxBackpressure: setup.maxBackpressure ?? 8 * MiB }),
+};
 const echo = { message: (ws, message, isBinary) => void ws.send(message, isBinary) };
 const fanout = {
   open: (ws) => void ws.subscribe(TOPIC),

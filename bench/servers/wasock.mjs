@@ -3,8 +3,9 @@ import { codec, serve } from '../../build/index.mjs';
 import { announce, setup, tls } from './announce.mjs';
 
 const TOPIC = 't';
-const { zeroCopy, slowPeer } = setup;
-const options = { ...(zeroCopy && { zeroCopy }), ...(slowPeer && { slowPeer }) };
+/** What of the setup is an option of `serve`; undefined leaves the default. */
+const { zeroCopy, slowPeer, maxBackpressure } = setup;
+const options = { zeroCopy, slowPeer, maxBackpressure };
 const echo = { message: (ws, data) => void ws.send(data) };
 const fanout = {
   open: (ws) => void ws.subscribe(TOPIC),
