@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer';
 import type { ConnectionHandler } from '../net/connection.js';
 import type { CloseResult } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';

@@ -1,5 +1,6 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { nextTick } from 'node:process';
 import { Writable } from 'node:stream';
 import type { PendingUpgrade } from '../net/upgrade.js';
 
@@ -17,7 +18,7 @@ export function bindResponse(pending: PendingUpgrade): ServerResponse {
     if (response.socket === socket) response.detachSocket(socket);
     pending.end();
     // As node:http does with its own, behind the listeners to 'finish'.
-    process.nextTick(() => response.emit('close'));
+    nextTick(() => response.emit('close'));
   });
   return response;
 }

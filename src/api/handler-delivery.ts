@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer';
 import type { ConnectionHandler } from '../net/connection.js';
 import { type CloseResult, WebSocketClosedError } from '../protocol/errors.js';
 import type { Opcode } from '../protocol/opcode.js';

@@ -1,3 +1,4 @@
+import { nextTick } from 'node:process';
 /** Messages as `for await` takes them. @param leave is called when the loop ends before the messages do */
 export function messageIterator<Message>(
   next: () => Promise<IteratorResult<Message>>,
@@ -7,7 +8,7 @@ export function messageIterator<Message>(
     next,
     return: () => {
       // `break` and an error end a loop alike. Who learns of the error closes with another code, and comes first.
-      process.nextTick(leave);
+      nextTick(leave);
       return Promise.resolve({ value: undefined, done: true });
     },
     [Symbol.asyncIterator]: () => iterator,

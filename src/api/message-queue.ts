@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer';
 import type { Opcode } from '../protocol/opcode.js';
 import { rejected } from './handled-promise.js';
 

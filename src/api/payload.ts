@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { Buffer, isUtf8 } from 'node:buffer';
 import { types } from 'node:util';
 import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/opcode.js';
 

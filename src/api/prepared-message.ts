@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { encodeKeptFrame } from '../net/frames.js';
 import type { Opcode } from '../protocol/opcode.js';
 import { type Data, messageOpcode, toPayload } from './payload.js';

@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer';
 import { CloseCode } from '../protocol/close-code.js';
 import { WebSocketClosedError, WebSocketPacketTypeError } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';

@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer';
 import type { Connection } from '../net/connection.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { type CloseResult, WebSocketClosedError } from '../protocol/errors.js';

@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer';
 /** Which implementation of the codec is in use. */
 export type CodecKind = 'wasm-simd' | 'wasm' | 'ts';
 

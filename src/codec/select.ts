@@ -1,3 +1,4 @@
+import { env } from 'node:process';
 import type { Codec, CodecKind } from './codec.js';
 import { createTsCodec } from './ts.js';
 import { createWasmCodec } from './wasm.js';
@@ -15,7 +16,7 @@ const CREATE: Readonly<Record<CodecKind, () => Codec>> = {
  * @throws RangeError if there is no such codec
  * @throws Error if the codec that was asked for cannot be loaded: a forced codec is never replaced silently
  */
-export function selectCodec(wanted: string | undefined = process.env.WASOCK_CODEC): Codec {
+export function selectCodec(wanted: string | undefined = env.WASOCK_CODEC): Codec {
   if (wanted === undefined || wanted === '' || wanted === 'auto') return createFastest();
   if (!isKind(wanted)) {
     throw new RangeError(`WASOCK_CODEC must be auto, wasm-simd, wasm or ts, but is ${JSON.stringify(wanted)}`);

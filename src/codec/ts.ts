@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { type Codec, UTF8_INVALID } from './codec.js';
 import {
   FLAG_MASKED,

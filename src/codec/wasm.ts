@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { plain, simd } from '#wasm-bytes';
 import type { Codec } from './codec.js';
 import { MEMORY_SIZE } from './memory-map.js';

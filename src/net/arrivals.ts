@@ -1,5 +1,7 @@
+import { Buffer } from 'node:buffer';
 import type { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { WINDOW_START } from '../codec/memory-map.js';
 import { codec } from '../codec/select.js';
 import { parseRequestHead, type RequestHead } from '../handshake/request-head.js';

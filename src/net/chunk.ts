@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { MAX_FRAME_HEADER } from '../codec/memory-map.js';
 import { frameHeaderLength, writeFrameHeader, writeMaskingKey } from '../protocol/sender.js';
 import { copyMasked } from './masked-copy.js';

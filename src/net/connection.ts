@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload, parseClosePayload } from '../protocol/close-payload.js';

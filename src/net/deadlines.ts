@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 /** Something that wants to be looked at when a time has come. Belongs to at most one slot of the wheel. */
 export interface Timed {
   /** The slot it is in, or 0. Kept by the wheel. */

@@ -1,3 +1,4 @@
+import { nextTick } from 'node:process';
 import { SharedRun } from './shared-run.js';
 
 /** Something with frames that leave at the end of this turn of the event loop. */
@@ -16,5 +17,5 @@ function flushDue(): void {
 
 /** Has `outbox` flushed at the end of this turn, behind all that user code has still to send in it. */
 export function flushAtEndOfTurn(outbox: Flushable): void {
-  if (due.push(outbox) === 1) process.nextTick(flushDue);
+  if (due.push(outbox) === 1) nextTick(flushDue);
 }

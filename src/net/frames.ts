@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { FIN } from '../protocol/opcode.js';
 import { frameHeaderLength, writeFrameHeader } from '../protocol/sender.js';
 

@@ -1,3 +1,5 @@
+import type { Buffer } from 'node:buffer';
+import { performance } from 'node:perf_hooks';
 import { WINDOW_START } from '../codec/memory-map.js';
 import { codec } from '../codec/select.js';
 import type { Receiver, ReceiverOptions, ReceiverSink } from '../protocol/receiver.js';

@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer';
 import { SCRATCH_SIZE, SCRATCH_START } from '../codec/memory-map.js';
 import { codec } from '../codec/select.js';
 

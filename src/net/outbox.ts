@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { MAX_FRAME_HEADER } from '../codec/memory-map.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
 import { frameHeaderLength } from '../protocol/sender.js';

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { WINDOW_SIZE, WINDOW_START } from '../codec/memory-map.js';
 import { codec } from '../codec/select.js';
 

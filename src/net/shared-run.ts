@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+
 /** The run that was begun last: one frame goes to many outboxes. */
 let latest: SharedRun | null = null;
 

@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { toError } from '../protocol/errors.js';

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { ERROR_CODE, FAULT, type Fault, WebSocketError } from '../protocol/errors.js';
 import { cancelDeadline, scheduleDeadline, type Timed } from './deadlines.js';
 import { Keepalive } from './keepalive.js';

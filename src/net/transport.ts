@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 
 /** What a transport tells the connection on it. */

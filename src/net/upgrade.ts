@@ -1,4 +1,6 @@
+import { Buffer } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
+import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { RequestHead } from '../handshake/request-head.js';
 import { formatRefusal, type Refusal, refuse } from '../handshake/server.js';

@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { Buffer, isUtf8 } from 'node:buffer';
 import { CloseCode, isCloseCode, MAX_CLOSE_REASON } from './close-code.js';
 import { FAULT, type Fault } from './errors.js';
 

@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer';
 import { CloseCode } from './close-code.js';
 
 /** A way in which a peer can break RFC 6455: what we send in the Close frame, and the rule it broke. */

@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+
 /** Octets that the first piece of a message gets at the least, so that tiny fragments do not reallocate each time. */
 const MIN_CAPACITY = 1024;
 

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { markAsUntransferable } from 'node:worker_threads';
 
 /** Payloads up to this size share small slabs, so that a tiny message that is kept keeps little else alive. */

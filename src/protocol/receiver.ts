@@ -1,4 +1,4 @@
-import { constants } from 'node:buffer';
+import { Buffer, constants } from 'node:buffer';
 import { type Codec, UTF8_INVALID } from '../codec/codec.js';
 import {
   FLAG_FIRST_OCTET,
