@@ -22,4 +22,5 @@ export {
   WINDOW_START,
 } from './memory';
 export { scan } from './scan';
+export { toUtf16 } from './utf16';
 export { validateUtf8 } from './utf8';

@@ -48,6 +48,9 @@ export interface Codec {
    *   that the next one may have in bits 8 to 15 and 16 to 23
    */
   validateUtf8(start: number, end: number, state: number): number;
+
+  /** The string of `[start, end)`, which is valid UTF-8. May overwrite the scratch memory. */
+  utf8String(start: number, end: number): string;
 }
 
 /** What `validateUtf8` returns for a text that is not UTF-8. */

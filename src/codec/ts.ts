@@ -68,6 +68,10 @@ class TsCodec implements Codec {
     this.#xor(start, end, rotateRight(key, (phase & 3) << 3));
   }
 
+  utf8String(start: number, end: number): string {
+    return this.bytes.toString('utf8', start, end);
+  }
+
   validateUtf8(start: number, end: number, state: number): number {
     const octets = this.#octets;
     let at = start;

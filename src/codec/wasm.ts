@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { plain, simd } from '#wasm-bytes';
 import type { Codec } from './codec.js';
-import { MEMORY_SIZE } from './memory-map.js';
+import { MEMORY_SIZE, SCRATCH_SIZE, SCRATCH_START } from './memory-map.js';
 
 /** What `assembly/index.ts` exports, its constants left out. */
 interface CodecExports {
@@ -9,7 +9,12 @@ interface CodecExports {
   readonly scan: Codec['scan'];
   readonly mask: Codec['mask'];
   readonly validateUtf8: Codec['validateUtf8'];
+  /** Writes UTF-8 that is valid as UTF-16 to the scratch memory. @returns how many octets */
+  readonly toUtf16: (start: number, end: number) => number;
 }
+
+/** Octets of UTF-8 that fit the scratch memory as UTF-16 in any case. */
+const TRANSCODED_UP_TO = SCRATCH_SIZE / 2;
 
 /** As much of the WebAssembly JavaScript API as is used here; the types of Node.js do not declare it. */
 interface WebAssemblyApi {
@@ -23,17 +28,23 @@ interface WebAssemblyApi {
  * @throws Error if this runtime has no WebAssembly, or cannot compile or instantiate the module; `cause` has the reason
  */
 export function createWasmCodec(kind: 'wasm-simd' | 'wasm'): Codec {
-  const { memory, scan, mask, validateUtf8 } = instantiate(kind);
+  const { memory, scan, mask, validateUtf8, toUtf16 } = instantiate(kind);
   if (memory.buffer.byteLength !== MEMORY_SIZE) throw new Error(`The ${kind} codec has memory of another size`);
+  const bytes = Buffer.from(memory.buffer);
   // The functions of the instance are the methods: a call goes from JavaScript into WebAssembly with nothing between.
   return {
     kind,
-    bytes: Buffer.from(memory.buffer),
+    bytes,
     memory: memory.buffer,
     words: new Uint32Array(memory.buffer),
     scan,
     mask,
     validateUtf8,
+    utf8String(start, end) {
+      if (end - start > TRANSCODED_UP_TO) return bytes.toString('utf8', start, end);
+      // V8 makes a string of UTF-16 in a third of the time that it takes to decode UTF-8 itself.
+      return bytes.toString('utf16le', SCRATCH_START, SCRATCH_START + toUtf16(start, end));
+    },
   };
 }
 

@@ -203,8 +203,9 @@ export class Receiver implements FrameRules {
     // §8.1: text that is not UTF-8 fails the connection.
     if (!ascii && this.#codec.validateUtf8(start, end, 0) !== 0) return this.#fail(FAULT.INVALID_UTF8);
     if (this.options.textAs === 'bytes') return this.sink.onMessage(opcode, this.#payload(start, end, stop));
-    const { bytes } = this.#codec;
-    this.sink.onMessage(opcode, bytes.toString(ascii ? 'latin1' : 'utf8', start, end));
+    const codec = this.#codec;
+    const text = ascii ? codec.bytes.toString('latin1', start, end) : codec.utf8String(start, end);
+    this.sink.onMessage(opcode, text);
   }
 
   #payload(start: number, end: number, stop: number): Buffer {

@@ -63,6 +63,18 @@ export class NaiveCodec implements Codec {
     return state;
   }
 
+  utf8String(start: number, end: number): string {
+    let text = '';
+    for (let at = start; at < end; ) {
+      const lead = this.bytes[at++];
+      const following = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+      let codePoint = following === 0 ? lead : lead & (0x3f >> following);
+      for (let i = 0; i < following; i++) codePoint = codePoint * 64 + (this.bytes[at++] & 0x3f);
+      text += String.fromCodePoint(codePoint);
+    }
+    return text;
+  }
+
   #writeHeader(row: number, frameHeader: FrameHeader): void {
     this.words.fill(0, row, row + FRAME_WORDS);
     this.words[row + ROW_FLAGS] =
