@@ -55,7 +55,7 @@ export class Chunk {
     // The header is as long as for ASCII, which most texts are; others may need a longer one, and are moved.
     let headerLength = frameHeaderLength(text.length, false);
     const start = this.used;
-    const length = bytes.write(text, start + headerLength, 'utf8');
+    const length = bytes.write(text, start + headerLength);
     if (length !== text.length) {
       const needed = frameHeaderLength(length, false);
       if (needed !== headerLength) {
