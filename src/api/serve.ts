@@ -7,6 +7,7 @@ import http, {
 import https, { type ServerOptions as TlsOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Accepted, formatAcceptance, isRefusal, judgeUpgrade, type Refusal, refuse } from '../handshake/server.js';
+import { acceptCheaply } from '../net/accept.js';
 import { Arrivals } from '../net/arrivals.js';
 import type { PendingUpgrade } from '../net/upgrade.js';
 import { toError } from '../protocol/errors.js';
@@ -169,6 +170,7 @@ export class Server<UserData = unknown> {
       this.#http.once('error', reject);
       const onListening = () => {
         this.#http.off('error', reject);
+        acceptCheaply(this.#http);
         // An error of the listening socket, such as a lack of descriptors, ends no connection and not the process.
         this.#http.on('error', (error) => reportError(this.#options, error));
         resolve(this);
