@@ -84,7 +84,7 @@ export class Upgrades {
   constructor(server: HttpServer, options: AcceptUpgradesOptions) {
     this.#server = server;
     this.#options = options;
-    this.#limits = resolveLimits('server', { ...options, zeroCopy: false });
+    this.#limits = resolveLimits('server', options, true);
     this.connections = this.#sockets;
     this.#listener = new UpgradeListener(server, this.#limits, {
       path: options.path,

@@ -109,9 +109,10 @@ const SLOW_PEER: readonly unknown[] = ['terminate', 'drop', 'wait'];
 /**
  * Checks the limits that the user gave and adds the defaults.
  *
+ * @param awaited whether messages are awaited, and not handed to a handler
  * @throws TypeError, RangeError for a value that is none, with the value
  */
-export function resolveLimits(role: Role, given: ServerLimits & DeliveryOptions = {}): ResolvedLimits {
+export function resolveLimits(role: Role, given: ServerLimits & DeliveryOptions = {}, awaited = false): ResolvedLimits {
   const numbers: Partial<Record<Numbers, number>> = {};
   for (const [name, value] of entries(SIZES)) numbers[name] = size(name, own(given, name), value);
   for (const [name, value] of entries(DURATIONS)) {
@@ -126,7 +127,9 @@ export function resolveLimits(role: Role, given: ServerLimits & DeliveryOptions 
     allowedOrigins: rule('allowedOrigins', own(given, 'allowedOrigins')),
     allowedHosts: rule('allowedHosts', own(given, 'allowedHosts')),
     textAs: choice('textAs', own(given, 'textAs'), ['string', 'bytes']) ?? 'string',
-    zeroCopy: flag('zeroCopy', own(given, 'zeroCopy')),
+    // A view of the receive window would not outlive the wait.
+    zeroCopy: flag('zeroCopy', own(given, 'zeroCopy')) && !awaited,
+    awaited,
     raw: flag('raw', own(given, 'raw')),
     lenientLengths: false,
     maskingKey: role === 'client' ? newMaskingKey : null,

@@ -125,8 +125,7 @@ export function newWebSocket(
 }
 
 function checkOptions(options: ClientOptions & AcceptOptions): ClientOptions & AcceptOptions {
-  // A view of the receive window would not outlive the wait in the queue.
-  const own = Object.assign(ownOptions(options), { zeroCopy: false });
+  const own = ownOptions(options);
   const { onClosed, signal } = own;
   if (onClosed !== undefined && onClosed !== 'reject' && onClosed !== 'ignore') {
     throw new TypeError(`onClosed must be "reject" or "ignore", not ${String(onClosed)}`);
@@ -142,7 +141,7 @@ function checkOptions(options: ClientOptions & AcceptOptions): ClientOptions & A
 // ——— the client
 
 function connectTo(target: string | URL, protocols: string[], options: ClientOptions): Promise<WebSocket> {
-  const limits = resolveLimits('client', options);
+  const limits = resolveLimits('client', options, true);
   const { headers, origin, signal, followRedirects = false } = options;
   const { handshakeTimeout, maxHeaderBytes } = limits;
   const request = Object.fromEntries(Object.entries(options).filter(([name]) => !OWN_OPTIONS.includes(name)));
@@ -160,7 +159,7 @@ function acceptRequest(request: IncomingMessage, wanted: string[], options: Acce
     throw new TypeError(`newWebSocket takes a URL or an upgrade request, not ${String(request)}`);
   }
   const upgrade = awaitedUpgrade(request);
-  const limits = resolveLimits('server', { ...upgrade?.given, ...options });
+  const limits = resolveLimits('server', { ...upgrade?.given, ...options }, true);
   const pending = upgrade?.pending ?? ownPending(request, options, limits);
   const fail = (refusal: Refusal) => {
     // Who gave us the socket itself has no response to answer with.

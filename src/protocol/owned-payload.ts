@@ -1,15 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { markAsUntransferable } from 'node:worker_threads';
 
-/** Payloads up to this size share small slabs, so that a tiny message that is kept keeps little else alive. */
-const SMALL_UP_TO = 2048;
-/** As Node's own Buffer pool. */
-const SMALL_SLAB = 8192;
-/** Payloads up to this size share large slabs; still larger ones get memory of their own. */
-const LARGE_UP_TO = 16_384;
-/** As one read of a stream of Node's, which a message that is kept keeps alive there. */
-const LARGE_SLAB = 65_536;
-
 /** Memory that payloads are copied to one behind the other. */
 class Slab {
   readonly #size: number;
@@ -61,13 +52,23 @@ class Slab {
   }
 }
 
-const small = new Slab(SMALL_SLAB);
-const large = new Slab(LARGE_SLAB);
+/**
+ * A message that is kept keeps its slab alive: a tiny one as much as Node's own Buffer pool, a larger one at most as much as
+ * a read of a stream of Node's. Payloads that are larger still get memory of their own.
+ */
+const tiny = new Slab(8192);
+const TINY_UP_TO = 512;
+const small = new Slab(32_768);
+const SMALL_UP_TO = 2048;
+const large = new Slab(65_536);
+const LARGE_UP_TO = 16_384;
+
+/** The slab that was copied to last: the only one that may hold what was copied along. */
+let latest = tiny;
 
 /** Forgets what was copied, because the window holds something else now. Call once before the payloads of a read are copied. */
 export function beginOwnedPayloads(): void {
-  small.begin();
-  large.begin();
+  latest.begin();
 }
 
 /**
@@ -75,17 +76,27 @@ export function beginOwnedPayloads(): void {
  * follows them, headers included: one copy serves a whole read of small frames.
  *
  * @param stop end of the octets in the window that are fit to be copied
+ * @param isHeld whether it is likely to be kept for long, so that small ones share less memory
  */
-export function ownedPayload(window: Buffer, start: number, end: number, stop: number): Buffer {
-  const length = end - start;
-  if (length <= SMALL_UP_TO) {
-    large.giveBack(start);
-    return small.payload(window, start, end, stop);
+export function ownedPayload(window: Buffer, start: number, end: number, stop: number, isHeld = false): Buffer {
+  const slab = slabFor(end - start, isHeld);
+  if (slab !== latest) {
+    latest.giveBack(start);
+    if (slab === null) return copyOf(window, start, end);
+    slab.begin();
+    latest = slab;
   }
-  small.giveBack(start);
-  if (length <= LARGE_UP_TO) return large.payload(window, start, end, stop);
-  large.giveBack(start);
-  const own = Buffer.allocUnsafeSlow(length);
-  window.copy(own, 0, start, end);
-  return own;
+  return slab.payload(window, start, end, stop);
+}
+
+function slabFor(length: number, isHeld: boolean): Slab | null {
+  if (length <= TINY_UP_TO || (isHeld && length <= SMALL_UP_TO)) return tiny;
+  if (length <= SMALL_UP_TO) return small;
+  return length <= LARGE_UP_TO ? large : null;
+}
+
+function copyOf(window: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(end - start);
+  window.copy(copy, 0, start, end);
+  return copy;
 }

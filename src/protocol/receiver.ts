@@ -44,6 +44,8 @@ export interface ReceiverOptions {
   readonly textAs: 'string' | 'bytes';
   /** Hand over views of the window, valid only until the call returns, wherever a message lies in it whole. */
   readonly zeroCopy: boolean;
+  /** Messages wait to be received, and the last is held while the next is awaited: each keeps less memory beside its own. */
+  readonly awaited: boolean;
   /** Report each frame instead of messages. */
   readonly raw: boolean;
   readonly lenientLengths: boolean;
@@ -211,7 +213,7 @@ export class Receiver implements FrameRules {
   #payload(start: number, end: number, stop: number): Buffer {
     // `Buffer.from` makes a view, faster than `subarray`.
     if (this.options.zeroCopy) return Buffer.from(this.#codec.memory, start, end - start);
-    return ownedPayload(this.#codec.bytes, start, end, stop);
+    return ownedPayload(this.#codec.bytes, start, end, stop, this.options.awaited);
   }
 
   /** Any frame but a plain message: judged by all rules. */

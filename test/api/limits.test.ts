@@ -43,6 +43,7 @@ describe('the limits that are not given', () => {
       allowedHosts: undefined,
       textAs: 'string',
       zeroCopy: false,
+      awaited: false,
       raw: false,
       lenientLengths: false,
       maskingKey: null,
@@ -116,6 +117,13 @@ describe('the other limits', () => {
   test('textAs is string or bytes', () => {
     expect(limitsOf({ textAs: 'bytes' })).toMatchObject({ textAs: 'bytes' });
     expect(() => limitsOf({ textAs: 'buffer' })).toThrow(TypeError);
+  });
+
+  test('no view is handed to one who awaits', () => {
+    expect(resolveLimits('server', { zeroCopy: true } as ServerLimits, true)).toMatchObject({
+      zeroCopy: false,
+      awaited: true,
+    });
   });
 
   test.each(['zeroCopy', 'raw'])('%s is true or false', (name) => {

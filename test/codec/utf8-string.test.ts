@@ -66,7 +66,9 @@ describe.each(CODECS)(`utf8String, ${CODEC_TITLE}`, ({ createCodec }) => {
   });
 
   it('any text, at any alignment', () => {
-    const text = fc.string({ unit: 'binary', maxLength: 120, size: 'max' }).filter((value) => value.isWellFormed());
+    const text = fc
+      .string({ unit: 'binary', maxLength: 120, size: 'max' })
+      .filter((value) => Buffer.from(value).toString() === value);
     const property = fc.property(text, fc.nat(15), (value, alignment) => {
       expect(stringOf(Buffer.from(value), WINDOW_START + 64 + alignment)).toBe(value);
     });

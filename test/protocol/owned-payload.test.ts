@@ -7,13 +7,13 @@ function windowOf(length: number, seed = 0): Buffer {
 }
 
 /** Copies payloads of these sizes, two octets of header in front of each, out of one read. */
-function copyAll(window: Buffer, sizes: readonly number[]): Buffer[] {
+function copyAll(window: Buffer, sizes: readonly number[], isHeld = false): Buffer[] {
   beginOwnedPayloads();
   let at = 0;
   return sizes.map((size) => {
     const start = at + 2;
     at = start + size;
-    return ownedPayload(window, start, at, window.length);
+    return ownedPayload(window, start, at, window.length, isHeld);
   });
 }
 
@@ -79,12 +79,15 @@ describe('ownedPayload', () => {
     expect(second.equals(Buffer.alloc(18, 0x77))).toBe(true);
   });
 
-  it('pins 8 KiB at the most for a small payload, 64 KiB for a larger one, and nothing beside itself for a large one', () => {
-    const sizes = [...Array(100).fill(50), 2048, 2049, 50, 16_384, 50, 100_000, 16_385, 2049];
+  it('pins 8 KiB at the most for a small payload, 32 or 64 KiB for larger ones, and nothing beside itself for a large one', () => {
+    const sizes = [...Array(100).fill(50), 512, 513, 2048, 2049, 50, 16_384, 50, 100_000, 16_385, 2049, 513];
     for (const payload of copyAll(windowOf(300_000), sizes)) {
       const { length } = payload;
-      expect(payload.buffer.byteLength).toBe(length <= 2048 ? 8192 : length <= 16_384 ? 65_536 : length);
+      const slab = length <= 512 ? 8192 : length <= 2048 ? 32_768 : 65_536;
+      expect(payload.buffer.byteLength).toBe(length <= 16_384 ? slab : length);
     }
+    const held = copyAll(windowOf(10_000), [512, 513, 2048, 2049], true);
+    expect(held.map((payload) => payload.buffer.byteLength)).toEqual([8192, 8192, 8192, 65_536]);
   });
 
   it('small payloads of one read share memory and copies: neither is made for each', () => {
@@ -122,4 +125,20 @@ it('small payloads between large ones share a slab: what they had copied along i
     expect(payload.equals(window.subarray(at, at + payload.length))).toBe(true);
     at += payload.length;
   }
+});
+
+it('payloads of all sizes in many reads, each over what the last left in the window, are whole', () => {
+  const window = windowOf(200_000);
+  const kept: { payload: Buffer; octets: string }[] = [];
+  for (let read = 0; read < 40; read++) {
+    for (let i = 0; i < window.length; i += 7) window[i] = (i + read * 31) & 0xff;
+    const sizes = Array.from({ length: 12 }, (_, i) => [3, 600, 5000, 20_000, 40, 2048][(i * (read + 1) + read) % 6]);
+    let at = 0;
+    for (const payload of copyAll(window, sizes)) {
+      at += 2;
+      kept.push({ payload, octets: window.toString('latin1', at, at + payload.length) });
+      at += payload.length;
+    }
+  }
+  expect(kept.filter(({ payload, octets }) => payload.toString('latin1') !== octets)).toEqual([]);
 });

@@ -25,6 +25,7 @@ export const DEFAULT_OPTIONS: ReceiverOptions = {
   maxFragments: 1024,
   textAs: 'string',
   zeroCopy: false,
+  awaited: false,
   raw: false,
   lenientLengths: false,
 };
