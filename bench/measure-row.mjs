@@ -60,7 +60,7 @@ function runOf(name, server, bench, calibration) {
  * else the machine does meets all alike.
  */
 export async function measureRow(row, bench) {
-  const busy = await othersBusy();
+  const busy = await othersBusy([bench.serverCore, bench.loadCore]);
   const servers = new Map();
   const names = contestantsOf(row, bench);
   const results = new Map(names.map((name) => [name, { about: '', options: {}, figures: {} }]));

@@ -24,9 +24,9 @@ try {
 async function main(options) {
   if (options.help) return console.log(USAGE);
   if (options.list) return list();
+  if (options.draw) return draw(latestResults());
   const missing = missingPrerequisites(options);
   if (missing.length > 0) throw new Error(missing.join('\n'));
-  if (options.draw) return draw(latestResults());
   const bench = await prepare(options);
   const scenarios = withoutTls(options.scenarios, bench);
   const seconds = scenarios.flatMap(({ rows }) => rows).reduce((sum, row) => sum + durationOf(row, bench), 0);
@@ -58,6 +58,7 @@ async function prepare(options) {
     rounds: options.rounds,
     seconds: options.seconds,
     serverCore: options.serverCore,
+    loadCore: options.loadCore,
     unavailable: await findUnavailable(options),
   };
 }

@@ -13,7 +13,7 @@ export type { Data } from './api/payload.js';
 export { type PreparedMessage, prepare } from './api/prepared-message.js';
 export { ReadyState } from './api/ready-state.js';
 export { type ServeOptions, type Server, serve, type UpgradeContext } from './api/serve.js';
-export type { UpgradeAnswer } from './api/upgrade-answer.js';
+export type { UpgradeAnswer, UpgradeResult } from './api/upgrade-answer.js';
 export { WebSocket } from './api/websocket.js';
 export type { CodecKind } from './codec/codec.js';
 export type { Pattern, Rule } from './handshake/origin.js';

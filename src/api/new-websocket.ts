@@ -17,7 +17,7 @@ import {
 import { connect } from '../net/connect.js';
 import { type PendingOwner, PendingUpgrade } from '../net/upgrade.js';
 import { WebSocketCreationError, WebSocketError, WebSocketHandshakeError } from '../protocol/errors.js';
-import { awaitedUpgrade } from './accept-upgrades.js';
+import { type AwaitedUpgrade, awaitedUpgrade } from './accept-upgrades.js';
 import { spendResponse } from './bound-response.js';
 import { handled, rejected } from './handled-promise.js';
 import {
@@ -159,7 +159,7 @@ function acceptRequest(request: IncomingMessage, wanted: string[], options: Acce
     throw new TypeError(`newWebSocket takes a URL or an upgrade request, not ${String(request)}`);
   }
   const upgrade = awaitedUpgrade(request);
-  const limits = resolveLimits('server', { ...upgrade?.given, ...options }, true);
+  const limits = limitsFor(upgrade, options);
   const pending = upgrade?.pending ?? ownPending(request, options, limits);
   const fail = (refusal: Refusal) => {
     // Who gave us the socket itself has no response to answer with.
@@ -178,10 +178,9 @@ function acceptRequest(request: IncomingMessage, wanted: string[], options: Acce
     throw new WebSocketCreationError(pending.isGone ? 'The client has left' : 'The request was answered already');
   }
   const accepted = acceptance(verdict, wanted, options, fail);
-  const { remoteAddress } = pending;
+  const { remoteAddress, socket } = pending;
   pending.accept(accepted.text);
   if (upgrade?.response) spendResponse(upgrade.response, pending);
-  const { socket } = pending;
   const head = pending.takeHead();
   const opening = { request, remoteAddress, socket, head, protocol: accepted.protocol, data: undefined };
   const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.connections ?? null);
@@ -191,6 +190,13 @@ function acceptRequest(request: IncomingMessage, wanted: string[], options: Acce
     upgrade.response = null;
   }
   return ws;
+}
+
+/** Those of the server, so that all its connections share one object, unless the call has limits of its own. */
+function limitsFor(upgrade: AwaitedUpgrade | undefined, options: AcceptOptions): ResolvedLimits {
+  const hasOwn = Object.keys(options).some((name) => LIMIT_NAMES.includes(name));
+  if (upgrade !== undefined && !hasOwn) return upgrade.limits;
+  return resolveLimits('server', { ...upgrade?.given, ...options }, true);
 }
 
 function acceptance(verdict: Accepted, wanted: string[], options: AcceptOptions, fail: (refusal: Refusal) => void) {

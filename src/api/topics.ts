@@ -4,7 +4,7 @@ import { type Data, messageOpcode, toPayload } from './payload.js';
 import { frameOf, PreparedMessage } from './prepared-message.js';
 
 /** Hands a frame to a subscriber, if its state and its backlog permit. Must not throw. @returns whether it was accepted */
-export type Offer<Subscriber> = (subscriber: Subscriber, frame: Uint8Array) => boolean;
+type Offer<Subscriber> = (subscriber: Subscriber, frame: Uint8Array) => boolean;
 
 const NOBODY: readonly never[] = [];
 
@@ -19,7 +19,7 @@ class Audience<Subscriber> {
 }
 
 /** The topics of one server, and who has subscribed to each. A topic is an exact string, and exists while it has subscribers. */
-export class Topics<Subscriber extends object> {
+export class Topics<Subscriber> {
   readonly #audiences = new Map<string, Audience<Subscriber>>();
   /** What each has subscribed to: here, so that a socket without topics pays nothing for it. */
   readonly #names = new Map<Subscriber, Set<string>>();

@@ -192,7 +192,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
     if (this.readyState === ReadyState.Open) topics.add(topic, this);
   }
 
-  /** @returns whether it had subscribed. @throws TypeError for what is no string */
+  /** @returns whether it had subscribed, which a socket without topics never has. @throws TypeError for what is no string */
   unsubscribe(topic: string): boolean {
     checkTopic(topic);
     return this.#topics?.delete(topic, this) ?? false;

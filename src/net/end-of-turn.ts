@@ -3,6 +3,7 @@ import { SharedRun } from './shared-run.js';
 
 /** Something with frames that leave at the end of this turn of the event loop. */
 export interface Flushable {
+  /** Must not throw: the others would not be flushed. */
   flush(): void;
 }
 

@@ -35,7 +35,7 @@ export class Outbox {
   readonly #events: OutboxEvents;
   readonly #settings: OutboxSettings;
 
-  /** Published frames, in front of which nothing waits. */
+  /** Published frames. While there are any, there is neither a chunk nor a backlog: nothing waits in front of them. */
   #run: SharedRun | null = null;
   /** The chunk that frames are appended to. */
   #chunk: Chunk | null = null;
@@ -102,7 +102,7 @@ export class Outbox {
       return true;
     }
     backlog.onAppend();
-    // A full chunk leaves at once, so that no batch is much larger than one.
+    // A full chunk and a large published frame leave at once, so that no batch is much larger than one.
     if (backlog.waiting === null) this.#schedule();
     else this.flush();
     return !this.#isBehind();

@@ -89,17 +89,22 @@ export class StreamTransport implements Transport {
   /** @returns whether the stream took whole at once what `write` gives it */
   #hasTaken(write: () => void): boolean {
     const { socket } = this;
-    try {
-      write();
-    } catch (error) {
-      // A stream that throws is broken, and must not keep other connections from writing.
-      socket.destroy(toError(error));
-      return false;
-    }
+    if (!this.#survives(write)) return false;
     // A stream that has failed or was destroyed holds nothing either, but has not taken what it was given.
     const whole = socket.writableLength === 0 && socket.writable;
     if (whole) this.#callbacksToSkip++;
     return whole;
+  }
+
+  /** A stream that throws is broken, and must not keep other connections from writing. */
+  #survives(act: () => void): boolean {
+    try {
+      act();
+      return true;
+    } catch (error) {
+      this.socket.destroy(toError(error));
+      return false;
+    }
   }
 
   /** Made when it is first needed: most sockets are written to directly. */
@@ -113,7 +118,7 @@ export class StreamTransport implements Transport {
   }
 
   end(): void {
-    this.socket.end();
+    this.#survives(() => this.socket.end());
   }
 
   destroy(): void {

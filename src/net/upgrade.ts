@@ -117,8 +117,15 @@ export class PendingUpgrade implements Timed {
   accept(acceptance: string): void {
     this.#settle('accepted');
     this.isAnswering = nobody;
+    try {
+      this.socket.write(acceptance, 'latin1');
+    } catch (error) {
+      // A stream that throws is broken. What it may report later is nothing new, and must not end the process.
+      this.watch();
+      this.socket.destroy();
+      throw error;
+    }
     if (this.#isWatched) this.#unwatch();
-    this.socket.write(acceptance, 'latin1');
   }
 
   #unwatch(): void {
@@ -130,21 +137,20 @@ export class PendingUpgrade implements Timed {
 
   /** Writes the refusal and ends the connection, whatever else the client has sent. */
   refuse(refusal: Refusal): void {
-    if (this.#state !== 'pending') return;
-    this.watch();
-    this.#settle('refused');
-    this.#abort?.abort();
-    this.socket.end(formatRefusal(refusal), 'utf8');
-    this.#discardInput();
+    this.#end(formatRefusal(refusal));
   }
 
   /** Ends a connection on which somebody else wrote the answer. */
   end(): void {
+    this.#end('');
+  }
+
+  #end(answer: string): void {
     if (this.#state !== 'pending') return;
     this.watch();
     this.#settle('refused');
     this.#abort?.abort();
-    this.socket.end();
+    this.socket.end(answer === '' ? undefined : answer, 'utf8');
     this.#discardInput();
   }
 

@@ -1,5 +1,6 @@
 import http, { type IncomingMessage } from 'node:http';
 import { describe, expect, test, vi } from 'vitest';
+import * as limits from '../../src/api/limits.js';
 import {
   acceptUpgrades,
   newWebSocket,
@@ -418,4 +419,18 @@ test('several listeners for requests: the rejection of one and the throw of anot
   const port = await listening(server);
   expect(statusOf(await rawAnswer(port, requestText()))).toBe(500);
   expect(errors).toHaveLength(1);
+});
+
+test('all its sockets share their limits, but for one whose call has limits of its own', async () => {
+  const resolve = vi.spyOn(limits, 'resolveLimits');
+  const own = [undefined, undefined, { maxPayload: 5 }];
+  const opened: WebSocket[] = [];
+  const { port } = await awaiting(async (request) => {
+    opened.push(await newWebSocket(request, [], own[opened.length] ?? {}));
+  });
+  resolve.mockClear();
+  for (let i = 0; i < own.length; i++) await rawWebSocket(port);
+  await until(() => opened.length === own.length);
+  expect(resolve.mock.calls.length).toBe(1);
+  resolve.mockRestore();
 });

@@ -217,3 +217,18 @@ test('all streams share their listeners: an idle connection has no closures of i
     expect(other.listeners(event)).toContain(listener);
   }
 });
+
+test('a stream that throws, at a write or at the end, is destroyed, and does not throw at us', async () => {
+  for (const act of ['write', 'end'] as const) {
+    const stream = new SlowStream();
+    stream[act] = () => {
+      throw new Error('broken');
+    };
+    const { events, transport } = transportOver(stream);
+    if (act === 'write') expect(transport.write(Buffer.from('x'))).toBe(false);
+    else transport.end();
+    expect(stream.destroyed).toBe(true);
+    await until(() => events.log.includes('close'));
+    expect(events.log).toEqual(['error broken', 'close']);
+  }
+});

@@ -46,6 +46,17 @@ const ACCEPTANCE =
   'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Name: caf\xe9\r\n\r\n';
 
 describe('accept', () => {
+  test('over a stream that throws: the caller learns of it, the stream is destroyed, and what it reports later hurts nobody', async () => {
+    const { pending, settled } = await pendingUpgrade();
+    const { socket } = pending;
+    socket.write = () => {
+      throw new Error('broken');
+    };
+    expect(() => pending.accept(ACCEPTANCE)).toThrow('broken');
+    expect([socket.destroyed, pending.isPending, settled()]).toEqual([true, false, 1]);
+    socket.emit('error', new Error('later'));
+  });
+
   test('writes the 101 as it is, settles, and leaves the socket to others', async () => {
     const { pending, seen, settled } = await pendingUpgrade({ behind: 'frames' });
     expect([pending.isPending, pending.isGone, settled()]).toEqual([true, false, 0]);
