@@ -70,6 +70,10 @@ const NEVER = 0x7fff_ffff;
 /** How long a client may be silent before its connection is given to node:http, whose time-outs then count, in milliseconds. */
 const PATIENCE = 500;
 
+function patienceOf(handshakeTimeout: number): number {
+  return Math.min(PATIENCE, Math.floor(handshakeTimeout / 4));
+}
+
 /** node:http's own default for a request with its body, in milliseconds. */
 const REQUEST_TIMEOUT = 300_000;
 
@@ -205,12 +209,14 @@ export class Server<UserData = unknown> {
   #createHttpServer(): HttpServer {
     const { maxHeaderBytes, maxHeaders, handshakeTimeout } = this.#limits;
     const { tls, request } = this.#options;
+    // What is left of the time for an opening handshake when node:http begins to count.
+    const headersTimeout = tls === undefined ? handshakeTimeout - patienceOf(handshakeTimeout) : handshakeTimeout;
     const httpOptions: HttpOptions = {
       maxHeaderSize: Math.min(maxHeaderBytes, 0x7fff_ffff),
-      headersTimeout: handshakeTimeout,
+      headersTimeout,
       // Requests of the user's own may have a body, which takes longer than an opening handshake.
-      requestTimeout: request === undefined ? handshakeTimeout : Math.max(handshakeTimeout, REQUEST_TIMEOUT),
-      connectionsCheckingInterval: Math.max(50, Math.min(1000, handshakeTimeout / 10)),
+      requestTimeout: request === undefined ? headersTimeout : Math.max(handshakeTimeout, REQUEST_TIMEOUT),
+      connectionsCheckingInterval: Math.max(50, Math.min(500, handshakeTimeout / 10)),
     };
     const listener = (req: IncomingMessage, res: ServerResponse) => this.#onRequest(req, res);
     const server =
@@ -227,7 +233,7 @@ export class Server<UserData = unknown> {
     const { maxHeaderBytes, handshakeTimeout } = this.#limits;
     return new Arrivals(this.#http, {
       maxHeaderBytes,
-      patience: Math.min(PATIENCE, handshakeTimeout / 4 || PATIENCE),
+      patience: handshakeTimeout === 0 ? PATIENCE : patienceOf(handshakeTimeout),
       wants: (url) => this.#listener.wants(url),
       onRequest: (request, socket, head) => this.#listener.onRequest(request, socket, head),
     });

@@ -88,6 +88,12 @@ export class Arrivals implements Timed {
   }
 }
 
+/** Where the head of the request ends that begins the window, before `end`; where it begins, if it has no end there. */
+function headEnd(end: number): number {
+  const emptyLine = codec.bytes.subarray(WINDOW_START, end).indexOf('\r\n\r\n');
+  return emptyLine === -1 ? WINDOW_START : WINDOW_START + emptyLine + 4;
+}
+
 /** A member of a ring, at first of one of its own. */
 class Ring {
   previous: Ring = this;
@@ -128,10 +134,11 @@ class Arrival extends Ring implements TransportEvents {
     const socket = this.#socket;
     const { routes } = this.#arrivals;
     const end = WINDOW_START + length;
-    const text = codec.bytes.toString('latin1', WINDOW_START, end);
+    // Only the head: all strings that are cut out of this one keep it alive, and behind it there may be half a megabyte.
+    const behind = headEnd(Math.min(end, WINDOW_START + routes.maxHeaderBytes));
+    const text = codec.bytes.toString('latin1', WINDOW_START, behind);
     const request = parseRequestHead(text, routes.maxHeaderBytes);
     if (request === null || !routes.wants(request.url)) return this.#giveAway(copyFromWindow(WINDOW_START, end));
-    const behind = WINDOW_START + request.text.length;
     const head = behind === end ? NO_OCTETS : copyFromWindow(behind, end);
     routes.onRequest(request, socket, head);
   }

@@ -1,4 +1,5 @@
 import type { Buffer } from 'node:buffer';
+import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload, parseClosePayload } from '../protocol/close-payload.js';
@@ -160,8 +161,9 @@ export class Connection implements TransportEvents, InboxEvents, OutboxEvents, T
     this.#inbox.discard();
     this.#inbox.close();
     this.#closeOutbox();
+    // Before onClose, but not at once: what user code does then must not come in the middle of a publish to many.
+    if (cause !== undefined) nextTick(() => this.#handler.onError(cause));
     this.#transport.destroy();
-    if (cause !== undefined) this.#handler.onError(cause);
   }
 
   /**

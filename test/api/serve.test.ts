@@ -200,6 +200,20 @@ describe('upgrade', () => {
     },
   );
 
+  test.each([
+    [10_000, 9500],
+    [1000, 750],
+    [0, 0],
+  ])(
+    'hostile.H-20: of a handshakeTimeout of %i, node:http gets what its patience has left: %i',
+    async (handshakeTimeout, left) => {
+      const createServer = vi.spyOn(http, 'createServer');
+      await served({ handshakeTimeout });
+      expect(createServer.mock.calls[0][0]).toMatchObject({ headersTimeout: left, requestTimeout: left });
+      createServer.mockRestore();
+    },
+  );
+
   test('that stays silent: 503 after handshakeTimeout, and the signal is aborted', async () => {
     const { promise, resolve } = withResolvers();
     const { port } = await served({
