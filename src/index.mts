@@ -22,6 +22,7 @@ export type {
   UpgradeAnswer,
   UpgradeContext,
   UpgradeRequest,
+  UpgradeResult,
   Upgrades,
 } from './index.js';
 export {
