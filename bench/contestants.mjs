@@ -17,8 +17,12 @@ export const CONTESTANTS = {
   'slow-wait': { title: 'one does not: wait', ...slowPeer('wait') },
   ws: { title: 'ws + bufferutil', script: 'ws' },
   'ws-alone': { title: 'ws alone', script: 'ws', environment: { WS_NO_BUFFER_UTIL: '1' }, isExtra: true },
+  'ws-strings': { title: 'ws + bufferutil, as strings', script: 'ws', setup: { strings: true }, isExtra: true },
   uws: { title: 'uWebSockets.js (C++)', script: 'uws' },
+  'uws-strings': { title: 'uWebSockets.js, as strings', script: 'uws', setup: { strings: true }, isExtra: true },
   net: { title: 'node:net, bare octets', script: 'net', flags: ['--raw'], isExtra: true },
+  'net-client': { title: 'node:net, frames made before', script: 'net', isExtra: true },
+  tls: { title: 'node:tls, bare octets', script: 'tls', flags: ['--raw'], isExtra: true },
   'net-handshake': { title: 'node:net, bare 101', script: 'net-handshake', isExtra: true },
   'http-handshake': { title: 'node:http, bare 101', script: 'http-handshake', isExtra: true },
 };

@@ -1,6 +1,6 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 
-const CONTESTANTS = ['wasock', 'ws'];
+const CONTESTANTS = ['wasock', 'ws', 'net-client'];
 const GOALS = { 64: 8, 16384: 1.5 };
 
 async function measure(size, { contestant, load, seconds, startScript }) {

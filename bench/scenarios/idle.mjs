@@ -1,6 +1,6 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 
-const CONTESTANTS = ['wasock', 'ws', 'uws'];
+const CONTESTANTS = ['wasock', 'ws', 'uws', 'net-handshake'];
 const CONNECTIONS = 10_000;
 
 export const idle = {

@@ -1,14 +1,15 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 import { ECHO_FIGURES, measureEcho, shapeOf, titleOf } from './echo-load.mjs';
 
-const CONTESTANTS = ['wasock', 'ws', 'uws'];
+const CONTESTANTS = ['wasock', 'ws', 'ws-strings', 'uws', 'uws-strings'];
 const SHAPE = shapeOf('64x16x64');
 const TEXTS = { ascii: 'ASCII', utf8: 'UTF-8 that is not ASCII' };
 
 export const text = {
   name: 'text',
   title: 'Echo of text',
-  about: 'wasock hands each message over as a string of its own; ws and uWebSockets.js as the bytes that came',
+  about:
+    'wasock hands each message over as a string; ws and uWebSockets.js as the bytes that came, which "as strings" makes strings of',
   rows: Object.entries(TEXTS).map(([name, kind]) => ({
     name,
     title: `${titleOf(SHAPE)}, ${kind}`,

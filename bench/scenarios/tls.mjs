@@ -1,7 +1,7 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 import { ECHO_FIGURES, measureEcho, shapeOf, titleOf } from './echo-load.mjs';
 
-const CONTESTANTS = ['wasock', 'wasock-zero-copy', 'ws', 'uws'];
+const CONTESTANTS = ['wasock', 'wasock-zero-copy', 'ws', 'uws', 'tls'];
 const SHAPE = shapeOf('64x16x64');
 
 export const tls = {
@@ -16,7 +16,7 @@ export const tls = {
       setup: { size: SHAPE.size },
       isTls: true,
       ratios: ratiosAgainstPeers('messagesPerSecond', CONTESTANTS, { wasock: { ws: 5, uws: 0.7 } }),
-      measure: (run) => measureEcho(SHAPE, { ...run, flags: ['--tls'] }),
+      measure: (run) => measureEcho(SHAPE, { ...run, flags: ['--tls', ...(run.flags ?? [])] }),
     },
   ],
 };

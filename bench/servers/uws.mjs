@@ -27,6 +27,7 @@ const options = {
   ...((isLarge || setup.maxBackpressure) && { maxBackpressure: setup.maxBackpressure ?? 8 * MiB }),
 };
 const echo = { message: (ws, message, isBinary) => void ws.send(message, isBinary) };
+const strings = { message: (ws, message) => void ws.send(Buffer.from(message).toString(), false) };
 const fanout = {
   open: (ws) => void ws.subscribe(TOPIC),
   message: (_ws, message, isBinary) => void app.publish(TOPIC, message, isBinary),
@@ -37,7 +38,7 @@ let app;
 if (uws) {
   const { tls } = setup;
   app = tls ? uws.SSLApp({ key_file_name: tls.key, cert_file_name: tls.cert }) : uws.App();
-  app.ws('/*', { ...options, ...(setup.fanout ? fanout : echo) });
+  app.ws('/*', { ...options, ...(setup.fanout ? fanout : setup.strings ? strings : echo) });
   app.listen(0, (token) => {
     const { version } = require(`${PACKAGE}/package.json`);
     announce({ port: uws.us_socket_local_port(token), about: `uWebSockets.js ${version.split('-')[0]}`, options });

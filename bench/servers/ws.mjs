@@ -1,4 +1,4 @@
-// npm ws, all defaults. Text goes back as the bytes that came, which costs ws less than a string would.
+// npm ws, all defaults. Text goes back as the bytes that came, which costs ws less than a string would, or as a string.
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { WebSocketServer } from 'ws';
@@ -9,7 +9,15 @@ const http = tls ? createHttpsServer(tls) : createHttpServer();
 const server = new WebSocketServer({ server: http });
 server.on('connection', (ws) => {
   ws.on('error', () => {});
-  ws.on('message', setup.fanout ? publish : (data, isBinary) => ws.send(data, { binary: isBinary }));
+  ws.on('message', setup.fanout ? publish : setup.strings ? echoString : echo);
+
+  function echo(data, isBinary) {
+    ws.send(data, { binary: isBinary });
+  }
+
+  function echoString(data) {
+    ws.send(data.toString());
+  }
 });
 
 function publish(data, isBinary) {

@@ -2,6 +2,9 @@ import type { Chunk } from './chunk.js';
 import { giveChunkBack } from './staging.js';
 import { Waiters } from './waiters.js';
 
+/** Octets that are worth a write before the turn is over. Chosen by the bench; see bench/README.md. */
+const FULL = 524_288;
+
 /** What leaves in one write. */
 export class Batch {
   readonly parts: Uint8Array[] = [];
@@ -61,6 +64,11 @@ export class Backlog {
   /** Whether there is no reason to keep it. */
   get isDone(): boolean {
     return this.inFlight === null && this.waiting === null && this.pong === null && !this.behind;
+  }
+
+  /** Whether what waits is to leave now: a turn that sends without end must not hold more and more. */
+  get isFull(): boolean {
+    return this.waiting !== null && this.waiting.length >= FULL;
   }
 
   /** The batch in front of the chunk, for more to be added. */

@@ -79,9 +79,12 @@ export class Connection implements TransportEvents, InboxEvents, OutboxEvents, T
     return this.#outbox.bufferedAmount;
   }
 
-  /** Whether more than `maxBackpressure` octets wait already. */
+  /** Whether more than `maxBackpressure` octets wait, and not only for the end of this turn. */
   get isOverloaded(): boolean {
-    return this.#outbox.bufferedAmount > this.#options.maxBackpressure;
+    const { maxBackpressure } = this.#options;
+    if (this.bufferedAmount <= maxBackpressure) return false;
+    this.#outbox.flush();
+    return this.bufferedAmount > maxBackpressure;
   }
 
   get isPaused(): boolean {

@@ -102,9 +102,8 @@ export class Outbox {
       return true;
     }
     backlog.onAppend();
-    // A full chunk and a large published frame leave at once, so that no batch is much larger than one.
-    if (backlog.waiting === null) this.#schedule();
-    else this.flush();
+    if (backlog.isFull) this.flush();
+    else this.#schedule();
     return !this.#isBehind();
   }
 

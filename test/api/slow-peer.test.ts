@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { newWebSocket, type WebSocket, WebSocketClosedError } from '../../src/index.js';
+import { frameFor } from '../support/framer.js';
 import { RawServer, rawWebSocket } from '../support/raw-peer.js';
 import { acceptedSocket, connected, fillUp, rejection, served, until, withResolvers } from '../support/servers.js';
 
@@ -71,6 +72,14 @@ describe('a peer that does not read, and is more than maxBackpressure behind', (
     peer.readOn();
     await until(() => ws.bufferedAmount === 0);
     expect(await ws.send('again')).toBeUndefined();
+  });
+
+  test('is not one that reads, however much is sent to it in one turn', async () => {
+    const { ws, peer } = await acceptedSocket({ highWaterMark: 1000, maxBackpressure: 10_000, slowPeer: 'drop' });
+    for (let i = 0; i < 100; i++) ws.send(Buffer.alloc(1000, i));
+    expect(ws.dropped).toBe(0);
+    const frames = Array.from({ length: 100 }, (_, i) => frameFor('client', 2, Buffer.alloc(1000, i)));
+    expect(await peer.take(100 * 1004)).toEqual(Buffer.concat(frames));
   });
 
   test("'wait' is the default of a client", async () => {
