@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { MAX_FRAME_HEADER } from '../codec/memory-map.js';
 import { frameHeaderLength, writeFrameHeader, writeMaskingKey } from '../protocol/sender.js';
+import { viewOf } from '../protocol/view.js';
 import { copyMasked } from './masked-copy.js';
 
 /** Octets of UTF-8 that a UTF-16 code unit takes at most. */
@@ -31,7 +32,7 @@ export class Chunk {
 
   /** The frames, in place. */
   get frames(): Buffer {
-    return Buffer.from(this.#memory, 0, this.used);
+    return viewOf(this.#memory, 0, this.used);
   }
 
   /** Appends a frame that is not masked. */

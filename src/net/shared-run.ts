@@ -1,4 +1,5 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
+import { viewOf } from '../protocol/view.js';
 
 /** The run that was begun last: one frame goes to many outboxes. */
 let latest: SharedRun | null = null;
@@ -45,7 +46,7 @@ export class SharedRun {
 
   /** The frames as one part. */
   get octets(): Buffer {
-    this.#octets ??= Buffer.from(this.#memory, this.#start, this.length);
+    this.#octets ??= viewOf(this.#memory, this.#start, this.length);
     return this.#octets;
   }
 }

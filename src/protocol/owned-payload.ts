@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { markAsUntransferable } from 'node:worker_threads';
+import { viewOf } from './view.js';
 
 /** Memory that payloads are copied to one behind the other. */
 class Slab {
@@ -32,7 +33,7 @@ class Slab {
 
   payload(window: Buffer, start: number, end: number, stop: number): Buffer {
     if (end > this.#spanEnd) this.#copySpan(window, start, end, stop);
-    return Buffer.from(this.#memory, this.#spanAt + (start - this.#spanStart), end - start);
+    return viewOf(this.#memory, this.#spanAt + (start - this.#spanStart), end - start);
   }
 
   #copySpan(window: Buffer, start: number, end: number, stop: number): void {

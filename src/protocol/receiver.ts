@@ -22,6 +22,7 @@ import { type FrameRules, judgeFrame, payloadLength, type Role } from './frame-r
 import { MessageBuffer } from './message.js';
 import { CONTROL_BIT, FIN, OPCODE_MASK, Opcode } from './opcode.js';
 import { beginOwnedPayloads, ownedPayload } from './owned-payload.js';
+import { viewOf } from './view.js';
 
 /** Where a receiver reports to. What it hands over is the sink's to keep, unless the receiver is zero-copy. */
 export interface ReceiverSink {
@@ -211,8 +212,7 @@ export class Receiver implements FrameRules {
   }
 
   #payload(start: number, end: number, stop: number): Buffer {
-    // `Buffer.from` makes a view, faster than `subarray`.
-    if (this.options.zeroCopy) return Buffer.from(this.#codec.memory, start, end - start);
+    if (this.options.zeroCopy) return viewOf(this.#codec.memory, start, end - start);
     return ownedPayload(this.#codec.bytes, start, end, stop, this.options.awaited);
   }
 
