@@ -1,15 +1,28 @@
 import { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
+import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 
-/** What libuv takes a write request from: the object that it tells when a write has ended that could not end at once. */
+/** The object that libuv tells when a write has ended that could not end at once. */
 interface WriteRequest {
-  /** Below 0 until a write takes the request. */
-  getAsyncId(): number;
   oncomplete(status: number): void;
   /** Kept alive, as libuv reads it. */
   parts: unknown;
   owner: WriteOwner | null;
+}
+
+/** A request that is made before the write, up to Node 25. */
+interface EarlyRequest extends WriteRequest {
+  /** Below 0 until a write takes the request. */
+  getAsyncId(): number;
+}
+
+/** A request that the write makes if it goes on, from Node 26 on. */
+interface LateRequest extends WriteRequest {
+  /** How the write ended, if it has already; else `null`. */
+  writeStatus: number | null;
+  /** Why there is no write after all. */
+  error?: unknown;
 }
 
 /** Whom a write belongs to that the kernel did not take whole at once. */
@@ -18,48 +31,54 @@ export interface WriteOwner {
   onDirectWrite(status: number): void;
 }
 
+type Parts = Uint8Array | readonly Uint8Array[];
+
 /** The libuv handle under a `net.Socket`, as far as writing to it goes. */
-interface WritableHandle {
-  writeBuffer(request: WriteRequest, part: Uint8Array): number;
-  writev(request: WriteRequest, parts: readonly Uint8Array[], allBuffers: true): number;
+interface WritableHandle<Request, Result> {
+  writeBuffer(request: Request, part: Uint8Array): Result;
+  writev(request: Request, parts: readonly Uint8Array[], allBuffers: true): Result;
 }
 
-type RequestClass = new () => WriteRequest;
+function writeTo<Request, Result>(handle: WritableHandle<Request, Result>, request: Request, parts: Parts): Result {
+  return Array.isArray(parts) ? handle.writev(request, parts, true) : handle.writeBuffer(request, parts as Uint8Array);
+}
+
+/** How this Node writes: with requests of a class that are made before, with such that the write makes, or in another way. */
+export type WayOfWriting = (new () => EarlyRequest) | 'late' | null;
 
 /**
- * The class of the requests that node:net hands to its handles. It is not exported; a socket over a handle of ours, which
- * keeps what it is given, shows it without knowledge of any version's names.
- *
- * @returns `null` if this Node writes in another way
+ * The way in which node:net writes to its handles. None of it is exported; a socket over a handle of ours, which keeps what
+ * it is given, shows it without knowledge of any version's names.
  */
-export function findRequestClass(): RequestClass | null {
-  let found: RequestClass | null = null;
-  const keep = (request: object | undefined) => {
-    found = (request?.constructor as RequestClass) ?? null;
+export function findWayOfWriting(SocketClass: new (options: object) => Socket = Socket): WayOfWriting {
+  let request: object | null | undefined;
+  const keep = (given: object | null) => {
+    request = given;
     return 0;
   };
   const handle = { writeBuffer: keep, writev: keep, readStart: () => 0, close: () => {} };
   try {
-    const probe = new Socket({ handle, manualStart: true } as object);
+    const probe = new SocketClass({ handle, manualStart: true });
     probe.on('error', () => {});
     probe.write(Buffer.alloc(1));
     probe.destroy();
   } catch {
     // Then this Node knows no such handle.
   }
-  return found !== null && isRequestClass(found) ? found : null;
+  if (request === null) return 'late';
+  return request !== undefined && isRequestClass(request.constructor) ? request.constructor : null;
 }
 
 /** Whether its objects tell if a write took them. A handle would not take one twice: it would end the process. */
-function isRequestClass(found: RequestClass): boolean {
-  const request: Partial<WriteRequest> = found === (Object as unknown) ? {} : new found();
+function isRequestClass(found: unknown): found is new () => EarlyRequest {
+  const request: Partial<EarlyRequest> = found === Object ? {} : new (found as new () => EarlyRequest)();
   return typeof request.getAsyncId === 'function' && request.getAsyncId() < 0;
 }
 
-let requestClass: RequestClass | null | undefined;
+let way: WayOfWriting | undefined;
 
 /** A request that was not used up: only a write that goes on takes one. */
-let spare: WriteRequest | null = null;
+let spare: EarlyRequest | null = null;
 
 function onComplete(this: WriteRequest, status: number): void {
   const { owner } = this;
@@ -68,22 +87,19 @@ function onComplete(this: WriteRequest, status: number): void {
   owner?.onDirectWrite(status);
 }
 
-function newRequest(): WriteRequest | null {
-  if (requestClass === undefined) requestClass = findRequestClass();
-  if (requestClass === null) return null;
-  const request = new requestClass();
+function goOn(request: WriteRequest, parts: Parts, owner: WriteOwner): 'goes on' {
   request.oncomplete = onComplete;
-  request.parts = null;
-  request.owner = null;
-  return request;
+  request.parts = parts;
+  request.owner = owner;
+  return 'goes on';
 }
 
 /** The outcome of `writeDirectly`: the kernel took all, will take the rest later, or nothing was written. */
 export type DirectWrite = 'whole' | 'goes on' | 'not begun';
 
 /** The handle of a socket, if it is to be written to directly now. */
-function handleFor(socket: Duplex): WritableHandle | null {
-  const { _handle: handle, timeout } = socket as { _handle?: WritableHandle | null; timeout?: number };
+function handleFor(socket: Duplex): object | null {
+  const { _handle: handle, timeout } = socket as { _handle?: object | null; timeout?: number };
   // A time-out that the user has set wants to know of each write, so the stream has to write.
   return handle === undefined || timeout ? null : handle;
 }
@@ -92,27 +108,46 @@ function handleFor(socket: Duplex): WritableHandle | null {
  * Writes to the handle of a socket, past the stream above it: a stream costs about as much as the system call does. Only
  * for a stream that holds nothing itself.
  *
- * @param part what to write, or several parts
+ * @param parts what to write: one part, or several
  * @param owner is told when a write that goes on has ended
  */
-export function writeDirectly(
-  socket: Duplex,
-  part: Uint8Array | readonly Uint8Array[],
+export function writeDirectly(socket: Duplex, parts: Parts, owner: WriteOwner): DirectWrite {
+  if (way === undefined) way = findWayOfWriting();
+  const handle = handleFor(socket);
+  if (handle === null || way === null) return 'not begun';
+  return way === 'late'
+    ? writeWithLateRequest(handle as WritableHandle<null, number | LateRequest>, parts, owner)
+    : writeWithEarlyRequest(handle as WritableHandle<EarlyRequest, number>, way, parts, owner);
+}
+
+function writeWithEarlyRequest(
+  handle: WritableHandle<EarlyRequest, number>,
+  RequestClass: new () => EarlyRequest,
+  parts: Parts,
   owner: WriteOwner,
 ): DirectWrite {
-  const handle = handleFor(socket);
-  spare ??= newRequest();
+  spare ??= new RequestClass();
   const request = spare;
-  if (handle === null || request === null) return 'not begun';
-  const failed = Array.isArray(part)
-    ? handle.writev(request, part, true)
-    : handle.writeBuffer(request, part as Uint8Array);
+  const failed = writeTo(handle, request, parts);
   // Nothing was taken. The stream will meet the same error, and knows how to tell.
   if (failed !== 0) return 'not begun';
   // Taken even if the rest left at a second try: then the end of the write is still to be told.
   if (request.getAsyncId() < 0) return 'whole';
   spare = null;
-  request.parts = part;
-  request.owner = owner;
+  return goOn(request, parts, owner);
+}
+
+function writeWithLateRequest(
+  handle: WritableHandle<null, number | LateRequest>,
+  parts: Parts,
+  owner: WriteOwner,
+): DirectWrite {
+  const request = writeTo(handle, null, parts);
+  if (request === 0) return 'whole';
+  // As above: the stream will meet the same error.
+  if (typeof request === 'number' || request.error !== undefined) return 'not begun';
+  goOn(request, parts, owner);
+  const { writeStatus } = request;
+  if (typeof writeStatus === 'number') nextTick(() => request.oncomplete(writeStatus));
   return 'goes on';
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { findRequestClass, type WriteOwner, writeDirectly } from '../../src/net/direct-write.js';
+import { findWayOfWriting, type WriteOwner, writeDirectly } from '../../src/net/direct-write.js';
 import { memoryPair, tcpPair, unixPair, writesOf } from '../support/sockets.js';
 import { until } from '../support/waiting.js';
 
@@ -26,13 +26,37 @@ async function received(socket: net.Socket, octets: number): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-// Node 26 makes a request only for a write that goes on, so there the stream writes.
-test.runIf(Number.parseInt(process.versions.node, 10) < 26)(
-  'this Node has a class of write requests that can be found',
-  () => {
-    expect(findRequestClass()).toBeTypeOf('function');
-  },
-);
+test('this Node has a way of writing that can be found', () => {
+  const way = findWayOfWriting();
+  if (Number.parseInt(process.versions.node, 10) < 26) expect(way).toBeTypeOf('function');
+  else expect(way).toBe('late');
+});
+
+test('on a Node that writes in a way of its own none is found', () => {
+  class Silent {
+    on() {}
+    write() {}
+    destroy() {}
+  }
+  class Throwing extends Silent {
+    override write() {
+      throw new Error('unknown handle');
+    }
+  }
+  class Odd extends Silent {
+    readonly #handle: { writeBuffer(request: object): void };
+    constructor({ handle }: { handle: { writeBuffer(request: object): void } }) {
+      super();
+      this.#handle = handle;
+    }
+    override write() {
+      this.#handle.writeBuffer({});
+    }
+  }
+  for (const SocketClass of [Silent, Throwing, Odd]) {
+    expect(findWayOfWriting(SocketClass as unknown as typeof net.Socket)).toBeNull();
+  }
+});
 
 describe.each([
   ['a TCP socket', tcpPair],
