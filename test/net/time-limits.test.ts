@@ -246,9 +246,9 @@ test('without limits nothing is waited for', async () => {
 });
 
 test('a peer whose messages keep us busy is alive, though its Pong stands behind them', async () => {
-  const { peer, recorder } = await link({ pingInterval: 60, pongTimeout: 100 });
+  const { peer, recorder } = await link({ pingInterval: 100, pongTimeout: 500 });
   const busy = setInterval(() => peer.socket.writable && peer.send(frameFor('server', 2, Buffer.alloc(2000))), 5);
-  await sleep(700);
+  await sleep(1500);
   clearInterval(busy);
   expect(recorder.closes).toEqual([]);
   expect(peer.opcodes).toContain(PING);
