@@ -11,6 +11,8 @@ const RUN_ONCE = [
   'test/peers/**/*.test.ts',
   'test/examples/**/*.test.ts',
   'test/project/**/*.test.ts',
+  'test/ws/contract-exports.test.ts',
+  'test/ws/contract-typings.test.ts',
 ];
 
 /** Asserts that a project runs the codec that it names, so nothing else in the run means anything before it. */

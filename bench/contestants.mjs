@@ -12,6 +12,7 @@ export const CONTESTANTS = {
   'wasock-zero-copy': { title: 'wasock, zeroCopy', script: 'wasock', setup: { zeroCopy: true } },
   'wasock-await': { title: 'wasock, for await', script: 'wasock-await', isExtra: true },
   'wasock-ts': { title: 'wasock, ts codec', script: 'wasock', environment: { WASOCK_CODEC: 'ts' } },
+  'wasock-ws': { title: 'wasock/ws', script: 'wasock-ws' },
   'slow-terminate': { title: 'one does not: terminate', ...slowPeer('terminate') },
   'slow-drop': { title: 'one does not: drop', ...slowPeer('drop') },
   'slow-wait': { title: 'one does not: wait', ...slowPeer('wait') },

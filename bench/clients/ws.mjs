@@ -1,26 +1,6 @@
-// Sends masked binary messages in bursts: until 64 KiB wait, where wasock waits too, or 256 KiB are sent; then until the last
-// one is written.
+// npm ws.
 import { WebSocket } from 'ws';
-import { announce, setup } from '../servers/announce.mjs';
 import { wsVersion } from '../servers/ws-version.mjs';
-import { payload } from './payload.mjs';
+import { sendWith } from './ws-style.mjs';
 
-const HIGH_WATER_MARK = 65_536;
-const BURST = Math.ceil(262_144 / setup.size);
-
-announce({ about: wsVersion() });
-const ws = new WebSocket(`ws://127.0.0.1:${setup.port}/`);
-const message = payload(setup.size);
-ws.on('open', sendBurst);
-ws.on('error', () => {});
-ws.on('close', () => process.exit());
-
-function sendBurst() {
-  for (let sent = 1; sent < BURST && ws.bufferedAmount < HIGH_WATER_MARK; sent++) ws.send(message);
-  ws.send(message, onWritten);
-}
-
-/** By way of the event loop: the callback may come in the same turn, and the Close of the server would never be read. */
-function onWritten(error) {
-  if (!error) setImmediate(sendBurst);
-}
+sendWith(WebSocket, wsVersion());

@@ -1,6 +1,6 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 
-const CONTESTANTS = ['wasock', 'ws', 'net-client'];
+const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'net-client'];
 const GOALS = { 64: 8, 16384: 1.5 };
 
 async function measure(size, { contestant, load, seconds, startScript }) {
@@ -26,7 +26,7 @@ export const client = {
     contestants: CONTESTANTS,
     setup: null,
     lasts: (seconds) => seconds + 1.2,
-    ratios: ratiosAgainstPeers('messagesPerSecond', CONTESTANTS, { wasock: { ws: goal } }),
+    ratios: ratiosAgainstPeers('messagesPerSecond', CONTESTANTS, { wasock: { ws: goal }, 'wasock-ws': { ws: 1 } }),
     measure: (run) => measure(Number(size), run),
   })),
 };

@@ -1,6 +1,6 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 
-const CONTESTANTS = ['wasock', 'ws', 'uws'];
+const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'uws'];
 const CONNECTIONS = 1000;
 const SIZE = 64;
 
@@ -42,7 +42,7 @@ export const fanout = {
     contestants: CONTESTANTS,
     setup: { size: SIZE, fanout: true },
     lasts: (seconds) => seconds + 1.2,
-    ratios: ratiosAgainstPeers('deliveriesPerSecond', CONTESTANTS, { wasock: GOALS[inFlight] }),
+    ratios: ratiosAgainstPeers('deliveriesPerSecond', CONTESTANTS, { wasock: GOALS[inFlight], 'wasock-ws': { ws: 1 } }),
     measure: (run) => measureFanout(inFlight, run),
   })),
 };

@@ -2,7 +2,7 @@ import { ratiosAgainstPeers } from '../contestants.mjs';
 import { peakMemory } from '../peak-memory.mjs';
 import { measureEcho } from './echo-load.mjs';
 
-const CONTESTANTS = ['wasock', 'ws', 'uws'];
+const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'uws'];
 const SIZES = [10, 100, 1000, 10_000];
 
 async function measure(connections, run) {

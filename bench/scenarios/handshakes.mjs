@@ -1,6 +1,6 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 
-const CONTESTANTS = ['wasock', 'ws', 'uws', 'http-handshake', 'net-handshake'];
+const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'uws', 'http-handshake', 'net-handshake'];
 const PARALLEL = 32;
 
 async function measure({ server, load, seconds }) {
@@ -30,7 +30,7 @@ export const handshakes = {
       ],
       contestants: CONTESTANTS,
       setup: { size: 64 },
-      ratios: ratiosAgainstPeers('handshakesPerSecond', CONTESTANTS, { wasock: { ws: 1.3 } }),
+      ratios: ratiosAgainstPeers('handshakesPerSecond', CONTESTANTS, { wasock: { ws: 1.3 }, 'wasock-ws': { ws: 1 } }),
       measure,
     },
   ],

@@ -1,6 +1,6 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 
-const CONTESTANTS = ['wasock', 'ws', 'uws', 'net-handshake'];
+const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'uws', 'net-handshake'];
 const CONNECTIONS = 10_000;
 
 export const idle = {
@@ -18,7 +18,7 @@ export const idle = {
       isCounted: true,
       rounds: (rounds) => Math.min(rounds, 3),
       lasts: () => 7,
-      ratios: ratiosAgainstPeers('octets', CONTESTANTS, { wasock: { ws: 0.75 } }),
+      ratios: ratiosAgainstPeers('octets', CONTESTANTS, { wasock: { ws: 0.75 }, 'wasock-ws': { ws: 1 } }),
       async measure({ server, load }) {
         const result = await load.run('idle', server.port, { connections: CONNECTIONS, pid: server.pid });
         return { octets: result.bytesPerConnection };

@@ -1,7 +1,7 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 import { echoFigures, measureEcho, shapeOf } from './echo-load.mjs';
 
-const CONTESTANTS = ['wasock', 'ws', 'uws'];
+const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'uws'];
 const SHAPE = shapeOf('1x16x64');
 const IDLE = 9999;
 

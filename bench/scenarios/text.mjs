@@ -1,7 +1,7 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 import { ECHO_FIGURES, measureEcho, shapeOf, titleOf } from './echo-load.mjs';
 
-const CONTESTANTS = ['wasock', 'ws', 'ws-strings', 'uws', 'uws-strings'];
+const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'ws-strings', 'uws', 'uws-strings'];
 const SHAPE = shapeOf('64x16x64');
 const TEXTS = { ascii: 'ASCII', utf8: 'UTF-8 that is not ASCII' };
 
@@ -16,7 +16,10 @@ export const text = {
     figures: ECHO_FIGURES,
     contestants: CONTESTANTS,
     setup: { size: SHAPE.size },
-    ratios: ratiosAgainstPeers('messagesPerSecond', CONTESTANTS, { wasock: { ws: 10, uws: 1 } }),
+    ratios: ratiosAgainstPeers('messagesPerSecond', CONTESTANTS, {
+      wasock: { ws: 10, uws: 1 },
+      'wasock-ws': { ws: 1 },
+    }),
     measure: (run) => measureEcho({ ...SHAPE, text: name }, run),
   })),
 };

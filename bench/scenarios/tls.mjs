@@ -1,7 +1,7 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 import { ECHO_FIGURES, measureEcho, shapeOf, titleOf } from './echo-load.mjs';
 
-const CONTESTANTS = ['wasock', 'wasock-zero-copy', 'ws', 'uws', 'tls'];
+const CONTESTANTS = ['wasock', 'wasock-zero-copy', 'wasock-ws', 'ws', 'uws', 'tls'];
 const SHAPE = shapeOf('64x16x64');
 
 export const tls = {
@@ -15,7 +15,10 @@ export const tls = {
       contestants: CONTESTANTS,
       setup: { size: SHAPE.size },
       isTls: true,
-      ratios: ratiosAgainstPeers('messagesPerSecond', CONTESTANTS, { wasock: { ws: 5, uws: 0.7 } }),
+      ratios: ratiosAgainstPeers('messagesPerSecond', CONTESTANTS, {
+        wasock: { ws: 5, uws: 0.7 },
+        'wasock-ws': { ws: 1 },
+      }),
       measure: (run) => measureEcho(SHAPE, { ...run, flags: ['--tls', ...(run.flags ?? [])] }),
     },
   ],

@@ -1,27 +1,6 @@
-// npm ws, all defaults. Text goes back as the bytes that came, which costs ws less than a string would, or as a string.
-import { createServer as createHttpServer } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+// npm ws.
 import { WebSocketServer } from 'ws';
-import { announce, setup, tls } from './announce.mjs';
+import { serveWith } from './ws-style.mjs';
 import { wsVersion } from './ws-version.mjs';
 
-const http = tls ? createHttpsServer(tls) : createHttpServer();
-const server = new WebSocketServer({ server: http });
-server.on('connection', (ws) => {
-  ws.on('error', () => {});
-  ws.on('message', setup.fanout ? publish : setup.strings ? echoString : echo);
-
-  function echo(data, isBinary) {
-    ws.send(data, { binary: isBinary });
-  }
-
-  function echoString(data) {
-    ws.send(data.toString());
-  }
-});
-
-function publish(data, isBinary) {
-  for (const client of server.clients) client.send(data, { binary: isBinary });
-}
-
-http.listen(0, () => announce({ port: http.address().port, about: wsVersion() }));
+serveWith(WebSocketServer, wsVersion());

@@ -132,6 +132,8 @@ export function resolveLimits(role: Role, given: ServerLimits & DeliveryOptions 
     awaited,
     raw: flag('raw', own(given, 'raw')),
     lenientLengths: false,
+    maxPieces: Number.POSITIVE_INFINITY,
+    skipUtf8: false,
     maskingKey: role === 'client' ? newMaskingKey : null,
   };
 }

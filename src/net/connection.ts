@@ -12,7 +12,7 @@ import {
   WebSocketProtocolError,
 } from '../protocol/errors.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
-import type { ReceiverOptions } from '../protocol/receiver.js';
+import type { ReceiverOptions } from '../protocol/receiver-options.js';
 import { Inbox, type InboxEvents } from './inbox.js';
 import { Outbox, type OutboxEvents, type OutboxSettings } from './outbox.js';
 import { StreamTransport } from './stream-transport.js';

@@ -2,7 +2,8 @@ import type { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
 import { WINDOW_START } from '../codec/memory-map.js';
 import { codec } from '../codec/select.js';
-import type { Receiver, ReceiverOptions, ReceiverSink } from '../protocol/receiver.js';
+import type { Receiver } from '../protocol/receiver.js';
+import type { ReceiverOptions, ReceiverSink } from '../protocol/receiver-options.js';
 import { giveReceiverBack, takeReceiver } from '../protocol/receiver-pool.js';
 import { claimWindow, copyFromWindow, copyToWindow, releaseWindow, windowIsClaimed } from './receive-window.js';
 import type { Transport } from './transport.js';
@@ -36,7 +37,8 @@ export interface InboxEvents extends ReceiverSink {
 export class Inbox {
   readonly #transport: Transport;
   readonly #events: InboxEvents;
-  readonly #options: ReceiverOptions;
+  /** Take effect with the next message. */
+  options: ReceiverOptions;
   /** `null` while nothing is under way. */
   #receiver: Receiver | null = null;
   /** Octets that were handed to the receiver, those counted again that it gave back. */
@@ -52,7 +54,7 @@ export class Inbox {
   constructor(transport: Transport, events: InboxEvents, options: ReceiverOptions) {
     this.#transport = transport;
     this.#events = events;
-    this.#options = options;
+    this.options = options;
   }
 
   /** Whether part of a frame or of a fragmented message has arrived, and the rest has not. */
@@ -72,6 +74,11 @@ export class Inbox {
 
   get isPaused(): boolean {
     return this.#paused;
+  }
+
+  /** Whether all that was received is handled. */
+  get isEmpty(): boolean {
+    return this.#pending === null;
   }
 
   /** Begins to read. */
@@ -96,6 +103,16 @@ export class Inbox {
     this.#paused = false;
     this.#schedule();
     this.#updateReading();
+  }
+
+  /** Handles what waits, as nothing more will come, though paused. */
+  finish(): void {
+    this.#paused = false;
+    while (this.#pending !== null && !this.#paused && !windowIsClaimed()) {
+      const [chunk] = this.#pending.splice(0, 1);
+      if (chunk === undefined) return;
+      this.#receiveChunk(chunk, this.#pending);
+    }
   }
 
   /** Forgets what waits. */
@@ -160,7 +177,7 @@ export class Inbox {
     this.receivedOctets += end - WINDOW_START;
     this.#events.onTurnBegin();
     if (this.#discarding) return end;
-    const receiver = this.#receiver ?? takeReceiver(codec, this.#events, this.#options);
+    const receiver = this.#receiver ?? takeReceiver(codec, this.#events, this.options);
     this.#receiver = receiver;
     claimWindow();
     try {

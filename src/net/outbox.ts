@@ -43,6 +43,8 @@ export class Outbox {
   #hint = 0;
   /** What stands in front of the chunk. */
   #backlog: Backlog | null = null;
+  /** Octets that have left: the kernel has taken them, or the cipher. */
+  departed = 0;
 
   #held = false;
   #scheduled = false;
@@ -61,6 +63,11 @@ export class Outbox {
     return (this.#chunk?.used ?? 0) + (this.#backlog?.length ?? 0) + (this.#run?.length ?? 0);
   }
 
+  /** Whether the kernel has not taken what was written before, so that frames wait. */
+  get isBlocked(): boolean {
+    return !!this.#backlog?.inFlight;
+  }
+
   /**
    * Appends one frame. A payload at or above `UNCOPIED_FROM` octets is read where it is until it has left.
    *
@@ -71,8 +78,14 @@ export class Outbox {
     if (this.#closed || this.#ending) return true;
     if (this.#run !== null) this.#copyRun(this.#run);
     if (typeof payload === 'string') {
-      if (this.#fitsIntoChunk(payload)) this.#reserve(textRoom(payload)).appendText(firstOctet, payload);
-      else return this.#appendOwn(firstOctet, Buffer.from(payload, 'utf8'));
+      // A long text is measured first; a masked one has to be, to be masked.
+      const fitsIntoChunk = this.#settings.maskingKey === null && textRoom(payload) <= LARGEST_CHUNK;
+      if (!fitsIntoChunk) {
+        // That memory is ours: the caller need not wait for it.
+        this.append(firstOctet, Buffer.from(payload, 'utf8'));
+        return !this.#isBehind();
+      }
+      this.#reserve(textRoom(payload)).appendText(firstOctet, payload);
     } else if (this.#isUncopied(payload)) return this.#appendUncopied(firstOctet, payload);
     else this.#appendBytes(firstOctet, payload);
     return this.#appended();
@@ -168,6 +181,7 @@ export class Outbox {
     if (this.#closed) return false;
     if (whole && this.#backlog === null) {
       if (chunk !== null && this.#transport.releasesMemory) giveChunkBack(chunk);
+      this.departed += part.length;
       return true;
     }
     // Where there is a backlog now, it was made during the write, which is the first batch that it counts.
@@ -211,6 +225,7 @@ export class Outbox {
 
   #complete(backlog: Backlog, batch: Batch): void {
     backlog.complete(batch, this.#transport.releasesMemory);
+    this.departed += batch.length;
     if (this.bufferedAmount <= this.#settings.highWaterMark) backlog.settle();
   }
 
@@ -296,21 +311,6 @@ export class Outbox {
     const chunk = this.#reserve(frameHeaderLength(payload.length, maskingKey !== null) + payload.length);
     if (maskingKey === null) chunk.append(firstOctet, payload);
     else chunk.appendMasked(firstOctet, payload, maskingKey());
-  }
-
-  /** Whether a text may be encoded in the chunk. A long one is measured first; a masked one has to be, to be masked. */
-  #fitsIntoChunk(text: string): boolean {
-    return this.#settings.maskingKey === null && textRoom(text) <= LARGEST_CHUNK;
-  }
-
-  /** Appends a payload that is our own: the caller need not wait for its memory. */
-  #appendOwn(firstOctet: number, payload: Buffer): boolean {
-    if (this.#isUncopied(payload)) {
-      this.#appendUncopied(firstOctet, payload);
-      return !this.#isBehind();
-    }
-    this.#appendBytes(firstOctet, payload);
-    return this.#appended();
   }
 
   #appendLatestPong(): void {

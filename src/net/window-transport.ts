@@ -102,8 +102,6 @@ export function readAsStream(socket: Duplex): void {
  * the object that it is, with its addresses, time-outs, counters and its place in its server.
  */
 export class WindowTransport extends StreamTransport implements WriteOwner {
-  #streamHolds = true;
-
   override get releasesMemory(): boolean {
     return true;
   }
@@ -120,24 +118,18 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
 
   override write(part: Uint8Array): boolean {
     const outcome = this.#isOurs() ? writeDirectly(this.socket, part, this) : 'not begun';
-    return outcome === 'not begun' ? this.#writeAsStream([part]) : outcome === 'whole';
+    return outcome === 'not begun' ? super.write(part) : outcome === 'whole';
   }
 
   override writeAll(parts: readonly Uint8Array[]): boolean {
     if (parts.length === 1) return this.write(parts[0]);
     const outcome = this.#isOurs() ? writeDirectly(this.socket, parts, this) : 'not begun';
-    return outcome === 'not begun' ? this.#writeAsStream(parts) : outcome === 'whole';
+    return outcome === 'not begun' ? super.writeAll(parts) : outcome === 'whole';
   }
 
-  /** Whether the stream holds nothing, of the opening handshake or of ours, that has to go first. */
+  /** Whether the stream holds nothing, of the opening handshake, of ours or of a user's, that has to go first. */
   #isOurs(): boolean {
-    if (this.#streamHolds) this.#streamHolds = this.socket.writableLength > 0;
-    return !this.#streamHolds;
-  }
-
-  #writeAsStream(parts: readonly Uint8Array[]): boolean {
-    this.#streamHolds = true;
-    return super.writeAll(parts);
+    return this.socket.writableLength === 0;
   }
 
   onDirectWrite(status: number): void {

@@ -9,8 +9,12 @@ export interface CloseStatus {
   readonly reason: string;
 }
 
-/** Reads the payload of a Close frame, or tells the rule that it breaks. */
-export function parseClosePayload(payload: Buffer): CloseStatus | Fault {
+/**
+ * Reads the payload of a Close frame, or tells the rule that it breaks.
+ *
+ * @param skipUtf8 take any octets for a reason
+ */
+export function parseClosePayload(payload: Buffer, skipUtf8 = false): CloseStatus | Fault {
   // §7.1.5: "If this Close control frame contains no status code, _The WebSocket Connection Close Code_ is … 1005."
   if (payload.length === 0) return { closeCode: CloseCode.NoStatus, reason: '' };
   // §5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer".
@@ -22,7 +26,7 @@ export function parseClosePayload(payload: Buffer): CloseStatus | Fault {
 
   const reason = payload.subarray(2);
   // §5.5.1: "the body MAY contain UTF-8-encoded data"; §8.1 says what to do where it is none.
-  if (!isUtf8(reason)) return FAULT.BAD_CLOSE_REASON;
+  if (!skipUtf8 && !isUtf8(reason)) return FAULT.BAD_CLOSE_REASON;
   return { closeCode, reason: reason.toString('utf8') };
 }
 

@@ -74,6 +74,12 @@ export const FAULT = {
     '7.4.1',
     'A message has more fragments than maxFragments',
   ),
+  TOO_MANY_PIECES: fault(
+    'TOO_MANY_PIECES',
+    CloseCode.PolicyViolation,
+    '7.4.1',
+    'A frame came over more reads than maxBufferedChunks',
+  ),
   MESSAGE_TIMEOUT: fault(
     'MESSAGE_TIMEOUT',
     CloseCode.PolicyViolation,

@@ -20,7 +20,7 @@ export interface FrameRules {
   readonly fragmented: boolean;
   /** How many octets the message may still grow by. */
   readonly room: number;
-  /** Accept payload lengths that are encoded in more octets than they need. */
+  /** Accept payload lengths that are encoded in more octets than they need, as npm ws does. */
   readonly lenientLengths: boolean;
 }
 

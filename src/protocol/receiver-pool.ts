@@ -1,5 +1,6 @@
 import type { Codec } from '../codec/codec.js';
-import { Receiver, type ReceiverOptions, type ReceiverSink } from './receiver.js';
+import { Receiver } from './receiver.js';
+import type { ReceiverOptions, ReceiverSink } from './receiver-options.js';
 
 /** Idle receivers that are kept for each set of options. */
 const KEPT = 16;

@@ -22,35 +22,8 @@ import { type FrameRules, judgeFrame, payloadLength, type Role } from './frame-r
 import { MessageBuffer } from './message.js';
 import { CONTROL_BIT, FIN, OPCODE_MASK, Opcode } from './opcode.js';
 import { beginOwnedPayloads, ownedPayload } from './owned-payload.js';
+import type { ReceiverOptions, ReceiverSink } from './receiver-options.js';
 import { viewOf } from './view.js';
-
-/** Where a receiver reports to. What it hands over is the sink's to keep, unless the receiver is zero-copy. */
-export interface ReceiverSink {
-  /** A whole Text or Binary message. Text is a string or bytes, as `textAs` says. */
-  onMessage(opcode: number, data: string | Buffer): void;
-  /** A whole control frame. */
-  onControl(opcode: number, payload: Buffer): void;
-  /** A whole data frame, in raw mode, which calls this instead of `onMessage`. */
-  onFrame(fin: boolean, opcode: number, payload: Buffer): void;
-  /** The peer broke a rule. Nothing more is reported; what comes after is discarded. */
-  onFault(fault: Fault): void;
-}
-
-export interface ReceiverOptions {
-  readonly role: Role;
-  /** Octets of one message, at most. */
-  readonly maxPayload: number;
-  /** Fragments of one message, at most. */
-  readonly maxFragments: number;
-  readonly textAs: 'string' | 'bytes';
-  /** Hand over views of the window, valid only until the call returns, wherever a message lies in it whole. */
-  readonly zeroCopy: boolean;
-  /** Messages wait to be received, and the last is held while the next is awaited: each keeps less memory beside its own. */
-  readonly awaited: boolean;
-  /** Report each frame instead of messages. */
-  readonly raw: boolean;
-  readonly lenientLengths: boolean;
-}
 
 /** All bits of a row's flags that the rules for a plain unfragmented message look at, but for the length. */
 const KIND = FLAG_FIRST_OCTET | FLAG_MASKED | FLAG_PARTIAL;
@@ -88,6 +61,7 @@ export class Receiver implements FrameRules {
   #masked = false;
   #key = 0;
   #phase = 0;
+  #pieces = 0;
   #control: MessageBuffer | null = null;
 
   // The message under way.
@@ -202,7 +176,7 @@ export class Receiver implements FrameRules {
   #deliverFromWindow(flags: number, start: number, end: number, stop: number): void {
     const opcode = flags & OPCODE_MASK;
     if (opcode === Opcode.Binary) return this.sink.onMessage(opcode, this.#payload(start, end, stop));
-    const ascii = (flags & FLAG_NON_ASCII) === 0;
+    const ascii = (flags & FLAG_NON_ASCII) === 0 || this.options.skipUtf8;
     // §8.1: text that is not UTF-8 fails the connection.
     if (!ascii && this.#codec.validateUtf8(start, end, 0) !== 0) return this.#fail(FAULT.INVALID_UTF8);
     if (this.options.textAs === 'bytes') return this.sink.onMessage(opcode, this.#payload(start, end, stop));
@@ -219,8 +193,8 @@ export class Receiver implements FrameRules {
   /** Any frame but a plain message: judged by all rules. */
   #receiveFrame(words: Uint32Array, row: number, start: number, end: number, stop: number): void {
     const fault = judgeFrame(words, row, this);
-    if (fault !== null) return this.#fail(fault);
     const flags = words[row + ROW_FLAGS];
+    if (fault !== null) return this.#fail(fault, flags, payloadLength(words, row));
     if ((flags & FLAG_PARTIAL) !== 0) return this.#cutHeaderAt(start, flags >>> HEADER_OCTETS_SHIFT);
 
     const length = payloadLength(words, row);
@@ -237,8 +211,9 @@ export class Receiver implements FrameRules {
     this.#masked = (flags & FLAG_MASKED) !== 0;
     this.#key = words[row + ROW_KEY];
     this.#phase = 0;
+    this.#pieces = 0;
     this.#remaining = length;
-    this.#addPiece(start, end, (flags & FLAG_NON_ASCII) === 0);
+    this.#addPiece(start, end, (flags & FLAG_NON_ASCII) === 0 || this.options.skipUtf8);
   }
 
   #beginDataFrame(flags: number, length: number): boolean {
@@ -265,7 +240,7 @@ export class Receiver implements FrameRules {
   #receiveRest(start: number, end: number): number {
     const stop = Math.min(end, start + this.#remaining);
     if (this.#masked) this.#codec.mask(start, stop, this.#key, this.#phase);
-    this.#addPiece(start, stop, false);
+    this.#addPiece(start, stop, this.options.skipUtf8);
     return stop;
   }
 
@@ -273,6 +248,7 @@ export class Receiver implements FrameRules {
   #addPiece(start: number, end: number, ascii: boolean): void {
     this.#remaining -= end - start;
     this.#phase = (this.#phase + end - start) & 3;
+    if (++this.#pieces > this.options.maxPieces) return this.#fail(FAULT.TOO_MANY_PIECES);
     const payload = this.#control ?? this.#message!;
     if (this.#control === null && this.#opcode === Opcode.Text && !(ascii && this.#utf8State === 0)) {
       this.#utf8State = this.#codec.validateUtf8(start, end, this.#utf8State);
@@ -312,9 +288,9 @@ export class Receiver implements FrameRules {
     } else this.sink.onMessage(opcode, payload);
   }
 
-  #fail(fault: Fault): void {
+  #fail(fault: Fault, flags = 0, length = 0): void {
     this.discard();
-    this.sink.onFault(fault);
+    this.sink.onFault(fault, flags, length);
   }
 
   #cutHeaderAt(start: number, octets: number): void {

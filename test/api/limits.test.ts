@@ -46,6 +46,8 @@ describe('the limits that are not given', () => {
       awaited: false,
       raw: false,
       lenientLengths: false,
+      maxPieces: Number.POSITIVE_INFINITY,
+      skipUtf8: false,
       maskingKey: null,
     });
   });

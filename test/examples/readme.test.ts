@@ -43,4 +43,12 @@ describe('the examples of the README', () => {
     clients[0].ws.send('How are you?');
     for (const client of clients) expect(await client.next()).toBe('How are you?');
   });
+
+  test('In place of npm ws: text and bytes come back as they were', async () => {
+    const client = await connectWs(await run('In place of npm ws', '(wss.address()?.port ?? 0)'));
+    for (const message of ['héllo', Buffer.from([0, 255])]) {
+      client.ws.send(message);
+      expect(await client.next()).toEqual(message);
+    }
+  });
 });

@@ -47,6 +47,9 @@ describe('the id check', () => {
     ['demoxS1: no', 'demo.S1', false],
     ['demo.C7.test_ws: no', 'demo.C7.test', false],
     ['demo.C1.send-all: no', 'demo.C1.send', false],
+    ['demo.P.@scope/name: a package', 'demo.P.@scope/name', true],
+    ['demo.P.@scope/name-ws: no', 'demo.P.@scope/name', false],
+    ['demo.P.name/more: no', 'demo.P.name', false],
   ])('%s', (title, id, expected) => {
     expect(checkIds.names(title, id)).toBe(expected);
   });

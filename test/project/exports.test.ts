@@ -28,6 +28,34 @@ function loadBothWays(specifier: string): { imported: string[]; required: string
   return JSON.parse(output);
 }
 
+const DECLARATION = /^( {2})?(?:export )?(?:declare )?(class|const|function|interface|type|namespace) (\w+)/;
+
+/** Names that a file of `types/` declares as values, at its top or, if that is a namespace, in it. */
+function valuesOf(declarations: string): Set<string> {
+  const names = new Set<string>();
+  for (const line of declarations.split('\n')) {
+    const [, indented, kind, name] = DECLARATION.exec(line) ?? [];
+    const isExported = line.startsWith('export ') || indented !== undefined;
+    if (isExported && ['class', 'const', 'function'].includes(kind)) names.add(name);
+    if (line === 'export { WebSocket };') names.add('WebSocket');
+  }
+  return names;
+}
+
+/** The names that a file of `types/` exports, and those without a docstring right before them. */
+function documentedIn(declarations: string): { names: number; undocumented: string[] } {
+  const lines = declarations.split('\n');
+  let names = 0;
+  const undocumented = lines.filter((line, i) => {
+    const [, indented, kind, name] = DECLARATION.exec(line) ?? [];
+    const isOnTop = indented === undefined && !line.startsWith('export ') && !line.startsWith('declare class');
+    if (name === undefined || isOnTop || kind === 'namespace') return false;
+    names++;
+    return !lines[i - 1].trimEnd().endsWith('*/');
+  });
+  return { names, undocumented };
+}
+
 describe.each(DOORS)('the door $specifier', ({ specifier, source, wrapper, built }) => {
   test('require and import give the same names and the same classes', () => {
     const { imported, required, different } = loadBothWays(specifier);
@@ -51,6 +79,38 @@ describe.each(DOORS)('the door $specifier', ({ specifier, source, wrapper, built
     });
     expect(undocumented).toEqual([]);
   });
+});
+
+describe('the door wasock/ws', () => {
+  test('the typings name what the built package has, for require and for import', () => {
+    const { imported, required } = loadBothWays('wasock/ws');
+    const typed = (file: string) => [...valuesOf(read(file))].sort();
+    expect(required.length).toBeGreaterThan(10);
+    // The states are members of the class.
+    expect(typed('types/ws.d.ts')).toEqual(required.filter((name) => !/^[A-Z]+$/.test(name)));
+    expect(typed('types/ws.d.mts')).toEqual(imported);
+  });
+
+  test('import gives the same classes, and the same names but that of the static Server and the states', () => {
+    const { imported, required, different } = loadBothWays('wasock/ws');
+    expect(required.filter((name) => !imported.includes(name))).toEqual(different);
+    expect(different).toEqual(['CLOSED', 'CLOSING', 'CONNECTING', 'OPEN', 'Server']);
+  });
+
+  test.each(['types/ws.d.ts', 'types/ws.d.mts', 'types/ws-parts.d.ts'])('every name in %s has a docstring', (file) => {
+    const { names, undocumented } = documentedIn(read(file));
+    expect(names).toBeGreaterThan(6);
+    expect(undocumented).toEqual([]);
+  });
+
+  test.each(['types/ws.d.ts', 'types/ws.d.mts', 'types/ws-parts.d.ts'])(
+    '%s imports nothing but Node and its own kind',
+    (file) => {
+      const sources = [...read(file).matchAll(/(?:from |require\()'([^']+)'/g)].map(([, source]) => source);
+      expect(sources.length).toBeGreaterThan(0);
+      expect(sources.filter((source) => !/^node:|^\.\/ws(-parts)?\.js$/.test(source))).toEqual([]);
+    },
+  );
 });
 
 test('package.json names only files that the build made', () => {

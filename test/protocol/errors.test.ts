@@ -45,7 +45,7 @@ describe('FAULT', () => {
         'BAD_CLOSE_CODE',
       ],
       1007: ['BAD_CLOSE_REASON', 'INVALID_UTF8'],
-      1008: ['TOO_MANY_FRAGMENTS', 'MESSAGE_TIMEOUT'],
+      1008: ['TOO_MANY_FRAGMENTS', 'TOO_MANY_PIECES', 'MESSAGE_TIMEOUT'],
       1009: ['MESSAGE_TOO_BIG'],
     });
   });

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { WINDOW_START } from '../../src/codec/memory-map.js';
 import { codec } from '../../src/codec/select.js';
-import type { Receiver, ReceiverSink } from '../../src/protocol/receiver.js';
+import type { Receiver } from '../../src/protocol/receiver.js';
+import type { ReceiverSink } from '../../src/protocol/receiver-options.js';
 import { giveReceiverBack, takeReceiver } from '../../src/protocol/receiver-pool.js';
 import { frameFor } from '../support/framer.js';
 import { DEFAULT_OPTIONS } from '../support/receiver-harness.js';

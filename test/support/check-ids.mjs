@@ -33,7 +33,7 @@ export function idsOf(markdown) {
     if (cell === 'id') inTable = true;
     else if (cell === undefined) inTable = false;
     else if (inTable && !/^:?-+:?$/.test(cell)) {
-      const id = /^`([\w.-]+)`$/.exec(cell)?.[1];
+      const id = /^`([\w./@-]+)`$/.exec(cell)?.[1];
       if (id === undefined) throw new Error(`Not an id: ${line}`);
       ids.push(id);
     }
@@ -49,7 +49,7 @@ export function idsOf(markdown) {
  * @param {string} id prefix included
  */
 export function names(title, id) {
-  return new RegExp(`(?<![\\w.-])${id.replaceAll(/[.-]/g, '\\$&')}(?![\\w-]|\\.\\w)`).test(title);
+  return new RegExp(`(?<![\\w.-])${id.replaceAll(/[.-]/g, '\\$&')}(?![\\w/-]|\\.\\w)`).test(title);
 }
 
 /**

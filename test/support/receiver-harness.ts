@@ -2,7 +2,8 @@ import { expect } from 'vitest';
 import { MAX_FRAME_HEADER, WINDOW_SIZE, WINDOW_START } from '../../src/codec/memory-map.js';
 import { codec } from '../../src/codec/select.js';
 import type { Fault } from '../../src/protocol/errors.js';
-import { Receiver, type ReceiverOptions, type ReceiverSink } from '../../src/protocol/receiver.js';
+import { Receiver } from '../../src/protocol/receiver.js';
+import type { ReceiverOptions, ReceiverSink } from '../../src/protocol/receiver-options.js';
 import { SEED } from './codecs.js';
 
 /** What a receiver reported, as a plain value. Octets are in hex. */
@@ -23,6 +24,8 @@ export const DEFAULT_OPTIONS: ReceiverOptions = {
   role: 'server',
   maxPayload: 1_048_576,
   maxFragments: 1024,
+  maxPieces: Number.POSITIVE_INFINITY,
+  skipUtf8: false,
   textAs: 'string',
   zeroCopy: false,
   awaited: false,

@@ -1,0 +1,9 @@
+const WebSocket = require('./lib/websocket.js');
+const WebSocketServer = require('./lib/websocket-server.js');
+
+// The same, unless an agent has put classes of its own in their place.
+WebSocket.WebSocket = WebSocket;
+WebSocket.WebSocketServer = WebSocketServer;
+WebSocket.Server = WebSocketServer;
+
+module.exports = WebSocket;

@@ -1,0 +1,6 @@
+// The door for what is written against npm ws.
+import { codec } from '../../build/index.mjs';
+import { WebSocket } from '../../build/ws.mjs';
+import { sendWith } from './ws-style.mjs';
+
+sendWith(WebSocket, `wasock/ws (${codec.kind})`);

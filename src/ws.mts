@@ -1,0 +1,13 @@
+import door from './ws.js';
+
+export default door;
+export const {
+  createWebSocketStream,
+  extension,
+  PerMessageDeflate,
+  Receiver,
+  Sender,
+  subprotocol,
+  WebSocket,
+  WebSocketServer,
+} = door;

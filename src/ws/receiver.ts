@@ -1,0 +1,115 @@
+import type { Buffer } from 'node:buffer';
+import { Duplex, Writable } from 'node:stream';
+import type { Verdict } from './faults.js';
+import { type BinaryType, joined, type Octets, shapeOf } from './payload.js';
+import { type SocketOptions, wireSettings } from './socket-options.js';
+import {
+  type EndEvents,
+  type FrameEvents,
+  ON_CLOSED,
+  ON_CONCLUDE,
+  ON_END,
+  ON_FAULT,
+  ON_MESSAGE,
+  ON_PING,
+  ON_PONG,
+  Wire,
+} from './wire.js';
+
+/** What a receiver is made with. By default it is that of a client and knows no limits. */
+export interface ReceiverSettings extends SocketOptions {
+  readonly binaryType?: BinaryType;
+  readonly isServer?: boolean;
+}
+
+/** What a WebSocket does with the frames that its receiver tells of. */
+type Listener = FrameEvents & { readonly binaryType: BinaryType };
+
+const NO_END: EndEvents = { [ON_END]() {}, [ON_CLOSED]() {} };
+
+/** A peer of which nothing is heard. */
+function silence(): Duplex {
+  return new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() });
+}
+
+/**
+ * Makes events of octets that are written to it: `message`, `ping`, `pong`, `conclude` (code and reason of the Close
+ * frame), and `error` for what breaks the protocol.
+ */
+export class Receiver extends Writable implements FrameEvents {
+  _binaryType: BinaryType;
+  readonly #wire: Wire;
+  /** What the frame that was just taken broke. */
+  #error: Error | null = null;
+  #listener: Listener | null = null;
+
+  constructor(settings: ReceiverSettings = {}, wire?: Wire) {
+    super();
+    this._binaryType = settings.binaryType ?? 'nodebuffer';
+    this.#wire =
+      wire ?? new Wire(silence(), wireSettings(!!settings.isServer, settings, this._binaryType), this, NO_END);
+  }
+
+  /** A receiver through which goes what the wire tells its listener. */
+  static between(wire: Wire, listener: Listener): Receiver {
+    const receiver = new Receiver({}, wire);
+    receiver.#listener = listener;
+    receiver.on('message', (octets: Octets, isBinary: boolean) => listener[ON_MESSAGE](octets, isBinary));
+    receiver.on('ping', (payload: Buffer) => listener[ON_PING](payload));
+    receiver.on('pong', (payload: Buffer) => listener[ON_PONG](payload));
+    receiver.on('conclude', (code: number, reason: Buffer) => listener[ON_CONCLUDE](code, reason));
+    wire.frames = receiver;
+    return receiver;
+  }
+
+  /** Octets of one message, at most; 0 is unlimited. Takes effect with the next message. */
+  get _maxPayload(): number {
+    const { maxPayload } = this.#wire.receiverOptions;
+    return maxPayload === Number.POSITIVE_INFINITY ? 0 : maxPayload;
+  }
+
+  set _maxPayload(octets: number) {
+    this.#wire.receiverOptions = { ...this.#wire.receiverOptions, maxPayload: octets || Number.POSITIVE_INFINITY };
+  }
+
+  get _skipUTF8Validation(): boolean {
+    return this.#wire.receiverOptions.skipUtf8;
+  }
+
+  set _skipUTF8Validation(skipUtf8: boolean) {
+    this.#wire.receiverOptions = { ...this.#wire.receiverOptions, skipUtf8 };
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.#wire.feed(chunk, () => {
+      const error = this.#error;
+      this.#error = null;
+      if (error === null) callback();
+      else callback(error);
+    });
+  }
+
+  /** For a WebSocket the octets themselves, of which it makes what its own `binaryType` says. */
+  [ON_MESSAGE](octets: Octets, isBinary: boolean): void {
+    if (this.#listener !== null) this.emit('message', octets, isBinary);
+    else this.emit('message', isBinary ? shapeOf(octets, this._binaryType) : joined(octets), isBinary);
+  }
+
+  [ON_PING](payload: Buffer): void {
+    this.emit('ping', payload);
+  }
+
+  [ON_PONG](payload: Buffer): void {
+    this.emit('pong', payload);
+  }
+
+  [ON_CONCLUDE](code: number, reason: Buffer): void {
+    this.emit('conclude', code, reason);
+    this.end();
+  }
+
+  [ON_FAULT](verdict: Verdict): void {
+    if (this.#listener !== null) this.#listener[ON_FAULT](verdict);
+    else this.#error = verdict.error;
+  }
+}

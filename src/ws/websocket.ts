@@ -1,0 +1,350 @@
+import type { Buffer } from 'node:buffer';
+import { EventEmitter } from 'node:events';
+import type { ClientRequest } from 'node:http';
+import { nextTick } from 'node:process';
+import type { Duplex } from 'node:stream';
+import { CloseCode } from '../protocol/close-code.js';
+import { abortOpening, openAsClient, TELL_ERROR } from './client.js';
+import type { ClientOptions } from './client-options.js';
+import { addEventListener, defineAttributes, removeEventListener } from './event-target.js';
+import type { Verdict } from './faults.js';
+import { BINARY_TYPES, type BinaryType, isBlob, joined, NO_OCTETS, type Octets, shapeOf, toBuffer } from './payload.js';
+import { CLOSED, CLOSING, CONNECTING, OPEN, STATES } from './ready-state.js';
+import { Receiver } from './receiver.js';
+import type { SendOptions } from './sender.js';
+import { linkSocket } from './socket-link.js';
+import { type KeptOptions, type SocketOptions, wireSettings, withBinaryType } from './socket-options.js';
+import {
+  type EndEvents,
+  type FrameEvents,
+  ON_CLOSED,
+  ON_CONCLUDE,
+  ON_END,
+  ON_FAULT,
+  ON_MESSAGE,
+  ON_PING,
+  ON_PONG,
+  Wire,
+} from './wire.js';
+import { WireSender } from './wire-sender.js';
+import type { WriteCallback } from './write-callbacks.js';
+
+/** Streams on which a WebSocket was opened. */
+export const openOn = new WeakSet<Duplex>();
+
+/**
+ * The WebSocket of npm `ws`, on the engine of this library. The members that begin with `_` are those that packages in the
+ * field read and write. Listeners are called as by any EventEmitter: what they throw is for the process to handle.
+ */
+export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
+  declare static readonly CONNECTING: 0;
+  declare static readonly OPEN: 1;
+  declare static readonly CLOSING: 2;
+  declare static readonly CLOSED: 3;
+  declare readonly CONNECTING: 0;
+  declare readonly OPEN: 1;
+  declare readonly CLOSING: 2;
+  declare readonly CLOSED: 3;
+  declare addEventListener: typeof addEventListener;
+  declare removeEventListener: typeof removeEventListener;
+
+  _binaryType: BinaryType = 'nodebuffer';
+  /** Octets that were to be sent after an opening handshake that failed. */
+  _bufferedAmount = 0;
+  _closeCode: number = CloseCode.Abnormal;
+  _closeFrameReceived = false;
+  _closeFrameSent = false;
+  _closeMessage: Buffer = NO_OCTETS;
+  _closeTimer: NodeJS.Timeout | null = null;
+  _errorEmitted = false;
+  _extensions: Record<string, unknown> = {};
+  _isServer = true;
+  _paused = false;
+  _protocol = '';
+  _readyState: number = CONNECTING;
+  _socket: Duplex | null = null;
+  /** On a client the URL; on a server undefined. */
+  _url: string | undefined = undefined;
+  _redirects = 0;
+  /** The request of an opening handshake that is under way. */
+  _req: ClientRequest | null = null;
+
+  #wire: Wire | null = null;
+  #sender: WireSender | null = null;
+  #receiver: Receiver | null = null;
+  #socketOptions: SocketOptions = {};
+  readonly #kept: KeptOptions;
+  #isFaulty = false;
+  #pendingPongs = 0;
+
+  /**
+   * @param address `null` for a socket of a server, which `setSocket` opens
+   * @param protocols of a client; may be left out
+   * @throws SyntaxError for what is no URL of a WebSocket, or no list of subprotocols
+   */
+  constructor(address: string | URL | null, protocols?: unknown, options?: unknown) {
+    super();
+    if (address !== null) this._isServer = false;
+    this.#kept = address === null ? (options ?? {}) : openAsClient(this, address, protocols, options as ClientOptions);
+  }
+
+  // ——— what it is
+
+  get binaryType(): BinaryType {
+    return this._binaryType;
+  }
+
+  set binaryType(type: BinaryType) {
+    if (!BINARY_TYPES.includes(type)) return;
+    this._binaryType = type;
+    if (this.#wire !== null) this.#wire.receiverOptions = withBinaryType(this.#wire.receiverOptions, type);
+  }
+
+  /** Octets that were sent and that the kernel does not take; after the end those that were to be sent. */
+  get bufferedAmount(): number {
+    if (this.#wire === null) return this._bufferedAmount;
+    return this.#wire.bufferedAmount + (this.#sender?._bufferedBytes ?? 0);
+  }
+
+  get extensions(): string {
+    return Object.keys(this._extensions).join();
+  }
+
+  get isPaused(): boolean {
+    return this._paused;
+  }
+
+  get protocol(): string {
+    return this._protocol;
+  }
+
+  get readyState(): number {
+    return this._readyState;
+  }
+
+  get url(): string | undefined {
+    return this._url;
+  }
+
+  /** Made when it is asked for, as are all that an idle socket needs not. */
+  get _sender(): WireSender | null {
+    if (this.#sender === null && this.#wire !== null) {
+      this.#sender = new WireSender(this.#wire, !this._isServer, this.#socketOptions.generateMask);
+      this.#sender.onerror = (error) => this.#onSendError(error);
+    }
+    return this.#sender;
+  }
+
+  /** Once somebody has asked for it, all that comes goes through its events and may be fed to it. */
+  get _receiver(): Receiver | null {
+    if (this.#receiver === null && this.#wire !== null) this.#receiver = Receiver.between(this.#wire, this);
+    return this.#receiver;
+  }
+
+  // ——— opening
+
+  /**
+   * Makes the socket open on a stream behind its opening handshake.
+   *
+   * @param head octets that came behind the opening handshake: they are frames
+   */
+  setSocket(socket: Duplex, head: Buffer, options: SocketOptions): void {
+    const stream = socket as Duplex & { setTimeout?(timeout: number): void; setNoDelay?(): void };
+    stream.setTimeout?.(0);
+    stream.setNoDelay?.();
+    this.#socketOptions = options;
+    const wire = new Wire(socket, wireSettings(this._isServer, options, this._binaryType), this, this);
+    this.#wire = wire;
+    this._socket = socket;
+    linkSocket(socket, wire);
+    openOn.add(socket);
+    this._readyState = OPEN;
+    this.emit('open');
+    // Behind the listeners that are set in 'connection', as the events of a stream are.
+    nextTick(start, wire, head);
+  }
+
+  /** Makes the socket closed and tells so. */
+  emitClose(): void {
+    this._readyState = CLOSED;
+    this.emit('close', this._closeCode, this._closeMessage);
+  }
+
+  // ——— sending
+
+  /**
+   * Sends a message, or a fragment of one.
+   *
+   * @param data a string; a number, which is sent as its string; bytes, or what Buffer.from takes; `null` and `undefined`
+   *   are an empty message
+   * @throws Error while CONNECTING; TypeError for what cannot be sent. Later errors go to the callback.
+   */
+  send(data?: unknown, options?: SendOptions | WriteCallback, callback?: WriteCallback): void {
+    const message = typeof data === 'number' ? data.toString() : data;
+    const [given, done] = typeof options === 'function' ? [undefined, options] : [options, callback];
+    if (this._readyState !== OPEN) return this.#sendUnopened(message, done);
+    const binary = typeof message !== 'string';
+    this._sender!.send(message || NO_OCTETS, { binary, mask: !this._isServer, fin: true, ...given }, done);
+  }
+
+  /** Sends a Ping. @throws Error while CONNECTING, RangeError above 125 octets */
+  ping(data?: unknown, mask?: boolean | WriteCallback, callback?: WriteCallback): void {
+    this.#sendControl('ping', data, mask, callback);
+  }
+
+  /** Sends a Pong. @throws Error while CONNECTING, RangeError above 125 octets */
+  pong(data?: unknown, mask?: boolean | WriteCallback, callback?: WriteCallback): void {
+    this.#sendControl('pong', data, mask, callback);
+  }
+
+  /** The callback may come first, second or third. */
+  #sendControl(kind: 'ping' | 'pong', data: unknown, mask: unknown, callback?: WriteCallback): void {
+    if (typeof data === 'function') return this.#sendControl(kind, undefined, undefined, data as WriteCallback);
+    if (typeof mask === 'function') return this.#sendControl(kind, data, undefined, mask as WriteCallback);
+    const payload = typeof data === 'number' ? data.toString() : data;
+    if (this._readyState !== OPEN) return this.#sendUnopened(payload, callback);
+    this._sender![kind](payload || NO_OCTETS, mask === undefined ? !this._isServer : !!mask, callback);
+  }
+
+  #sendUnopened(data: unknown, callback: WriteCallback | undefined): void {
+    const state = `${this._readyState} (${STATES[this._readyState]})`;
+    if (this._readyState === CONNECTING) throw new Error(`WebSocket is not open: readyState ${state}`);
+    if (data) {
+      const octets = isBlob(data) ? data.size : toBuffer(data).length;
+      if (this._sender === null) this._bufferedAmount += octets;
+      else this._sender._bufferedBytes += octets;
+    }
+    if (callback) nextTick(callback, new Error(`WebSocket is not open: readyState ${state}`));
+  }
+
+  /** What the user gave cannot be read any more: the message under way will never be whole. */
+  #onSendError(error: Error): void {
+    if (this._readyState === CLOSED) return;
+    if (this._readyState === OPEN) {
+      this._readyState = CLOSING;
+      this.#startCloseTimer();
+    }
+    this.#wire?.end();
+    this.#tellOnce(error);
+  }
+
+  // ——— receiving
+
+  pause(): void {
+    if (this._readyState === CONNECTING || this._readyState === CLOSED) return;
+    this._paused = true;
+    this.#wire?.pause();
+  }
+
+  resume(): void {
+    if (this._readyState === CONNECTING || this._readyState === CLOSED) return;
+    this._paused = false;
+    this.#wire?.resume();
+  }
+
+  [ON_MESSAGE](octets: Octets, isBinary: boolean): void {
+    this.emit('message', isBinary ? shapeOf(octets, this._binaryType) : joined(octets), isBinary);
+  }
+
+  [ON_PING](payload: Buffer): void {
+    if (this.#kept.autoPong && this._readyState === OPEN) this.#answer(payload);
+    this.emit('ping', payload);
+  }
+
+  /** A peer that has us answer and does not read the answers is not served for ever. */
+  #answer(payload: Buffer): void {
+    const most = Number(this.#kept.maxPendingAutoPongs) | 0;
+    if (most > 0 && this.#pendingPongs >= most) return this.terminate();
+    this.#pendingPongs++;
+    this.pong(payload, !this._isServer, () => this.#pendingPongs--);
+  }
+
+  [ON_PONG](payload: Buffer): void {
+    this.emit('pong', payload);
+  }
+
+  // ——— closing
+
+  /**
+   * Begins the closing handshake; without effect a second time.
+   *
+   * @throws TypeError, RangeError for what may not stand in a Close frame; the state is as before then
+   */
+  close(code?: number, data?: string | Uint8Array): void {
+    if (this._readyState === CLOSED) return;
+    if (this._readyState === CONNECTING) return abortOpening(this);
+    if (this._readyState === CLOSING) return this.#endIfDone();
+    this._sender!.close(code, data, !this._isServer, (error) => {
+      if (error) return;
+      this._closeFrameSent = true;
+      this.#endIfDone();
+    });
+    this._readyState = CLOSING;
+    this.#startCloseTimer();
+  }
+
+  /** Sends FIN once there is nothing to say and nothing to hear. */
+  #endIfDone(): void {
+    if (this._closeFrameSent && (this._closeFrameReceived || this.#isFaulty)) this.#wire?.end();
+  }
+
+  /** Ends the connection at once. */
+  terminate(): void {
+    if (this._readyState === CLOSED) return;
+    if (this._readyState === CONNECTING) return abortOpening(this);
+    this._readyState = CLOSING;
+    this.#wire?.destroy();
+  }
+
+  #startCloseTimer(): void {
+    this._closeTimer = setTimeout(() => this.#wire?.destroy(), this.#kept.closeTimeout);
+  }
+
+  [ON_CONCLUDE](code: number, reason: Buffer): void {
+    this._closeFrameReceived = true;
+    this._closeCode = code;
+    this._closeMessage = reason;
+    if (code === CloseCode.NoStatus) this.close();
+    else this.close(code, reason);
+  }
+
+  [ON_FAULT]({ error, closeCode }: Verdict): void {
+    this.#isFaulty = true;
+    this.close(closeCode);
+    this.#tellOnce(error);
+  }
+
+  [ON_END](): void {
+    this._readyState = CLOSING;
+  }
+
+  [ON_CLOSED](): void {
+    if (this._closeTimer !== null) clearTimeout(this._closeTimer);
+    this.emitClose();
+  }
+
+  #tellOnce(error: Error): void {
+    if (this._errorEmitted) return;
+    this._errorEmitted = true;
+    this[TELL_ERROR](error);
+  }
+
+  /** An error that nobody listens for ends the connection, and not the process. */
+  [TELL_ERROR](error: Error): void {
+    if (this.listenerCount('error') > 0 || this.#kept.throwUnlistened) this.emit('error', error);
+  }
+}
+
+function start(wire: Wire, head: Buffer): void {
+  wire.start(head);
+}
+
+for (const [value, name] of STATES.entries()) {
+  Object.defineProperty(WebSocket, name, { enumerable: true, value });
+  Object.defineProperty(WebSocket.prototype, name, { enumerable: true, value });
+}
+for (const name of ['binaryType', 'bufferedAmount', 'extensions', 'isPaused', 'protocol', 'readyState', 'url']) {
+  Object.defineProperty(WebSocket.prototype, name, { enumerable: true });
+}
+Object.assign(WebSocket.prototype, { addEventListener, removeEventListener });
+defineAttributes(WebSocket.prototype);
