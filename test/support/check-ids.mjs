@@ -14,7 +14,10 @@ import { fileURLToPath } from 'node:url';
 const ROOT = path.resolve(import.meta.dirname ?? path.dirname(fileURLToPath(import.meta.url)), '../..');
 
 /** Documents whose tables have an id in the first column. A test names an id as prefix and id: `seed.S1`. */
-const LISTS = [{ file: 'docs/seed.md', prefix: 'seed.' }];
+const LISTS = [
+  { file: 'docs/seed.md', prefix: 'seed.' },
+  { file: 'docs/ws-compat.md', prefix: 'ws.' },
+];
 
 const REPORT = '.vitest/test-report.json';
 
