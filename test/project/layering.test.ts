@@ -26,8 +26,8 @@ const TESTED_BY: Record<string, string> = {
   // Run against npm ws, too.
   'ws/events.ts': 'ws/contract-events.test.ts',
   'ws/ready-state.ts': 'ws/contract-instances.test.ts',
-  'ws/client-options.ts': 'ws/contract-semantics.test.ts',
-  'ws/client.ts': 'ws/contract-events.test.ts',
+  'ws/client-options.ts': 'ws/contract-client.test.ts',
+  'ws/client.ts': 'ws/contract-client.test.ts',
   'ws/deferral.ts': 'ws/contract-receiving.test.ts',
   'ws/event-target.ts': 'ws/contract-receiving.test.ts',
   'ws/faults.ts': 'ws/contract-errors.test.ts',
