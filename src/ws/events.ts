@@ -1,3 +1,5 @@
+import { makeEnumerable } from './enumerable.js';
+
 /** What listeners of `addEventListener` get: the events of the WHATWG interface, as far as npm `ws` has them. */
 export class Event {
   readonly #type: string;
@@ -73,3 +75,8 @@ export class ErrorEvent extends Event {
     return this.#error.message;
   }
 }
+
+makeEnumerable(Event.prototype, ['type', 'target']);
+makeEnumerable(MessageEvent.prototype, ['data']);
+makeEnumerable(CloseEvent.prototype, ['code', 'reason', 'wasClean']);
+makeEnumerable(ErrorEvent.prototype, ['error', 'message']);

@@ -3,6 +3,7 @@ import { Duplex, Writable } from 'node:stream';
 import type { Verdict } from './faults.js';
 import { type BinaryType, joined, type Octets, shapeOf } from './payload.js';
 import { type SocketOptions, wireSettings } from './socket-options.js';
+import { Wire } from './wire.js';
 import {
   type EndEvents,
   type FrameEvents,
@@ -13,8 +14,7 @@ import {
   ON_MESSAGE,
   ON_PING,
   ON_PONG,
-  Wire,
-} from './wire.js';
+} from './wire-events.js';
 
 /** What a receiver is made with. By default it is that of a client and knows no limits. */
 export interface ReceiverSettings extends SocketOptions {

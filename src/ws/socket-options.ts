@@ -3,7 +3,6 @@ import { newMaskingKey } from '../protocol/masking-key.js';
 import type { ReceiverOptions } from '../protocol/receiver-options.js';
 import type { BinaryType } from './payload.js';
 import { type GenerateMask, maskingKey } from './sender.js';
-import type { WireSettings } from './wire.js';
 
 /** What a socket is opened with. Sizes in octets; 0 is unlimited. */
 export interface SocketOptions {
@@ -34,6 +33,14 @@ export const DEFAULTS = {
   maxPendingAutoPongs: 60,
   skipUTF8Validation: false,
 };
+
+/** What the wires of a server, or of a client, have in common. */
+export interface WireSettings {
+  readonly receiver: ReceiverOptions;
+  readonly outbox: OutboxSettings;
+  /** Whether several events may be told in one turn of the event loop. */
+  readonly isSynchronous: boolean;
+}
 
 /** A limit as npm `ws` reads it. */
 function limit(value: number | undefined): number {

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { CloseCode } from '../protocol/close-code.js';
 import { abortOpening, openAsClient, TELL_ERROR } from './client.js';
 import type { ClientOptions } from './client-options.js';
+import { makeEnumerable } from './enumerable.js';
 import { addEventListener, defineAttributes, removeEventListener } from './event-target.js';
 import type { Verdict } from './faults.js';
 import { BINARY_TYPES, type BinaryType, isBlob, joined, NO_OCTETS, type Octets, shapeOf, toBuffer } from './payload.js';
@@ -14,6 +15,7 @@ import { Receiver } from './receiver.js';
 import type { SendOptions } from './sender.js';
 import { linkSocket } from './socket-link.js';
 import { type KeptOptions, type SocketOptions, wireSettings, withBinaryType } from './socket-options.js';
+import { Wire } from './wire.js';
 import {
   type EndEvents,
   type FrameEvents,
@@ -24,8 +26,7 @@ import {
   ON_MESSAGE,
   ON_PING,
   ON_PONG,
-  Wire,
-} from './wire.js';
+} from './wire-events.js';
 import { WireSender } from './wire-sender.js';
 import type { WriteCallback } from './write-callbacks.js';
 
@@ -343,8 +344,7 @@ for (const [value, name] of STATES.entries()) {
   Object.defineProperty(WebSocket, name, { enumerable: true, value });
   Object.defineProperty(WebSocket.prototype, name, { enumerable: true, value });
 }
-for (const name of ['binaryType', 'bufferedAmount', 'extensions', 'isPaused', 'protocol', 'readyState', 'url']) {
-  Object.defineProperty(WebSocket.prototype, name, { enumerable: true });
-}
+const ATTRIBUTES = ['binaryType', 'bufferedAmount', 'extensions', 'isPaused', 'protocol', 'readyState', 'url'];
+makeEnumerable(WebSocket.prototype, ATTRIBUTES);
 Object.assign(WebSocket.prototype, { addEventListener, removeEventListener });
 defineAttributes(WebSocket.prototype);

@@ -1,8 +1,10 @@
 import type { Buffer } from 'node:buffer';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
+import { WINDOW_START } from '../codec/memory-map.js';
 import { Inbox, type InboxEvents } from '../net/inbox.js';
-import { Outbox, type OutboxEvents, type OutboxSettings } from '../net/outbox.js';
+import { Outbox, type OutboxEvents } from '../net/outbox.js';
+import { copyFromWindow } from '../net/receive-window.js';
 import { StreamTransport } from '../net/stream-transport.js';
 import type { Transport, TransportEvents } from '../net/transport.js';
 import { UNCOPIED_FROM } from '../net/uncopied.js';
@@ -12,45 +14,22 @@ import type { Fault } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
 import type { ReceiverOptions } from '../protocol/receiver-options.js';
 import { Deferral } from './deferral.js';
-import { type FaultDetail, type Verdict, verdictOf } from './faults.js';
+import { type FaultDetail, verdictOf } from './faults.js';
+import { Feeding } from './feeding.js';
 import { NO_OCTETS, type Octets } from './payload.js';
+import type { WireSettings } from './socket-options.js';
+import {
+  type EndEvents,
+  type FrameEvents,
+  ON_CLOSED,
+  ON_CONCLUDE,
+  ON_END,
+  ON_FAULT,
+  ON_MESSAGE,
+  ON_PING,
+  ON_PONG,
+} from './wire-events.js';
 import { type WriteCallback, WriteCallbacks } from './write-callbacks.js';
-
-// Names that no subclass of a user can have taken.
-export const ON_MESSAGE = Symbol('wasock.onMessage');
-export const ON_PING = Symbol('wasock.onPing');
-export const ON_PONG = Symbol('wasock.onPong');
-export const ON_CONCLUDE = Symbol('wasock.onConclude');
-export const ON_FAULT = Symbol('wasock.onFault');
-export const ON_END = Symbol('wasock.onEnd');
-export const ON_CLOSED = Symbol('wasock.onClosed');
-
-/** What the peer sends. The octets are the listener's to keep. */
-export interface FrameEvents {
-  [ON_MESSAGE](octets: Octets, isBinary: boolean): void;
-  [ON_PING](payload: Buffer): void;
-  [ON_PONG](payload: Buffer): void;
-  /** The peer's Close frame; what comes behind it is discarded. @param reason may be no UTF-8 if that is not asked for */
-  [ON_CONCLUDE](code: number, reason: Buffer): void;
-  /** The peer broke a rule; what comes behind it is discarded. */
-  [ON_FAULT](verdict: Verdict): void;
-}
-
-/** How the connection ends. */
-export interface EndEvents {
-  /** The peer sent FIN. */
-  [ON_END](): void;
-  /** The connection is closed. The last event. */
-  [ON_CLOSED](): void;
-}
-
-/** What the wires of a server, or of a client, have in common. */
-export interface WireSettings {
-  readonly receiver: ReceiverOptions;
-  readonly outbox: OutboxSettings;
-  /** Whether several events may be told in one turn of the event loop. */
-  readonly isSynchronous: boolean;
-}
 
 /** Octets that are worth a write before the turn is over: with twice as many a client that sends 16 KiB waits longer than it sends. */
 const MUCH = 32_768;
@@ -69,9 +48,11 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
   /** `null` if events are told as frames come. */
   readonly #deferral: Deferral | null;
   #callbacks: WriteCallbacks | null = null;
+  #feeding: Feeding | null = null;
   /** Those of the message under way, in raw mode. */
   #fragments: Buffer[] | null = null;
   #opcode = 0;
+  #started = false;
   #paused = false;
   #concluded = false;
   #ended = false;
@@ -92,15 +73,15 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
   /** Begins to read. @param head octets that came behind the opening handshake: they are frames */
   start(head: Buffer): void {
     if (this.#closed) return;
-    if (head.length > 0) this.#inbox.onChunk(head);
+    this.#started = true;
+    if (head.length > 0) this.#takeWatched(head);
     if (!this.#closed) this.#inbox.start();
   }
 
   /** Takes octets as if the peer had sent them. @param done is called when they are handled */
   feed(octets: Buffer, done: () => void): void {
-    this.#inbox.onChunk(octets);
-    if (this.#inbox.isEmpty) done();
-    else setImmediate(() => this.feed(NO_OCTETS, done));
+    this.#feeding ??= new Feeding(this.#inbox);
+    this.#feeding.feed(octets, done);
   }
 
   get socket(): Duplex {
@@ -182,6 +163,7 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
     this.#closed = true;
     this.#inbox.discard();
     this.#inbox.close();
+    this.#feeding?.goOn();
     this.#outbox.close();
     this.#settle();
   }
@@ -196,11 +178,19 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
   pause(): void {
     this.#paused = true;
     this.#inbox.pause();
+    // At once, though the reading has not begun yet: users ask the socket whether it is paused.
+    this.socket.pause();
   }
 
   resume(): void {
     this.#paused = false;
-    if (!this.#deferral?.isDue) this.#inbox.resume();
+    if (!this.#started) this.socket.resume();
+    if (!this.#deferral?.isDue) this.#resumeInbox();
+  }
+
+  #resumeInbox(): void {
+    this.#inbox.resume();
+    this.#feeding?.goOn();
   }
 
   /** Stops between two frames, until `goOn`. */
@@ -209,14 +199,15 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
   }
 
   goOn(): void {
-    if (!this.#paused || this.#concluded) this.#inbox.resume();
+    if (this.#gone) this.#finish();
+    else if (!this.#paused || this.#concluded) this.#resumeInbox();
   }
 
   /** Nothing but the end is waited for any more. */
   #conclude(): void {
     this.#concluded = true;
     this.#inbox.discard();
-    this.#inbox.resume();
+    this.#resumeInbox();
   }
 
   onMessage(opcode: number, data: string | Buffer): void {
@@ -287,7 +278,14 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
   // ——— from inbox, outbox and transport
 
   onWindow(length: number): void {
-    this.#inbox.onWindow(length);
+    if (this.socket.listenerCount('data') === 0) this.#inbox.onWindow(length);
+    else this.#takeWatched(copyFromWindow(WINDOW_START, WINDOW_START + length));
+  }
+
+  /** Octets that did not pass through the stream, for which somebody may listen there all the same. */
+  #takeWatched(octets: Buffer): void {
+    this.run(() => this.socket.emit('data', octets));
+    this.#inbox.onChunk(octets);
   }
 
   onChunk(chunk: Buffer): void {
@@ -334,8 +332,13 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
     // Some streams say so twice, or have to be taken to have said so.
     if (this.#gone) return;
     this.#gone = true;
-    // What was received while the user had paused comes first.
+    this.#finish();
+  }
+
+  /** What was received while the user had paused, and what waits for its turn, comes before the last event. */
+  #finish(): void {
     if (!this.#closed) this.#inbox.finish();
+    if (this.#deferral?.isDue) return;
     this.#close();
     this.run(() => this.#end[ON_CLOSED]());
   }

@@ -25,6 +25,8 @@ const TESTED_BY: Record<string, string> = {
   'ws.mts': 'ws/contract-exports.test.ts',
   // Run against npm ws, too.
   'ws/events.ts': 'ws/contract-events.test.ts',
+  'ws/enumerable.ts': 'ws/contract-events.test.ts',
+  'ws/feeding.ts': 'ws/receiver.test.ts',
   'ws/ready-state.ts': 'ws/contract-instances.test.ts',
   'ws/client-options.ts': 'ws/contract-client.test.ts',
   'ws/client.ts': 'ws/contract-client.test.ts',
@@ -32,16 +34,15 @@ const TESTED_BY: Record<string, string> = {
   'ws/event-target.ts': 'ws/contract-receiving.test.ts',
   'ws/faults.ts': 'ws/contract-errors.test.ts',
   'ws/payload.ts': 'ws/contract-receiving.test.ts',
-  'ws/receiver.ts': 'ws/contract-packages.test.ts',
   'ws/redirects.ts': 'ws/contract-events.test.ts',
   'ws/refusal.ts': 'ws/contract-events.test.ts',
-  'ws/sender.ts': 'ws/contract-semantics.test.ts',
   'ws/socket-link.ts': 'ws/contract-instances.test.ts',
   'ws/socket-options.ts': 'ws/contract-errors.test.ts',
   'ws/websocket-server.ts': 'ws/contract-events.test.ts',
   'ws/websocket.ts': 'ws/contract-instances.test.ts',
   'ws/wire-sender.ts': 'ws/contract-instances.test.ts',
   'ws/wire.ts': 'ws/contract-semantics.test.ts',
+  'ws/wire-events.ts': 'ws/same-as-ws.test.ts',
   'ws/write-callbacks.ts': 'ws/contract-semantics.test.ts',
 };
 

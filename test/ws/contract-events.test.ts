@@ -6,7 +6,7 @@ import type { WebSocket } from 'ws';
 import { frameFor } from '../support/framer.js';
 import { RawServer, rawClient, rawWebSocket, requestText } from '../support/raw-peer.js';
 import { turns, until } from '../support/waiting.js';
-import { DOORS } from './doors.js';
+import { DOORS, inner } from './doors.js';
 import { connect, listen } from './pairs.js';
 
 /** The status and the body of an answer. Not by `fetch`, which needs WebAssembly. */
@@ -81,6 +81,27 @@ describe.each(DOORS)('%s: the events of a socket', (_, door) => {
       ['message', Buffer.from([1]), true],
       ['close', 4003, 'why', true, true],
     ]);
+  });
+
+  test('ws.V2: the properties of an event are listed, as those of any interface of the WHATWG are', async () => {
+    const { client, server } = await connect(door);
+    const listed: Record<string, string[]> = {};
+    const list = (event: { type: string }) => {
+      listed[event.type] = [];
+      for (const name in event) listed[event.type].push(name);
+      listed[event.type].sort();
+    };
+    server.addEventListener('message', list);
+    server.addEventListener('close', list);
+    server.addEventListener('error', list);
+    client.send('text');
+    inner(client)._socket.write(Buffer.of(0x83, 0x80, 0, 0, 0, 0));
+    await until(() => 'close' in listed);
+    expect(listed).toEqual({
+      message: ['data', 'target', 'type'],
+      error: ['error', 'message', 'target', 'type'],
+      close: ['code', 'reason', 'target', 'type', 'wasClean'],
+    });
   });
 
   test('ws.V2 ws.P.@discordjs/ws: onerror gets the error, onclose an unclean close; undefined options, null handlers', async () => {

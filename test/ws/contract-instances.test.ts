@@ -4,13 +4,11 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { Duplex, Writable } from 'node:stream';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { WebSocket, WebSocketServer } from 'ws';
+import { parseFrames } from '../support/frame-parser.js';
+import { frameFor } from '../support/framer.js';
 import { turns, until } from '../support/waiting.js';
-import { DOORS, type Door, NPM_WS } from './doors.js';
+import { DOORS, type Door, inner, NPM_WS } from './doors.js';
 import { connect, listen } from './pairs.js';
-
-/** The members that begin with `_`, which typings do not know. */
-// biome-ignore lint/suspicious/noExplicitAny: undocumented
-const inner = (object: object): any => object;
 
 /** Two ends of a connection in memory: plain streams, without a socket's methods. */
 function memoryPair(): [Duplex, Duplex] {
@@ -80,6 +78,62 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
     expect(messages).toEqual(['warm']);
     inner(server)._socket.resume();
     await until(() => messages.length === 2);
+  });
+
+  test('ws.I1: data of the socket is told as it came, to those who listen there', async () => {
+    const { client, server } = await connect(door);
+    const octets: Buffer[] = [];
+    const order: string[] = [];
+    inner(server)._socket.prependListener('data', (chunk: Buffer) => {
+      octets.push(Buffer.from(chunk));
+      order.push('data');
+    });
+    server.on('message', (data) => order.push(String(data)));
+    client.send('one', { mask: true });
+    await until(() => order.length === 2);
+    client.send('two');
+    await until(() => order.length === 4);
+    expect(order).toEqual(['data', 'one', 'data', 'two']);
+    const frames = parseFrames(Buffer.concat(octets));
+    expect(frames.map(({ opcode, payload, key }) => [opcode, String(payload), key !== null])).toEqual([
+      [1, 'one', true],
+      [1, 'two', true],
+    ]);
+  });
+
+  test('ws.I1: data of the socket is told of what came with the opening handshake, too', async () => {
+    const [end, peer] = memoryPair();
+    const socket = new door.WebSocket(null as never, undefined, {});
+    const told: string[] = [];
+    end.prependListener('data', (chunk) => told.push(`data ${chunk.length}`));
+    socket.on('message', (data) => told.push(`message ${data}`));
+    inner(socket).setSocket(end, frameFor('server', 1, 'early'), {});
+    await until(() => told.length === 2);
+    peer.end();
+    await once(socket, 'close');
+    expect(told).toEqual(['data 11', 'message early']);
+  });
+
+  test('ws.I1 ws.M10: pause and resume show at the socket at once', async () => {
+    const { wss, url } = await listen(door);
+    const states: boolean[] = [];
+    wss.on('connection', (server) => {
+      const isPaused = () => states.push(inner(server)._socket.isPaused());
+      server.pause();
+      isPaused();
+      server.resume();
+      isPaused();
+      server.pause();
+      setTimeout(() => {
+        isPaused();
+        server.resume();
+        isPaused();
+      }, 20);
+    });
+    const client = new door.WebSocket(url);
+    onTestFinished(() => client.terminate());
+    await until(() => states.length === 4);
+    expect(states).toEqual([true, false, true, false]);
   });
 
   test('ws.I1: what is written to the socket, or ends it, comes behind the frames before', async () => {

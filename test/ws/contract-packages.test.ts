@@ -5,11 +5,8 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { WebSocket } from 'ws';
 import { fragmentsFor, frameFor } from '../support/framer.js';
 import { until } from '../support/waiting.js';
-import { DOORS, NPM_WS } from './doors.js';
+import { DOORS, inner, NPM_WS } from './doors.js';
 import { connect, listen } from './pairs.js';
-
-// biome-ignore lint/suspicious/noExplicitAny: undocumented
-const inner = (object: object): any => object;
 
 /** How each package calls ws, replayed. test/exchanges has the packages themselves. */
 describe.each(DOORS)('%s', (_, door) => {

@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
 import { fragmentsFor, frameFor } from '../support/framer.js';
 import { rawWebSocket } from '../support/raw-peer.js';
+import { memoryPair } from '../support/sockets.js';
 import { turns, until } from '../support/waiting.js';
-import { DOORS } from './doors.js';
+import { DOORS, inner } from './doors.js';
 import { connect, listen } from './pairs.js';
 
 const FRAGMENTS = fragmentsFor('server', 2, ['ab', '', 'c', 'def']);
@@ -169,5 +170,49 @@ describe.each(DOORS)('%s: receiving', (_, door) => {
     expect(order).toEqual(['1', 'microtask', '2', 'microtask', 'ping', '3', 'microtask']);
     client.close(1000, 'bye');
     expect((await once(server, 'close')).map(String)).toEqual(['1000', 'bye']);
+  });
+
+  test('ws.V1: what came before the peer’s FIN is told before close, also one event a turn', async () => {
+    const [end, peer] = memoryPair();
+    const ws = new door.WebSocket(null as never, undefined, { allowSynchronousEvents: false } as never);
+    const told: string[] = [];
+    ws.on('message', (data) => told.push(String(data)));
+    ws.on('close', (code) => told.push(`close ${code}`));
+    inner(ws).setSocket(end, Buffer.alloc(0), { allowSynchronousEvents: false });
+    peer.resume();
+    peer.end(Buffer.concat(['1', '2', '3'].map((text) => frameFor('server', 1, text))));
+    await until(() => told.includes('close 1006'));
+    expect(told).toEqual(['1', '2', '3', 'close 1006']);
+  });
+
+  test('ws.M10: what was received while paused is told before close', async () => {
+    const { client, server } = await connect(door);
+    const told: string[] = [];
+    server.on('message', (data) => told.push(String(data)));
+    server.on('close', (code, reason) => told.push(`close ${code} ${reason}`));
+    client.send('warm');
+    await until(() => told.length === 1);
+    server.pause();
+    for (const text of ['1', '2', '3']) client.send(text);
+    client.close(4001, 'done');
+    await turns(20);
+    expect(told).toEqual(['warm']);
+    server.resume();
+    await until(() => told.length === 5);
+    expect(told).toEqual(['warm', '1', '2', '3', 'close 4001 done']);
+  });
+
+  test('ws.M10: a peer that goes away while we are paused is noticed once reading goes on', async () => {
+    const { client, server } = await connect(door);
+    const told: string[] = [];
+    server.on('message', (data) => told.push(String(data)));
+    server.on('close', (code) => told.push(`close ${code}`));
+    server.pause();
+    client.send('last');
+    inner(client)._socket.end();
+    await turns(20);
+    server.resume();
+    await until(() => told.length === 2);
+    expect(told).toEqual(['last', 'close 1006']);
   });
 });

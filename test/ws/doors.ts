@@ -35,3 +35,7 @@ export const DOORS: readonly (readonly [name: string, door: Door])[] = [
   ['npm ws', NPM_WS],
   ['wasock/ws', WASOCK],
 ];
+
+/** The members that begin with `_`, which typings do not know. */
+// biome-ignore lint/suspicious/noExplicitAny: undocumented
+export const inner = (object: object): any => object;

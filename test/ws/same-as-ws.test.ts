@@ -1,0 +1,235 @@
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { WebSocket } from 'ws';
+import type { Role } from '../../src/protocol/frame-rules.js';
+import { SEED } from '../support/codecs.js';
+import { parseFrames } from '../support/frame-parser.js';
+import { frameFor } from '../support/framer.js';
+import { memoryPair, tcpPair } from '../support/sockets.js';
+import { turns } from '../support/waiting.js';
+import { type Door, NPM_WS, WASOCK } from './doors.js';
+
+/** What a peer sends next: frames, by the role of who receives them. */
+type Item = (role: Role) => Buffer[];
+
+/** What a WebSocket made of it, and what it sent: the same for both doors. */
+type Transcript = unknown[][];
+
+const text = fc.string({ unit: 'binary', maxLength: 40 });
+const octets = fc.oneof(
+  fc.uint8Array({ maxLength: 40 }),
+  fc.integer({ min: 120, max: 130 }).map((length) => new Uint8Array(length).fill(length)),
+  fc.constant(new Uint8Array(70_000).fill(7)),
+);
+const control = fc.tuple(fc.constantFrom(9, 10), fc.uint8Array({ maxLength: 125 }));
+
+const message: fc.Arbitrary<Item> = fc.oneof(
+  text.map(
+    (payload): Item =>
+      (role) => [frameFor(role, 1, payload)],
+  ),
+  octets.map(
+    (payload): Item =>
+      (role) => [frameFor(role, 2, payload)],
+  ),
+);
+
+/** Cut anywhere, within a code point too; a control frame may stand behind each fragment. */
+const fragmented: fc.Arbitrary<Item> = fc
+  .tuple(
+    fc.oneof(
+      text.map((payload) => [1, Buffer.from(payload)] as const),
+      octets.map((payload) => [2, Buffer.from(payload)] as const),
+    ),
+    fc.array(fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.option(control)), { maxLength: 4 }),
+  )
+  .map(([[opcode, payload], fragments]): Item => {
+    const cuts = fragments.map(([at]) => Math.floor(at * payload.length)).sort((a, b) => a - b);
+    return (role) => {
+      const frames = fragments.flatMap(([, between], i) => {
+        const part = payload.subarray(cuts[i - 1] ?? 0, cuts[i]);
+        const fragment = frameFor(role, i === 0 ? opcode : 0, part, { fin: false });
+        return between === null ? [fragment] : [fragment, frameFor(role, ...between)];
+      });
+      return [...frames, frameFor(role, fragments.length === 0 ? opcode : 0, payload.subarray(cuts.at(-1) ?? 0))];
+    };
+  });
+
+const ping: fc.Arbitrary<Item> = control.map(
+  ([opcode, payload]): Item =>
+    (role) => [frameFor(role, opcode, payload)],
+);
+
+/** Items that may end the connection. */
+const ending = new WeakSet<Item>();
+
+const close: fc.Arbitrary<Item> = fc
+  .tuple(fc.constantFrom(999, 1000, 1001, 1005, 1007, 1014, 1015, 2999, 3000, 4999, 5000), text)
+  .map(
+    ([code, reason]): Item =>
+      (role) => [
+        frameFor(role, 8, Buffer.concat([Buffer.of(code >> 8, code & 0xff), Buffer.from(reason).subarray(0, 123)])),
+      ],
+  );
+
+/** Each breaks a rule, or stretches one. */
+const odd: fc.Arbitrary<Item> = fc.constantFrom<Item>(
+  (role) => [frameFor(role, 1, Buffer.of(0xc3, 0x28))],
+  (role) => [frameFor(role, 2, 'x', { rsv: 0x40 })],
+  (role) => [frameFor(role, 9, 'x', { rsv: 0x20 })],
+  (role) => [frameFor(role, 0, 'x', { rsv: 0x10 })],
+  (role) => [frameFor(role, 3)],
+  (role) => [frameFor(role, 11)],
+  (role) => [frameFor(role, 0, 'x')],
+  (role) => [frameFor(role, 1, 'x', { fin: false }), frameFor(role, 2, 'y')],
+  (role) => [frameFor(role, 9, 'x', { fin: false })],
+  (role) => [frameFor(role, 9, Buffer.alloc(126))],
+  (role) => [frameFor(role, 2, 'x', { key: role === 'server' ? null : 1 })],
+  (role) => [frameFor(role, 2, 'longer than it needs', { form: 2 })],
+  (role) => [frameFor(role, 2, 'longer than it needs', { form: 8 })],
+  (role) => [frameFor(role, 8)],
+  (role) => [frameFor(role, 8, 'x')],
+  (role) => [frameFor(role, 8, Buffer.of(3, 0xe8, 0xff))],
+  (role) => [frameFor(role, 0, 'a'), frameFor(role, 0, 'b', { fin: false })],
+);
+
+function mark(item: Item): Item {
+  ending.add(item);
+  return item;
+}
+
+const items = fc.array(
+  fc.oneof(
+    { weight: 6, arbitrary: message },
+    { weight: 4, arbitrary: fragmented },
+    { weight: 3, arbitrary: ping },
+    close.map(mark),
+    odd.map(mark),
+  ),
+  { maxLength: 8 },
+);
+
+const options = fc.record({
+  allowSynchronousEvents: fc.boolean(),
+  autoPong: fc.boolean(),
+  closeTimeout: fc.constant(30_000),
+  binaryType: fc.constantFrom('nodebuffer', 'arraybuffer', 'fragments'),
+  maxFragments: fc.constantFrom(0, 2, 16_384),
+  maxPayload: fc.constantFrom(0, 30, 104_857_600),
+  skipUTF8Validation: fc.boolean(),
+});
+
+/** Where the stream of octets is cut into writes, and whether a write waits for the one before to be handled. */
+const writes = fc.array(fc.tuple(fc.integer({ min: 1, max: 3000 }), fc.boolean()), { minLength: 1, maxLength: 20 });
+
+/**
+ * What is sent, up to the first item that may end the connection where each event has a turn of its own: npm ws 8.23 throws
+ * an uncaught TypeError when octets follow a Close there.
+ */
+function octetsOf(items: readonly Item[], role: Role, isSynchronous: boolean): Buffer {
+  const end = isSynchronous ? -1 : items.findIndex((item) => ending.has(item));
+  const sent = end === -1 ? items : items.slice(0, end + 1);
+  return Buffer.concat(sent.flatMap((item) => item(role)));
+}
+
+interface Sent {
+  readonly waitsToEnd: boolean;
+  readonly role: Role;
+  readonly octets: Buffer;
+  readonly writes: readonly (readonly [length: number, waits: boolean])[];
+  readonly options: Record<string, unknown>;
+}
+
+const shown = (data: unknown): unknown => {
+  if (Array.isArray(data)) return data.map(shown);
+  if (data instanceof ArrayBuffer) return { arrayBuffer: Buffer.from(data).toString('hex') };
+  return { buffer: (data as Buffer).toString('hex') };
+};
+
+/** Opens a WebSocket on one end, writes to the other, and notes all that happens. */
+async function transcriptOf(door: Door, pair: readonly [Duplex, Duplex], sent: Sent): Promise<Transcript> {
+  const [end, peer] = pair;
+  const ws = new door.WebSocket(null as never, undefined, sent.options) as WebSocket & Record<string, unknown>;
+  ws._isServer = sent.role === 'server';
+  ws.binaryType = sent.options.binaryType as 'nodebuffer';
+  const events: Transcript = [];
+  const note = (...event: unknown[]) => events.push([...event, ws.readyState]);
+  ws.on('open', () => note('open'));
+  ws.on('message', (data, isBinary) => {
+    note('message', shown(data), isBinary);
+    ws.send(data as Buffer, { binary: isBinary }, (error) => error && note('not sent'));
+  });
+  ws.on('ping', (data) => note('ping', shown(data)));
+  ws.on('pong', (data) => note('pong', shown(data)));
+  ws.on('error', (error) => note('error', error.name, error.message, (error as NodeJS.ErrnoException).code));
+  ws.on('close', (code, reason) => note('close', code, shown(reason)));
+  const received: Buffer[] = [];
+  peer.on('data', (chunk) => received.push(chunk));
+  const closed = Promise.all([once(peer, 'close'), new Promise((resolve) => ws.on('close', resolve))]);
+  (ws.setSocket as (...args: unknown[]) => void)(end, Buffer.alloc(0), sent.options);
+  let at = 0;
+  for (let i = 0; at < sent.octets.length; i++) {
+    const [length, waits] = sent.writes[i % sent.writes.length];
+    // A copy: npm ws unmasks where the octets are.
+    peer.write(Buffer.from(sent.octets.subarray(at, at + length)));
+    at += length;
+    if (waits) await turns(2);
+  }
+  // What is sent behind the peer's FIN depends on when each event has its turn.
+  const waits = sent.waitsToEnd || !sent.options.allowSynchronousEvents;
+  if (waits) await quiet(events, received);
+  peer.end();
+  await closed;
+  const told = untilFault(events);
+  // npm ws reports a fault a turn late: where a FIN came with it, it sends no Close any more.
+  if (!waits && told.some(([event]) => event === 'error')) return told;
+  const frames = parseFrames(Buffer.concat(received));
+  return [told, frames.map(({ fin, opcode, payload, key }) => [fin, opcode, payload.toString('hex'), key !== null])];
+}
+
+/** Where each event has a turn of its own, npm ws 8.23 goes on to read frames out of what follows a fault. */
+function untilFault(events: Transcript): Transcript {
+  const fault = events.findIndex(([event]) => event === 'error');
+  return events.filter(([event], i) => fault === -1 || i <= fault || event === 'close');
+}
+
+/** Waits until nothing happens any more. */
+async function quiet(...lists: readonly unknown[][]): Promise<void> {
+  for (let before = -1, now = 0; now !== before; ) {
+    before = now;
+    await turns(20);
+    now = lists.reduce((sum, { length }) => sum + length, 0);
+  }
+}
+
+const scenario = fc.record({
+  waitsToEnd: fc.boolean(),
+  role: fc.constantFrom<Role>('server', 'client'),
+  items,
+  options,
+  writes,
+});
+
+describe.each([
+  ['in memory', async () => memoryPair(), 300],
+  [
+    'over TCP',
+    async () => {
+      const { near, far } = await tcpPair();
+      return [near, far] as const;
+    },
+    100,
+  ],
+] as const)('npm ws and wasock/ws, %s', (_, makePair, runs) => {
+  test(`ws.V1 ws.R1 ws.C2: the same events and the same answers to whatever a peer sends (seed ${SEED})`, async () => {
+    const property = fc.asyncProperty(scenario, async ({ role, items, options, writes, waitsToEnd }) => {
+      const sent = { role, octets: octetsOf(items, role, options.allowSynchronousEvents), options, writes, waitsToEnd };
+      const theirs = await transcriptOf(NPM_WS, await makePair(), sent);
+      const ours = await transcriptOf(WASOCK, await makePair(), sent);
+      expect(ours).toEqual(theirs);
+    });
+    await fc.assert(property, { seed: SEED, numRuns: runs * Number(process.env.FC_RUNS ?? 1) });
+  }, 120_000);
+});
