@@ -5,6 +5,7 @@ import { frameHeaderLength } from '../protocol/sender.js';
 import { Backlog, Batch } from './backlog.js';
 import { type Chunk, textRoom } from './chunk.js';
 import { flushAtEndOfTurn } from './end-of-turn.js';
+import { beginTurn, forgetTurns, isDueEarly } from './lone-turn.js';
 import { SharedRun } from './shared-run.js';
 import { enlargeChunk, giveChunkBack, LARGEST_CHUNK, takeChunk } from './staging.js';
 import type { Transport } from './transport.js';
@@ -111,7 +112,8 @@ export class Outbox {
   #appended(): boolean {
     const backlog = this.#backlog;
     if (backlog === null) {
-      this.#schedule();
+      if (this.#held && isDueEarly() && this.#transport.releasesMemory) this.flush();
+      else this.#schedule();
       return true;
     }
     backlog.onAppend();
@@ -144,6 +146,7 @@ export class Outbox {
   /** Keeps frames until `release`, which is sure to follow in this turn. */
   hold(): void {
     this.#held = true;
+    beginTurn(this);
   }
 
   release(): void {
@@ -245,6 +248,7 @@ export class Outbox {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    forgetTurns(this);
     if (this.#chunk !== null) giveChunkBack(this.#chunk);
     this.#chunk = null;
     this.#run = null;

@@ -251,3 +251,49 @@ describe('the end of the input', () => {
     expect(messages).toEqual(numbers(0, 3));
   });
 });
+
+describe('the end of what there is', () => {
+  test('isEmpty tells whether all is handled', async () => {
+    const { inbox, messages } = makeInbox();
+    inbox.start();
+    expect(inbox.isEmpty).toBe(true);
+    inbox.pause();
+    inbox.onChunk(frames(0, 3));
+    expect(inbox.isEmpty).toBe(false);
+    inbox.resume();
+    await until(() => inbox.isEmpty);
+    expect(messages).toEqual(numbers(0, 3));
+  });
+
+  test('finish handles all that waits, though paused, at once', () => {
+    const { inbox, messages } = makeInbox();
+    inbox.start();
+    inbox.pause();
+    inbox.onChunk(frames(0, 300));
+    inbox.onChunk(frames(300, 302));
+    inbox.finish();
+    expect(messages).toEqual(numbers(0, 302));
+    expect(inbox.isEmpty).toBe(true);
+  });
+
+  test('finish stops where somebody pauses again, and goes on at the next', () => {
+    const { inbox, messages } = makeInbox((data, self) => data === '1' && self.pause());
+    inbox.start();
+    inbox.pause();
+    inbox.onChunk(frames(0, 4));
+    inbox.finish();
+    expect(messages).toEqual(numbers(0, 2));
+    inbox.finish();
+    expect(messages).toEqual(numbers(0, 4));
+  });
+
+  test('options that are changed hold from the next message on', () => {
+    const { inbox, log } = makeInbox();
+    inbox.start();
+    inbox.onChunk(frameFor('server', 1, 'longer'));
+    inbox.options = { ...DEFAULT_OPTIONS, maxPayload: 3 };
+    expect(log).not.toContain('fault');
+    inbox.onChunk(frameFor('server', 1, 'longer'));
+    expect(log).toContain('fault');
+  });
+});

@@ -507,3 +507,33 @@ test('all who wait for the same batch have one promise', async () => {
   await Promise.all([first, second]);
   expect(outbox.bufferedAmount).toBe(0);
 });
+
+describe('what has left', () => {
+  test('departed counts octets that the kernel has taken, headers included, whole or in the end', async () => {
+    const { outbox, transport } = makeOutbox();
+    outbox.append(TEXT, 'one');
+    expect([outbox.departed, outbox.bufferedAmount, outbox.isBlocked]).toEqual([0, 5, false]);
+    await endOfTurn();
+    expect([outbox.departed, outbox.bufferedAmount, outbox.isBlocked]).toEqual([5, 0, false]);
+    transport.takesWhole = false;
+    outbox.append(TEXT, 'two');
+    outbox.flush();
+    expect([outbox.departed, outbox.bufferedAmount, outbox.isBlocked]).toEqual([5, 5, true]);
+    outbox.append(TEXT, bytes(100_000));
+    expect([outbox.departed, outbox.bufferedAmount]).toEqual([5, 5 + 10 + 100_000]);
+    transport.complete();
+    expect([outbox.departed, outbox.isBlocked]).toEqual([10, true]);
+    transport.complete();
+    expect([outbox.departed, outbox.bufferedAmount, outbox.isBlocked]).toEqual([10 + 10 + 100_000, 0, false]);
+  });
+
+  test('departed counts published frames, and no frame that was dropped at the end', async () => {
+    const { outbox } = makeOutbox();
+    outbox.appendFrame(Buffer.of(0x81, 1, 65));
+    await endOfTurn();
+    expect(outbox.departed).toBe(3);
+    outbox.append(TEXT, 'last');
+    outbox.close();
+    expect([outbox.departed, outbox.bufferedAmount]).toEqual([3, 0]);
+  });
+});

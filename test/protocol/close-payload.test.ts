@@ -103,3 +103,11 @@ describe('formatClosePayload', () => {
     expect(parseClosePayload(formatClosePayload())).toEqual({ closeCode: 1005, reason: '' });
   });
 });
+
+describe('parseClosePayload that skips UTF-8', () => {
+  it('takes any octets for a reason, and judges the code all the same', () => {
+    expect(parseClosePayload(octetsOf('03e8 ff'), true)).toMatchObject({ closeCode: 1000 });
+    expect(parseClosePayload(octetsOf('03e8 ff'))).toBe(FAULT.BAD_CLOSE_REASON);
+    expect(parseClosePayload(octetsOf('03ed ff'), true)).toBe(FAULT.BAD_CLOSE_CODE);
+  });
+});

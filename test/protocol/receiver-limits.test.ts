@@ -12,6 +12,7 @@ import {
   octetsUntilFault,
   ReceiverHarness,
   receiveAllWays,
+  receiveReads,
   textMessage,
 } from '../support/receiver-harness.js';
 
@@ -258,5 +259,33 @@ describe('memory is for what has arrived, not for what was announced', () => {
 
   it('a header for one octet more than the limit is 1009 at once', () => {
     expect(receiveAllWays(frameHeaderFor('server', 2, BigInt(MiB + 1)))).toEqual([TOO_BIG]);
+  });
+});
+
+describe('maxPieces', () => {
+  const pieces = FAULT.TOO_MANY_PIECES;
+
+  it('limits the reads that one frame may come in, and begins anew with each frame', () => {
+    const frame = frameFor('server', 2, Buffer.alloc(40, 1));
+    const inPieces = (count: number) => {
+      const harness = new ReceiverHarness({ maxPieces: 4 });
+      const reads = Array.from({ length: count }, (_, i) =>
+        frame.subarray(i === 0 ? 0 : 6 + i, i === count - 1 ? frame.length : 7 + i),
+      );
+      for (let sent = 0; sent < 3; sent++) for (const read of reads) harness.feed(read);
+      return harness.events;
+    };
+    expect(inPieces(4)).toEqual(Array(3).fill(binaryMessage(Buffer.alloc(40, 1))));
+    expect(inPieces(5)).toEqual([faultEvent(pieces)]);
+    expect(pieces.closeCode).toBe(1008);
+  });
+
+  it('does not concern what comes whole', () => {
+    const whole = [frameFor('server', 2, 'a'), ...fragmentsFor('server', 1, ['b', 'c']), frameFor('server', 2, 'd')];
+    expect(receiveReads([Buffer.concat(whole)], { maxPieces: 1 })).toEqual([
+      binaryMessage(Buffer.from('a')),
+      textMessage('bc'),
+      binaryMessage(Buffer.from('d')),
+    ]);
   });
 });

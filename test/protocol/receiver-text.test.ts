@@ -148,3 +148,21 @@ describe('a code point across fragments', () => {
     expect(other.events).toEqual([textMessage('plain')]);
   });
 });
+
+describe('skipUtf8', () => {
+  const BAD = octetsOf('61 c3 28 ff');
+
+  it('takes Text as it comes, in one frame, in fragments and in pieces', () => {
+    const options = { skipUtf8: true, textAs: 'bytes' } as const;
+    const streams = [[frameFor('server', 1, BAD)], fragmentsFor('server', 1, [BAD.subarray(0, 2), BAD.subarray(2)])];
+    for (const stream of streams) {
+      expect(receiveAllWays(stream, options)).toEqual([{ message: 1, octets: '61c328ff' }]);
+      expect(receiveAllWays(stream, { textAs: 'bytes' })).toEqual([faultEvent(FAULT.INVALID_UTF8)]);
+    }
+  });
+
+  it('takes text that ends within a code point', () => {
+    const cut = frameFor('server', 1, octetsOf('e4 b8'));
+    expect(receiveAllWays(cut, { skipUtf8: true, textAs: 'bytes' })).toEqual([{ message: 1, octets: 'e4b8' }]);
+  });
+});
