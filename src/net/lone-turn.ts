@@ -22,7 +22,7 @@ export function beginTurn(who: object): void {
 /** Counts a frame of who has the turn. @returns whether what waits should leave before the turn is over */
 export function isDueEarly(): boolean {
   if (!isAlone || ++frames < dueAt) return false;
-  dueAt = frames + Math.max(1, frames >> 1);
+  dueAt = frames + Math.max(1, frames >> 2);
   return true;
 }
 
