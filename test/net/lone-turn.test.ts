@@ -20,7 +20,7 @@ describe('a connection that had the turn before, too', () => {
     beginTurn(one);
     expect(dueBehind(30)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27]);
     beginTurn(one);
-    expect(dueBehind(5)).toEqual([1, 2, 3, 4]);
+    expect(dueBehind(5)).toEqual([1, 2, 3, 4, 5]);
   });
 
   test('is alone no more once another has had the turn', () => {
