@@ -124,20 +124,31 @@ const options = fc.record({
 /** Where the stream of octets is cut into writes, and whether a write waits for the one before to be handled. */
 const writes = fc.array(fc.tuple(fc.integer({ min: 1, max: 3000 }), fc.boolean()), { minLength: 1, maxLength: 20 });
 
+type Options = typeof options extends fc.Arbitrary<infer Value> ? Value : never;
+
+function exceedsLimits(frames: Buffer, { maxPayload, maxFragments }: Options): boolean {
+  const fragments = parseFrames(frames).filter(({ opcode }) => opcode < 8);
+  const size = fragments.reduce((sum, { payload }) => sum + payload.length, 0);
+  return (maxFragments > 0 && fragments.length > maxFragments) || (maxPayload > 0 && size > maxPayload);
+}
+
 /**
- * What is sent, up to the first item that may end the connection where each event has a turn of its own: npm ws 8.23 throws
- * an uncaught TypeError when octets follow a Close there.
+ * What is sent: first in several writes, then in one. Where each event has a turn of its own, the first item that may end the
+ * connection is the last, and comes in one write to a receiver that has nothing else to do: npm ws 8.23 throws an uncaught
+ * TypeError when more octets wait behind a Close or a fault there.
  */
-function octetsOf(items: readonly Item[], role: Role, isSynchronous: boolean): Buffer {
-  const end = isSynchronous ? -1 : items.findIndex((item) => ending.has(item));
-  const sent = end === -1 ? items : items.slice(0, end + 1);
-  return Buffer.concat(sent.flatMap((item) => item(role)));
+function octetsOf(items: readonly Item[], role: Role, options: Options): [inWrites: Buffer, inOne: Buffer] {
+  const written = items.map((item) => Buffer.concat(item(role)));
+  const mayEnd = (item: Item, i: number) => ending.has(item) || exceedsLimits(written[i], options);
+  const end = options.allowSynchronousEvents ? -1 : items.findIndex(mayEnd);
+  if (end === -1) return [Buffer.concat(written), Buffer.alloc(0)];
+  return [Buffer.concat(written.slice(0, end)), written[end]];
 }
 
 interface Sent {
   readonly waitsToEnd: boolean;
   readonly role: Role;
-  readonly octets: Buffer;
+  readonly octets: readonly [inWrites: Buffer, inOne: Buffer];
   readonly writes: readonly (readonly [length: number, waits: boolean])[];
   readonly options: Record<string, unknown>;
 }
@@ -169,13 +180,18 @@ async function transcriptOf(door: Door, pair: readonly [Duplex, Duplex], sent: S
   peer.on('data', (chunk) => received.push(chunk));
   const closed = Promise.all([once(peer, 'close'), new Promise((resolve) => ws.on('close', resolve))]);
   (ws.setSocket as (...args: unknown[]) => void)(end, Buffer.alloc(0), sent.options);
+  const [inWrites, inOne] = sent.octets;
   let at = 0;
-  for (let i = 0; at < sent.octets.length; i++) {
+  for (let i = 0; at < inWrites.length; i++) {
     const [length, waits] = sent.writes[i % sent.writes.length];
     // A copy: npm ws unmasks where the octets are.
-    peer.write(Buffer.from(sent.octets.subarray(at, at + length)));
+    peer.write(Buffer.from(inWrites.subarray(at, at + length)));
     at += length;
     if (waits) await turns(2);
+  }
+  if (inOne.length > 0) {
+    await quiet(events, received);
+    peer.write(Buffer.from(inOne));
   }
   // What is sent behind the peer's FIN depends on when each event has its turn.
   const waits = sent.waitsToEnd || !sent.options.allowSynchronousEvents;
@@ -225,7 +241,7 @@ describe.each([
 ] as const)('npm ws and wasock/ws, %s', (_, makePair, runs) => {
   test(`ws.V1 ws.R1 ws.C2: the same events and the same answers to whatever a peer sends (seed ${SEED})`, async () => {
     const property = fc.asyncProperty(scenario, async ({ role, items, options, writes, waitsToEnd }) => {
-      const sent = { role, octets: octetsOf(items, role, options.allowSynchronousEvents), options, writes, waitsToEnd };
+      const sent = { role, octets: octetsOf(items, role, options), options, writes, waitsToEnd };
       const theirs = await transcriptOf(NPM_WS, await makePair(), sent);
       const ours = await transcriptOf(WASOCK, await makePair(), sent);
       expect(ours).toEqual(theirs);
