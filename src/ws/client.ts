@@ -136,6 +136,7 @@ class Opening {
     try {
       if (!URL.canParse(location, from.href)) throw new SyntaxError(`Invalid URL: ${location}`);
       url = parseUrl(new URL(location, from));
+      this.#websocket._url = url.href;
       checkUrl(url);
     } catch (error) {
       return fail(this.#websocket, error as Error);

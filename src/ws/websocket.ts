@@ -160,9 +160,9 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
     linkSocket(socket, wire);
     openOn.add(socket);
     this._readyState = OPEN;
-    this.emit('open');
-    // Behind the listeners that are set in 'connection', as the events of a stream are.
+    // Behind the listeners that are set in 'connection', as the events of a stream are, and before those of its end.
     nextTick(start, wire, head);
+    this.emit('open');
   }
 
   /** Makes the socket closed and tells so. */

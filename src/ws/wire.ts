@@ -56,7 +56,7 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
   #paused = false;
   #concluded = false;
   #ended = false;
-  /** Nothing more is sent or received. */
+  /** Nothing more is sent. */
   #closed = false;
   /** The stream is closed. */
   #gone = false;
@@ -72,7 +72,6 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
 
   /** Begins to read. @param head octets that came behind the opening handshake: they are frames */
   start(head: Buffer): void {
-    if (this.#closed) return;
     this.#started = true;
     if (head.length > 0) this.#takeWatched(head);
     if (!this.#closed) this.#inbox.start();
@@ -150,7 +149,7 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
     this.#outbox.end();
   }
 
-  /** Ends the connection at once, behind what the kernel takes at once. */
+  /** Ends the connection at once, behind what the kernel takes at once. What was received before is told. */
   destroy(): void {
     if (this.#closed) return;
     this.#outbox.flush();
@@ -161,9 +160,6 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#inbox.discard();
-    this.#inbox.close();
-    this.#feeding?.goOn();
     this.#outbox.close();
     this.#settle();
   }
@@ -337,9 +333,12 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
 
   /** What was received while the user had paused, and what waits for its turn, comes before the last event. */
   #finish(): void {
-    if (!this.#closed) this.#inbox.finish();
+    this.#inbox.finish();
     if (this.#deferral?.isDue) return;
     this.#close();
+    this.#inbox.discard();
+    this.#inbox.close();
+    this.#feeding?.goOn();
     this.run(() => this.#end[ON_CLOSED]());
   }
 }

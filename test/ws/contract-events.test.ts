@@ -209,18 +209,19 @@ describe.each(DOORS)('%s: the events of a client', (_, door) => {
     const raw = await RawServer.listen();
     const answers = async (location: string, options: object) => {
       const ws = new door.WebSocket(raw.url, { followRedirects: true, ...options });
-      const told = new Promise((resolve) => ws.on('error', (error) => resolve([error.name, error.message])));
+      const told = new Promise((resolve) => ws.on('error', (error) => resolve([error.name, error.message, ws.url])));
       const closed = new Promise((resolve) => ws.on('close', resolve));
       await raw.answer(`HTTP/1.1 301 Moved\r\nLocation: ${location}\r\nContent-Length: 0\r\n\r\n`);
       expect(await told).toBeDefined();
       expect(await closed).toBe(1006);
       return told;
     };
-    expect(await answers('/again', { maxRedirects: 0 })).toEqual(['Error', 'Maximum redirects exceeded']);
-    expect(await answers('http://', {})).toEqual(['SyntaxError', 'Invalid URL: http://']);
+    expect(await answers('/again', { maxRedirects: 0 })).toEqual(['Error', 'Maximum redirects exceeded', raw.url]);
+    expect(await answers('http://', {})).toEqual(['SyntaxError', 'Invalid URL: http://', raw.url]);
     expect(await answers('ftp://x/', {})).toEqual([
       'SyntaxError',
       'The URL\'s protocol must be one of "ws:", "wss:", "http:", "https:", or "ws+unix:"',
+      'ftp://x/',
     ]);
   });
 });

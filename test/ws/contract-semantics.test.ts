@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { WebSocket } from 'ws';
+import { frameFor } from '../support/framer.js';
 import { RawServer } from '../support/raw-peer.js';
 import { turns, until } from '../support/waiting.js';
 import { DOORS } from './doors.js';
@@ -267,6 +268,28 @@ describe.each(DOORS)('%s: closing', (_, door) => {
     for (let i = 0; i < 5; i++) client.send(String(i));
     expect((await once(client, 'close')).map(String)).toEqual(['4001', 'from message']);
     expect(messages).toHaveLength(5);
+  });
+
+  test('ws.M5: terminate from within a listener: what was read before is told', async () => {
+    const raw = await RawServer.listen();
+    const ws = new door.WebSocket(raw.url);
+    const messages = messagesOf(ws);
+    ws.on('message', () => ws.terminate());
+    const { peer } = await raw.accept();
+    await once(ws, 'open');
+    peer.socket.write(Buffer.concat(['a', 'b', 'c'].map((payload) => frameFor('client', 1, payload))));
+    expect((await once(ws, 'close'))[0]).toBe(1006);
+    expect(messages.map(([text]) => text)).toEqual(['a', 'b', 'c']);
+  });
+
+  test('ws.M5: terminate in open: what came with the opening handshake is told', async () => {
+    const raw = await RawServer.listen();
+    const ws = new door.WebSocket(raw.url);
+    const messages = messagesOf(ws);
+    ws.on('open', () => ws.terminate());
+    await raw.accept('', frameFor('client', 1, 'welcome'));
+    expect((await once(ws, 'close'))[0]).toBe(1006);
+    expect(messages.map(([text]) => text)).toEqual(['welcome']);
   });
 
   test('ws.M7: on a server url is undefined; protocol is the first that was offered; 1005 without a code', async () => {
