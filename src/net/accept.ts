@@ -27,28 +27,24 @@ const costsHiddenClasses = Number.parseInt(versions.v8, 10) < 12;
 
 const acceptedChannel = channel('net.server.socket');
 
+/** The handles of servers that accept cheaply already. */
+const accepting = new WeakSet<object>();
+
 /**
  * Has a server, which listens, accept connections as node:net does, but with options for their sockets that cost less.
  *
  * @param isWorthwhile whether this runtime gains by it
  */
 export function acceptCheaply(server: Server, isWorthwhile = costsHiddenClasses): void {
-  const accepting = server as AcceptingServer;
-  const listening = accepting._handle;
+  const { _handle: listening } = server as AcceptingServer;
   const original = listening?.onconnection;
-  if (!isWorthwhile || !listening || typeof original !== 'function') return;
-  const options = socketOptions(accepting);
+  if (!isWorthwhile || !listening || typeof original !== 'function' || accepting.has(listening)) return;
+  accepting.add(listening);
+  const accept = accepter(server as AcceptingServer);
   listening.onconnection = function (status, handle) {
     // Whatever is more than to make a socket is node:net's.
-    if (status !== 0 || needsMore(accepting)) return original.call(this, status, handle);
-    options.handle = handle;
-    const socket = new Socket(options as SocketConstructorOpts) as AcceptedSocket;
-    options.handle = null;
-    if (accepting.noDelay) socket.setNoDelay(true);
-    accepting._connections++;
-    socket.server = server;
-    socket._server = server;
-    server.emit('connection', socket);
+    if (status !== 0 || needsMore(server as AcceptingServer)) original.call(this, status, handle);
+    else accept(handle);
   };
 }
 
@@ -56,15 +52,22 @@ function needsMore(server: AcceptingServer): boolean {
   return !!server.maxConnections || server.keepAlive || acceptedChannel.hasSubscribers;
 }
 
-/** A dictionary, since it has no prototype. */
-function socketOptions(server: AcceptingServer): { handle: object | null } {
-  return Object.assign(Object.create(null), {
-    handle: null,
-    allowHalfOpen: server.allowHalfOpen,
-    pauseOnCreate: server.pauseOnConnect,
-    readable: true,
-    writable: true,
-    readableHighWaterMark: server.highWaterMark,
-    writableHighWaterMark: server.highWaterMark,
-  });
+function accepter(server: AcceptingServer): (handle: object) => void {
+  // A dictionary, since it has no prototype.
+  const options = Object.assign(Object.create(null), { handle: null, readable: true, writable: true });
+  return (handle) => {
+    options.handle = handle;
+    // Read anew for each: they are its user's to change.
+    options.allowHalfOpen = server.allowHalfOpen;
+    options.pauseOnCreate = server.pauseOnConnect;
+    options.readableHighWaterMark = server.highWaterMark;
+    options.writableHighWaterMark = server.highWaterMark;
+    const socket = new Socket(options as SocketConstructorOpts) as AcceptedSocket;
+    options.handle = null;
+    if (server.noDelay) socket.setNoDelay(true);
+    server._connections++;
+    socket.server = server;
+    socket._server = server;
+    server.emit('connection', socket);
+  };
 }

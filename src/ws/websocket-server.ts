@@ -6,6 +6,7 @@ import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { acceptKey, isKey } from '../handshake/key.js';
+import { acceptCheaply } from '../net/accept.js';
 import { refuse } from './refusal.js';
 import { DEFAULTS, type KeptOptions, type SocketOptions } from './socket-options.js';
 import * as subprotocol from './subprotocol.js';
@@ -96,12 +97,16 @@ export class WebSocketServer extends EventEmitter {
   #listenTo(server: Server): () => void {
     const emitConnection: ConnectionListener = this.emit.bind(this, 'connection');
     const listeners: Record<string, (...args: never[]) => void> = {
-      listening: this.emit.bind(this, 'listening'),
+      listening: () => {
+        acceptCheaply(server);
+        this.emit('listening');
+      },
       error: this.emit.bind(this, 'error'),
       upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) =>
         this.handleUpgrade(request, socket, head, emitConnection),
     };
     for (const [event, listener] of Object.entries(listeners)) server.on(event, listener as () => void);
+    if (server.listening) acceptCheaply(server);
     return () => {
       for (const [event, listener] of Object.entries(listeners)) server.removeListener(event, listener as () => void);
     };

@@ -93,6 +93,20 @@ test('maxConnections, set at any time, drops what is above', async () => {
   expect((await dropped)[0]).toMatchObject({ localFamily: 'IPv4' });
 });
 
+test('options of the server may change', async () => {
+  const server = await listening(true);
+  (server as unknown as { pauseOnConnect: boolean }).pauseOnConnect = true;
+  expect((await accepted(server)).isPaused()).toBe(true);
+});
+
+test('asked again it changes nothing', async () => {
+  const server = await listening(true);
+  const handle = (server as unknown as { _handle: { onconnection: unknown } })._handle;
+  const before = handle.onconnection;
+  acceptCheaply(server, true);
+  expect(handle.onconnection).toBe(before);
+});
+
 test('an error of accept is reported by node:net', async () => {
   const server = await listening(true);
   const failed = once(server, 'error').catch((error) => [error]);
