@@ -22,6 +22,10 @@ async function listening(isOurs: boolean, options: ServerOpts = {}): Promise<Ser
   return server;
 }
 
+function handleOf(server: Server): { onconnection(status: number): void } {
+  return (server as unknown as { _handle: { onconnection(status: number): void } })._handle;
+}
+
 async function accepted(server: Server): Promise<Socket> {
   const connection = once(server, 'connection');
   const client = connect((server.address() as { port: number }).port, '127.0.0.1');
@@ -101,7 +105,7 @@ test('options of the server may change', async () => {
 
 test('asked again it changes nothing', async () => {
   const server = await listening(true);
-  const handle = (server as unknown as { _handle: { onconnection: unknown } })._handle;
+  const handle = handleOf(server);
   const before = handle.onconnection;
   acceptCheaply(server, true);
   expect(handle.onconnection).toBe(before);
@@ -110,7 +114,7 @@ test('asked again it changes nothing', async () => {
 test('an error of accept is reported by node:net', async () => {
   const server = await listening(true);
   const failed = once(server, 'error').catch((error) => [error]);
-  const handle = (server as unknown as { _handle: { onconnection(status: number): void } })._handle;
+  const handle = handleOf(server);
   handle.onconnection(-24);
   expect((await failed)[0]).toMatchObject({ code: 'EMFILE', syscall: 'accept' });
 });
@@ -130,7 +134,7 @@ test('who watches the channel net.server.socket learns of each socket', async ()
 
 test('nothing changes where it is not worthwhile, or where there is no such handle', async () => {
   const server = await listening(false);
-  const handle = (server as unknown as { _handle: { onconnection: unknown } })._handle;
+  const handle = handleOf(server);
   const before = handle.onconnection;
   acceptCheaply(server, false);
   expect(handle.onconnection).toBe(before);

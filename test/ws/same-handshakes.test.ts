@@ -10,49 +10,60 @@ import { type Door, NPM_WS, WASOCK } from './doors.js';
 /** What happened, and what the other end saw of it: the same for both doors. */
 type Transcript = unknown[];
 
-const with_ = (changes: Fields, line = 'GET / HTTP/1.1') => requestText(changes, line);
+async function expectSame<Case>(
+  cases: Record<string, Case>,
+  run: (door: Door, item: Case) => Promise<Transcript>,
+): Promise<void> {
+  const compared = Object.entries(cases).map(async ([name, item]) => {
+    const theirs = await run(NPM_WS, item);
+    expect({ [name]: await run(WASOCK, item) }).toEqual({ [name]: theirs });
+  });
+  await Promise.all(compared);
+}
+
+const requestWith = (changes: Fields, line = 'GET / HTTP/1.1') => requestText(changes, line);
 const VERSION = 'Sec-WebSocket-Version';
 const KEY = 'Sec-WebSocket-Key';
 const PROTOCOL = 'Sec-WebSocket-Protocol';
 const EXTENSIONS = 'Sec-WebSocket-Extensions';
 
 const REQUESTS: Record<string, string> = {
-  good: with_({}),
-  'with a frame behind': `${with_({})}\x81\x82\0\0\0\0hi`,
-  'by POST': with_({}, 'POST / HTTP/1.1'),
-  'by PUT, with a body': `${with_({ 'Content-Length': '3' }, 'PUT / HTTP/1.1')}abc`,
-  'by HEAD': with_({}, 'HEAD / HTTP/1.1'),
-  'of HTTP/1.0': with_({}, 'GET / HTTP/1.0'),
-  'with a body': `${with_({ 'Content-Length': '5' })}hello`,
-  'with a body in chunks': `${with_({ 'Transfer-Encoding': 'chunked' })}0\r\n\r\n`,
-  'for another path': with_({}, 'GET /other HTTP/1.1'),
-  'with a query': with_({}, 'GET /?a=b HTTP/1.1'),
-  'with a whole URL': with_({}, 'GET http://x/ HTTP/1.1'),
-  'with two slashes': with_({}, 'GET //x HTTP/1.1'),
-  'without a key': with_({ [KEY]: undefined }),
-  'with a short key': with_({ [KEY]: 'abc' }),
-  'with two keys': with_({ [KEY]: ['dGhlIHNhbXBsZSBub25jZQ==', 'dGhlIHNhbXBsZSBub25jZQ=='] }),
-  'without a version': with_({ [VERSION]: undefined }),
-  'of version 7': with_({ [VERSION]: '7' }),
-  'of version 8': with_({ [VERSION]: '8' }),
-  'of version 13x': with_({ [VERSION]: '13x' }),
-  'of version 013': with_({ [VERSION]: '013' }),
-  'without Upgrade': with_({ Upgrade: undefined }),
-  'for another protocol': with_({ Upgrade: 'h2c' }),
-  'for one of several protocols': with_({ Upgrade: 'h2c, websocket' }),
-  'for a WebSocket, as it likes': with_({ Upgrade: 'WebSocket' }),
-  'without Connection: Upgrade': with_({ Connection: 'keep-alive' }),
-  'with several connection options': with_({ Connection: 'keep-alive, Upgrade' }),
-  'without a host': with_({ Host: undefined }),
-  'with subprotocols': with_({ [PROTOCOL]: 'a, b' }),
-  'with subprotocols in two fields': with_({ [PROTOCOL]: ['a', 'b'] }),
-  'with the same subprotocol twice': with_({ [PROTOCOL]: 'a, a' }),
-  'with a subprotocol of no length': with_({ [PROTOCOL]: 'a,,b' }),
-  'with no subprotocol': with_({ [PROTOCOL]: '' }),
-  'with a subprotocol that is no token': with_({ [PROTOCOL]: 'a b' }),
-  'with an extension': with_({ [EXTENSIONS]: 'foo; a="b"' }),
-  'with extensions that are none': with_({ [EXTENSIONS]: 'permessage-deflate; =' }),
-  'with Expect': with_({ Expect: '100-continue' }),
+  good: requestWith({}),
+  'with a frame behind': `${requestWith({})}\x81\x82\0\0\0\0hi`,
+  'by POST': requestWith({}, 'POST / HTTP/1.1'),
+  'by PUT, with a body': `${requestWith({ 'Content-Length': '3' }, 'PUT / HTTP/1.1')}abc`,
+  'by HEAD': requestWith({}, 'HEAD / HTTP/1.1'),
+  'of HTTP/1.0': requestWith({}, 'GET / HTTP/1.0'),
+  'with a body': `${requestWith({ 'Content-Length': '5' })}hello`,
+  'with a body in chunks': `${requestWith({ 'Transfer-Encoding': 'chunked' })}0\r\n\r\n`,
+  'for another path': requestWith({}, 'GET /other HTTP/1.1'),
+  'with a query': requestWith({}, 'GET /?a=b HTTP/1.1'),
+  'with a whole URL': requestWith({}, 'GET http://x/ HTTP/1.1'),
+  'with two slashes': requestWith({}, 'GET //x HTTP/1.1'),
+  'without a key': requestWith({ [KEY]: undefined }),
+  'with a short key': requestWith({ [KEY]: 'abc' }),
+  'with two keys': requestWith({ [KEY]: ['dGhlIHNhbXBsZSBub25jZQ==', 'dGhlIHNhbXBsZSBub25jZQ=='] }),
+  'without a version': requestWith({ [VERSION]: undefined }),
+  'of version 7': requestWith({ [VERSION]: '7' }),
+  'of version 8': requestWith({ [VERSION]: '8' }),
+  'of version 13x': requestWith({ [VERSION]: '13x' }),
+  'of version 013': requestWith({ [VERSION]: '013' }),
+  'without Upgrade': requestWith({ Upgrade: undefined }),
+  'for another protocol': requestWith({ Upgrade: 'h2c' }),
+  'for one of several protocols': requestWith({ Upgrade: 'h2c, websocket' }),
+  'for a WebSocket, as it likes': requestWith({ Upgrade: 'WebSocket' }),
+  'without Connection: Upgrade': requestWith({ Connection: 'keep-alive' }),
+  'with several connection options': requestWith({ Connection: 'keep-alive, Upgrade' }),
+  'without a host': requestWith({ Host: undefined }),
+  'with subprotocols': requestWith({ [PROTOCOL]: 'a, b' }),
+  'with subprotocols in two fields': requestWith({ [PROTOCOL]: ['a', 'b'] }),
+  'with the same subprotocol twice': requestWith({ [PROTOCOL]: 'a, a' }),
+  'with a subprotocol of no length': requestWith({ [PROTOCOL]: 'a,,b' }),
+  'with no subprotocol': requestWith({ [PROTOCOL]: '' }),
+  'with a subprotocol that is no token': requestWith({ [PROTOCOL]: 'a b' }),
+  'with an extension': requestWith({ [EXTENSIONS]: 'foo; a="b"' }),
+  'with extensions that are none': requestWith({ [EXTENSIONS]: 'permessage-deflate; =' }),
+  'with Expect': requestWith({ Expect: '100-continue' }),
   'that is plain': 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
   'that is none': 'nonsense\r\n\r\n',
 };
@@ -132,13 +143,7 @@ async function answerTo(
 
 describe.each(Object.entries(SERVERS))('npm ws and wasock/ws, a server with %s', (_, served) => {
   test('ws.V4 ws.R2: the same answers and events for any request', async () => {
-    const compared = Object.entries(REQUESTS).map(async ([name, request]) => ({
-      name,
-      theirs: await answerTo(NPM_WS, served, request),
-      ours: await answerTo(WASOCK, served, request),
-    }));
-    for (const { name, theirs, ours } of await Promise.all(compared))
-      expect({ [name]: ours }).toEqual({ [name]: theirs });
+    await expectSame(REQUESTS, (door, request) => answerTo(door, served, request));
   });
 });
 
@@ -278,12 +283,6 @@ async function followUpTo(door: Door, { protocols, options, act }: ClientCase, a
 
 describe.each(Object.entries(CLIENTS))('npm ws and wasock/ws, a client with %s', (_, used) => {
   test('ws.V3 ws.R2 ws.M5: the same events and requests for any answer', async () => {
-    const compared = Object.entries(ANSWERS).map(async ([name, answer]) => ({
-      name,
-      theirs: await followUpTo(NPM_WS, used, answer),
-      ours: await followUpTo(WASOCK, used, answer),
-    }));
-    for (const { name, theirs, ours } of await Promise.all(compared))
-      expect({ [name]: ours }).toEqual({ [name]: theirs });
+    await expectSame(ANSWERS, (door, answer) => followUpTo(door, used, answer));
   });
 });
