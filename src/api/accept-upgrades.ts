@@ -122,12 +122,12 @@ export class Upgrades {
    * @throws TypeError, RangeError for invalid options
    */
   close(options: CloseOptions = {}): Promise<void> {
-    const { code, reason, timeout } = checkCloseOptions(options, this.#limits.closeTimeout);
+    const { code, reason, timeout } = checkCloseOptions(options);
     this.#closed ??= this.#close(code, reason, timeout);
     return this.#closed;
   }
 
-  async #close(code: number, reason: string, timeout: number): Promise<void> {
+  async #close(code: number, reason: string, timeout = 0): Promise<void> {
     this.#listener.refuseAll();
     await within(timeout, this.#sockets.closeAll(code, reason), () => this.#sockets.hangupAll());
     this.#listener.stopListening();

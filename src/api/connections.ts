@@ -10,7 +10,10 @@ export interface CloseOptions {
   code?: number;
   /** Sent to each client: at most 123 octets of UTF-8. Default none. */
   reason?: string;
-  /** Milliseconds after which what is still open is ended without further ado; 0 and `Infinity`: never. Default `closeTimeout`. */
+  /**
+   * Milliseconds after which whatever is still open is ended, come what may; 0 and `Infinity`: never. Default: each socket has
+   * `closeTimeout` from the moment on at which its Close has left, so that what was sent before still arrives.
+   */
   timeout?: number;
 }
 
@@ -68,9 +71,16 @@ export async function within(timeout: number, work: Promise<unknown>, makeAnEnd:
   clearTimeout(timer);
 }
 
+interface CheckedCloseOptions {
+  readonly code: number;
+  readonly reason: string;
+  /** `undefined` if it was not given. */
+  readonly timeout: number | undefined;
+}
+
 /** @throws TypeError, RangeError for a code, reason or time-out that cannot be used */
-export function checkCloseOptions(options: CloseOptions, closeTimeout: number): Required<CloseOptions> {
-  const { code = CloseCode.GoingAway, reason = '', timeout = closeTimeout } = options;
+export function checkCloseOptions(options: CloseOptions): CheckedCloseOptions {
+  const { code = CloseCode.GoingAway, reason = '', timeout } = options;
   formatClosePayload(code, reason);
-  return { code, reason, timeout: checkDuration('timeout', timeout, closeTimeout) };
+  return { code, reason, timeout: timeout === undefined ? undefined : checkDuration('timeout', timeout, 0) };
 }

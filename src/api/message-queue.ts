@@ -2,9 +2,15 @@ import type { Buffer } from 'node:buffer';
 import type { Opcode } from '../protocol/opcode.js';
 import { rejected } from './handled-promise.js';
 
-/** Above this many messages, or octets of them, the socket stops reading until somebody receives. */
+/** Above this many messages, or bytes of them, only the reserve is filled until somebody receives. */
 export const MAX_QUEUED = 16;
-export const MAX_QUEUED_OCTETS = 1_048_576;
+export const MAX_QUEUED_BYTES = 1_048_576;
+/**
+ * Bytes of messages beyond that, so that a Close or a FIN after a few more of them is seen; then the socket stops reading. Each
+ * message counts for what it costs besides its data, too.
+ */
+export const QUEUE_RESERVE = 65_536;
+const MESSAGE_COST = 64;
 
 /** One message or, in raw mode, one frame, as it waits to be received. */
 export interface Packet {
@@ -34,20 +40,23 @@ interface Receiver {
  * what is to be made of a message is done before its promise settles, not in another promise behind it.
  */
 export class MessageQueue {
-  /** Never many more than `MAX_QUEUED`, so that taking the first is cheap. */
   readonly #packets: Packet[] = [];
-  #octets = 0;
+  #bytes = 0;
+  /** How many of the packets are no part of the reserve, and their bytes. */
+  #regular = 0;
+  #regularBytes = 0;
+  #reserveUsed = 0;
   #receiver: Receiver | null = null;
   #end: Error | null = null;
 
   /** Whether so much waits that the socket should stop reading. */
   get isFull(): boolean {
-    return this.#packets.length > MAX_QUEUED || this.#octets > MAX_QUEUED_OCTETS;
+    return this.#reserveUsed > QUEUE_RESERVE;
   }
 
   /** Whether so little waits that a socket that has stopped should read again: less than full, as each stop costs. */
   get hasRoom(): boolean {
-    return this.#packets.length <= MAX_QUEUED / 2 && this.#octets <= MAX_QUEUED_OCTETS / 2;
+    return this.#packets.length <= MAX_QUEUED / 2 && this.#bytes <= MAX_QUEUED_BYTES / 2;
   }
 
   push(packet: Packet): void {
@@ -56,7 +65,18 @@ export class MessageQueue {
       return;
     }
     this.#packets.push(packet);
-    this.#octets += packet.data.length;
+    this.#bytes += packet.data.length;
+    if (this.#hasRegularRoom) this.#addRegular(packet);
+    else this.#reserveUsed += packet.data.length + MESSAGE_COST;
+  }
+
+  get #hasRegularRoom(): boolean {
+    return this.#regular <= MAX_QUEUED && this.#regularBytes <= MAX_QUEUED_BYTES;
+  }
+
+  #addRegular(packet: Packet): void {
+    this.#regular++;
+    this.#regularBytes += packet.data.length;
   }
 
   /**
@@ -87,7 +107,15 @@ export class MessageQueue {
 
   #shift(): Packet | undefined {
     const packet = this.#packets.shift();
-    if (packet !== undefined) this.#octets -= packet.data.length;
+    if (packet === undefined) return undefined;
+    this.#bytes -= packet.data.length;
+    this.#regular--;
+    this.#regularBytes -= packet.data.length;
+    while (this.#hasRegularRoom && this.#regular < this.#packets.length) {
+      const next = this.#packets[this.#regular];
+      this.#reserveUsed -= next.data.length + MESSAGE_COST;
+      this.#addRegular(next);
+    }
     return packet;
   }
 

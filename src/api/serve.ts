@@ -150,14 +150,14 @@ export class Server<UserData = unknown> {
   }
 
   /**
-   * Stops accepting, answers 503 to handshakes that are under way, sends Close to each socket behind what was sent
-   * before, and ends at the time-out what is left. Calling it again waits for the same end. A shared HTTP server is left as
+   * Stops accepting, answers 503 to handshakes that are under way, sends Close to each socket after what was sent
+   * before, and ends at the time-out whatever is left. Calling it again waits for the same end. A shared HTTP server is left as
    * it was.
    *
    * @throws TypeError, RangeError for invalid options
    */
   close(options: CloseOptions = {}): Promise<void> {
-    const { code, reason, timeout } = checkCloseOptions(options, this.#limits.closeTimeout);
+    const { code, reason, timeout } = checkCloseOptions(options);
     this.#closed ??= this.#close(code, reason, timeout);
     return this.#closed;
   }
@@ -184,13 +184,18 @@ export class Server<UserData = unknown> {
     });
   }
 
-  async #close(code: number, reason: string, timeout: number): Promise<void> {
+  async #close(code: number, reason: string, timeout: number | undefined): Promise<void> {
     const own = this.#options.server === undefined;
     const stopped = own ? new Promise<void>((resolve) => this.#http.close(() => resolve())) : Promise.resolve();
     this.#arrivals?.giveAllAway();
     this.#listener.refuseAll();
     const answered = this.#requests === 0 ? undefined : new Promise<void>((resolve) => (this.#onAnswered = resolve));
-    await within(timeout, Promise.all([this.#sockets.closeAll(code, reason), answered]), () => this.#makeAnEnd());
+    const closed = this.#sockets.closeAll(code, reason);
+    if (timeout !== undefined) await within(timeout, Promise.all([closed, answered]), () => this.#makeAnEnd());
+    else {
+      await within(this.#limits.closeTimeout, Promise.resolve(answered), () => this.#endRequests());
+      await closed;
+    }
     // What is left has nothing to wait for: idle connections, and such that never sent a request.
     if (own) this.#makeAnEnd();
     else this.#listener.stopListening();
@@ -199,10 +204,12 @@ export class Server<UserData = unknown> {
 
   #makeAnEnd(): void {
     this.#sockets.hangupAll();
-    if (this.#options.server === undefined) {
-      this.#http.closeAllConnections();
-      for (const socket of this.#raw) socket.destroy();
-    }
+    this.#endRequests();
+    for (const socket of this.#raw) socket.destroy();
+  }
+
+  #endRequests(): void {
+    if (this.#options.server === undefined) this.#http.closeAllConnections();
     this.#onAnswered?.();
   }
 

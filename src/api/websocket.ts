@@ -285,10 +285,10 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
     return this.closed;
   }
 
-  /** Ends the connection at once, without a Close frame. */
+  /** Ends the connection at once, without a Close frame; what was sent before leaves if the kernel takes it at once. */
   hangup(): void {
     this.#hungUp = true;
-    this.#connection.terminate();
+    this.#connection.hangup();
   }
 
   #onClosed(result: CloseResult, cause: Error | undefined): void {

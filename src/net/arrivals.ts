@@ -129,7 +129,7 @@ class Arrival extends Ring implements TransportEvents {
     socket.read(0);
   }
 
-  onWindow(length: number): void {
+  onWindow(length: number): boolean {
     this.leave();
     const socket = this.#socket;
     const { routes } = this.#arrivals;
@@ -138,9 +138,10 @@ class Arrival extends Ring implements TransportEvents {
     const behind = headEnd(Math.min(end, WINDOW_START + routes.maxHeaderBytes));
     const text = codec.bytes.toString('latin1', WINDOW_START, behind);
     const request = parseRequestHead(text, routes.maxHeaderBytes);
-    if (request === null || !routes.wants(request.url)) return this.#giveAway(copyFromWindow(WINDOW_START, end));
-    const head = behind === end ? NO_OCTETS : copyFromWindow(behind, end);
-    routes.onRequest(request, socket, head);
+    if (request === null || !routes.wants(request.url)) this.#giveAway(copyFromWindow(WINDOW_START, end));
+    else routes.onRequest(request, socket, behind === end ? NO_OCTETS : copyFromWindow(behind, end));
+    // Whoever has the socket now stops it at the next read, if it is to stop.
+    return true;
   }
 
   /** It has not said anything yet. */
@@ -166,6 +167,8 @@ class Arrival extends Ring implements TransportEvents {
 
   // A socket that fails is closed as well.
   onError(): void {}
-  onChunk(): void {}
+  onChunk(): boolean {
+    return true;
+  }
   onWritten(): void {}
 }

@@ -5,18 +5,28 @@ import { Waiters } from './waiters.js';
 /** Octets that are worth a write before the turn is over. Chosen by the bench; see bench/README.md. */
 const FULL = 524_288;
 
-/** What leaves in one write. */
+/**
+ * Bytes of one write, about: what has left shows while a slow peer takes many megabytes, on transports that tell only when a
+ * write has ended. Chosen by the bench; see bench/README.md.
+ */
+const SLICE = 1_048_576;
+/** A write may be this much longer, rather than leave a small rest. */
+const SLACK = 65_536;
+/** Bytes that never need slicing. */
+export const LONGEST_WRITE = SLICE + SLACK;
+
+/** What leaves together: in one write, or in several if it is long. */
 export class Batch {
   readonly parts: Uint8Array[] = [];
   /** The pooled chunks that parts are views of. */
   readonly chunks: Chunk[] = [];
+  /** Bytes that have not left. */
   length = 0;
-
-  /** @param chunk what the part is a view of, if that is pooled */
-  constructor(part?: Uint8Array, chunk?: Chunk | null) {
-    if (part !== undefined) this.add(part);
-    if (chunk) this.chunks.push(chunk);
-  }
+  /** Bytes of the write under way. */
+  sliceLength = 0;
+  /** The part that the next write begins with, and where in it. */
+  #part = 0;
+  #offset = 0;
 
   add(part: Uint8Array): void {
     this.parts.push(part);
@@ -28,6 +38,45 @@ export class Batch {
     this.add(chunk.frames);
     this.chunks.push(chunk);
   }
+
+  /** What to write next. */
+  nextSlice(): readonly Uint8Array[] {
+    if (this.#part === 0 && this.#offset === 0 && this.length <= LONGEST_WRITE) {
+      this.sliceLength = this.length;
+      return this.parts;
+    }
+    const slice: Uint8Array[] = [];
+    this.sliceLength = 0;
+    while (this.#part < this.parts.length && this.sliceLength < SLICE) slice.push(this.#nextPiece());
+    return slice;
+  }
+
+  #nextPiece(): Uint8Array {
+    const room = SLICE - this.sliceLength;
+    const rest = this.parts[this.#part].subarray(this.#offset);
+    const piece = rest.length > room + SLACK ? rest.subarray(0, room) : rest;
+    this.sliceLength += piece.length;
+    if (piece === rest) {
+      this.#part++;
+      this.#offset = 0;
+    } else this.#offset += room;
+    return piece;
+  }
+
+  /** The write under way has ended. @returns how many bytes have left with it */
+  endSlice(): number {
+    const left = this.sliceLength;
+    this.length -= left;
+    this.sliceLength = 0;
+    return left;
+  }
+}
+
+/** The outbox of a backlog. */
+interface Output {
+  /** @returns whether the kernel took all at once, and nobody has closed the outbox meanwhile */
+  writeParts(parts: readonly Uint8Array[]): boolean;
+  addDeparted(length: number): void;
 }
 
 /**
@@ -50,10 +99,17 @@ export class Backlog {
   /** The batch of the frame that was appended last. */
   #lastFrame = 0;
   #waiters: Waiters | null = null;
+  readonly #output: Output;
+  readonly #releasesMemory: boolean;
 
-  /** @param begun 1 if there is a batch already that the transport is just being given, else 0 */
-  constructor(begun: 0 | 1) {
+  /**
+   * @param begun 1 if there is a batch already that the transport is just being given, else 0
+   * @param releasesMemory whether nobody reads the memory of a batch once it has left
+   */
+  constructor(begun: 0 | 1, output: Output, releasesMemory: boolean) {
     this.#begun = begun;
+    this.#output = output;
+    this.#releasesMemory = releasesMemory;
   }
 
   /** Octets. */
@@ -93,14 +149,50 @@ export class Backlog {
     return pong;
   }
 
-  begin(): void {
-    this.#begun++;
+  /** A write that was begun before there was a backlog. @param chunk what the part is a view of, if that is pooled */
+  onWriteBegun(part: Uint8Array, chunk: Chunk | null): void {
+    const batch = new Batch();
+    batch.add(part);
+    if (chunk !== null) batch.chunks.push(chunk);
+    batch.nextSlice();
+    this.inFlight = batch;
   }
 
-  /** The batch that was begun first of those under way has left. @param reusable whether nobody reads its memory now */
-  complete(batch: Batch, reusable: boolean): void {
-    this.#completed++;
-    if (reusable) for (const chunk of batch.chunks) giveChunkBack(chunk);
+  /** Writes what waits. @returns whether the kernel took it whole */
+  writeWaiting(): boolean {
+    const batch = this.waiting!;
+    this.waiting = null;
+    this.#begun++;
+    return this.#write(batch);
+  }
+
+  /** The write in flight has ended. @returns whether its batch has left whole, with the writes that this one left for later */
+  written(): boolean {
+    const batch = this.inFlight!;
+    this.inFlight = null;
+    return this.#onWritten(batch) || this.#write(batch);
+  }
+
+  #write(batch: Batch): boolean {
+    for (;;) {
+      if (!this.#output.writeParts(batch.nextSlice())) {
+        this.inFlight = batch;
+        return false;
+      }
+      if (this.#onWritten(batch)) return true;
+    }
+  }
+
+  /** One write of a batch has ended. @returns whether it was the last */
+  #onWritten(batch: Batch): boolean {
+    const left = batch.endSlice();
+    const isLast = batch.length === 0;
+    if (isLast) {
+      this.#completed++;
+      if (this.#releasesMemory) for (const chunk of batch.chunks) giveChunkBack(chunk);
+    }
+    this.#output.addDeparted(left);
+    return isLast;
   }
 
   /** Settles when the frame that was appended last has left and `settle` was called. One promise for all of a batch. */

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Buffer } from 'node:buffer';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
@@ -48,8 +49,11 @@ export type ConnectionState = 'open' | 'closing' | 'closed';
 
 const NO_OCTETS = new Uint8Array(0);
 
-/** One WebSocket connection after its opening handshake: joins transport, inbox, receiver, outbox and closing handshake. */
-export class Connection implements TransportEvents, InboxEvents, OutboxEvents, TimeLimited {
+/**
+ * One WebSocket connection after its opening handshake: joins transport, inbox, receiver, outbox and closing handshake. It is
+ * an async resource, so that what a timer, or somebody else's turn, makes it tell is told in the context of its opening.
+ */
+export class Connection extends AsyncResource implements TransportEvents, InboxEvents, OutboxEvents, TimeLimited {
   readonly #options: ConnectionOptions;
   readonly #handler: ConnectionHandler;
   readonly #transport: Transport;
@@ -59,9 +63,12 @@ export class Connection implements TransportEvents, InboxEvents, OutboxEvents, T
   /** `null` until it begins. */
   #closingHandshake: ClosingHandshake | null = null;
   #state: ConnectionState = 'open';
+  /** The transport is closed. */
+  #isGone = false;
   #cause: Error | undefined;
 
   constructor(socket: Duplex, options: ConnectionOptions, handler: ConnectionHandler) {
+    super('wasock.Connection');
     this.#options = options;
     this.#handler = handler;
     this.#transport = canUseWindow(socket) ? new WindowTransport(socket, this) : new StreamTransport(socket, this);
@@ -110,7 +117,7 @@ export class Connection implements TransportEvents, InboxEvents, OutboxEvents, T
   }
 
   pause(): void {
-    if (this.#state === 'open') this.#inbox.pause();
+    if (this.#delivers) this.#inbox.pause();
   }
 
   resume(): void {
@@ -148,6 +155,7 @@ export class Connection implements TransportEvents, InboxEvents, OutboxEvents, T
    */
   close(closeCode?: number, reason?: string): void {
     const payload = formatClosePayload(closeCode, reason);
+    if (this.#isGone) this.#inbox.discard();
     if (this.#state !== 'open') return;
     this.#sendClose(payload);
     this.#limits.onClosing();
@@ -156,16 +164,21 @@ export class Connection implements TransportEvents, InboxEvents, OutboxEvents, T
     this.#inbox.resume();
   }
 
+  /** Ends the connection at once, without a Close frame, after what the kernel takes at once of what was sent. */
+  hangup(): void {
+    this.#outbox.flush();
+    this.terminate();
+  }
+
   /** Ends the connection at once, without a Close frame. */
   terminate(cause?: Error): void {
     if (this.#state === 'closed') return;
     this.#cause ??= cause;
     this.#state = 'closing';
     this.#inbox.discard();
-    this.#inbox.close();
     this.#closeOutbox();
     // Before onClose, but not at once: what user code does then must not come in the middle of a publish to many.
-    if (cause !== undefined) nextTick(() => this.#handler.onError(cause));
+    if (cause !== undefined) nextTick(() => this.#tellError(cause));
     this.#transport.destroy();
   }
 
@@ -188,34 +201,42 @@ export class Connection implements TransportEvents, InboxEvents, OutboxEvents, T
 
   // ——— from the receiver
 
+  /** Whether data is handed over: after our own Close it is of no use to anybody, after the end of the transport it is. */
+  get #delivers(): boolean {
+    return this.#state === 'open' || (this.#isGone && this.#closingHandshake?.sent !== true);
+  }
+
+  onFrames(): void {
+    this.#inbox.onFrames();
+  }
+
   onMessage(opcode: number, data: string | Buffer): void {
-    // After our own Close data is of no use to anybody.
-    if (this.#state !== 'open') return;
+    if (!this.#delivers) return;
     this.#limits.onMessageEnd();
-    this.#inbox.countMessage();
     this.#handler.onMessage(opcode, data);
+    this.#inbox.countMessage();
   }
 
   onFrame(fin: boolean, opcode: number, payload: Buffer): void {
-    if (this.#state !== 'open') return;
+    if (!this.#delivers) return;
     if (fin) this.#limits.onMessageEnd();
-    this.#inbox.countMessage();
     this.#handler.onFrame(fin, opcode, payload);
+    this.#inbox.countMessage();
   }
 
   onControl(opcode: number, payload: Buffer): void {
     if (!this.#inbox.fragmented) this.#limits.onMessageEnd();
-    this.#inbox.countMessage();
     if (opcode === Opcode.Pong) this.#limits.onPong();
-    if (this.#options.raw && this.#state === 'open') this.#handOverControl(opcode, payload);
+    if (this.#options.raw && this.#delivers) this.#handOverControl(opcode, payload);
     else if (opcode === Opcode.Close) this.#receiveClose(payload);
-    else if (this.#state !== 'open') return;
+    else if (!this.#delivers) return;
     else if (opcode === Opcode.Pong) this.#handler.onPong(payload);
     else {
       // §5.5.2: "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response".
       this.#outbox.appendPong(payload);
       this.#handler.onPing(payload);
     }
+    this.#inbox.countMessage();
   }
 
   /** Raw mode leaves the answer to the caller, but what a Close frame says is how the connection ends (§7.1.5). */
@@ -228,21 +249,30 @@ export class Connection implements TransportEvents, InboxEvents, OutboxEvents, T
   onFault(fault: Fault): void {
     const error = new WebSocketProtocolError(fault);
     this.#fail(fault.closeCode, error);
-    this.#handler.onError(error);
+    this.#tellError(error);
+  }
+
+  #tellError(error: Error): void {
+    this.runInAsyncScope(this.#handler.onError, this.#handler, error);
   }
 
   // ——— from inbox and transport
 
-  onWindow(length: number): void {
-    this.#inbox.onWindow(length);
+  onWindow(length: number): boolean {
+    this.#limits.onRead();
+    return this.#inbox.onWindow(length);
   }
 
-  onChunk(chunk: Buffer): void {
-    this.#inbox.onChunk(chunk);
+  onChunk(chunk: Buffer): boolean {
+    this.#limits.onRead();
+    return this.#inbox.onChunk(chunk);
+  }
+
+  get answersWhilePaused(): boolean {
+    return true;
   }
 
   onTurnBegin(): void {
-    this.#limits.onRead();
     this.#outbox.hold();
   }
 
@@ -253,15 +283,19 @@ export class Connection implements TransportEvents, InboxEvents, OutboxEvents, T
   }
 
   onThrow(error: unknown): void {
-    this.#handler.onError(this.failByHandler(error));
+    this.#tellError(this.failByHandler(error));
   }
 
   onWritten(): void {
     this.#outbox.written();
   }
 
+  onDeparted(): void {
+    this.#limits.onDeparted();
+  }
+
   onDrain(): void {
-    this.#handler.onDrain();
+    this.runInAsyncScope(this.#handler.onDrain, this.#handler);
   }
 
   onEnd(): void {
@@ -279,15 +313,22 @@ export class Connection implements TransportEvents, InboxEvents, OutboxEvents, T
     this.#cause ??= error;
   }
 
-  /** §7.1.4: now the connection is closed. */
+  /** The TCP connection is closed. What was received before is handled first. */
   onClose(): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
+    if (this.#isGone) return;
+    this.#isGone = true;
+    if (this.#state === 'open') this.#state = 'closing';
     this.#limits.stop();
-    this.#inbox.discard();
-    this.#inbox.close();
     this.#closeOutbox();
-    this.#handler.onClose(this.#closing.result(), this.#cause);
+    if (!this.#closing.sent) this.#closing.onLost();
+    this.#inbox.onClose();
+  }
+
+  /** §7.1.4: now the connection is closed. */
+  onInputClose(): void {
+    this.#state = 'closed';
+    this.#inbox.discard();
+    this.runInAsyncScope(this.#handler.onClose, this.#handler, this.#closing.result(), this.#cause);
   }
 
   // ——— closing
@@ -332,19 +373,15 @@ export class Connection implements TransportEvents, InboxEvents, OutboxEvents, T
 
   // ——— from the time limits
 
-  get messageOctets(): number {
-    return this.#inbox.messageOctets;
+  get input(): Inbox {
+    return this.#inbox;
   }
 
-  get receivedOctets(): number {
-    return this.#inbox.receivedOctets;
+  get output(): Outbox {
+    return this.#outbox;
   }
 
   sendPing(): void {
     this.#outbox.append(FIN | Opcode.Ping, NO_OCTETS);
-  }
-
-  endOutput(): void {
-    this.#outbox.end();
   }
 }

@@ -1,10 +1,16 @@
+import { AsyncResource } from 'node:async_hooks';
 import { performance } from 'node:perf_hooks';
+
 /** Something that wants to be looked at when a time has come. Belongs to at most one slot of the wheel. */
 export interface Timed {
   /** The slot it is in, or 0. Kept by the wheel. */
   slot: number;
-  /** @param now monotonic, in milliseconds */
-  onDeadline(now: number): void;
+  /**
+   * @param now monotonic, in milliseconds; since that time all sockets have been read once, so that whatever had arrived by
+   *   then was seen
+   * @param due when this call was due: long before `now` if the process was busy
+   */
+  onDeadline(now: number, due: number): void;
 }
 
 /** Milliseconds: deadlines that fall into the same slot are handled by the same timer. */
@@ -12,6 +18,9 @@ const SLOT = 50;
 
 /** The longest delay that `setTimeout` takes; a longer one would fire at once. */
 const MAX_DELAY = 0x7fff_ffff;
+
+/** The timer belongs to no connection, whichever asks for it first. */
+const scope = new AsyncResource('wasock.deadlines');
 
 /**
  * One timer for the deadlines of all connections of a thread, at a resolution of 50 ms. It runs on the monotonic clock,
@@ -52,7 +61,7 @@ function setTimer(slot: number): void {
   clearTimer();
   timerSlot = slot;
   const delay = Math.ceil(slot * SLOT - performance.now());
-  timer = setTimeout(fire, Math.min(Math.max(1, delay), MAX_DELAY));
+  timer = scope.runInAsyncScope(setTimeout, null, fire, Math.min(Math.max(1, delay), MAX_DELAY)) as NodeJS.Timeout;
   timer.unref();
 }
 
@@ -62,9 +71,18 @@ function clearTimer(): void {
   timerSlot = Number.POSITIVE_INFINITY;
 }
 
+/**
+ * The process may have been busy for long, with what the peers have sent waiting in the kernel. So nobody is judged in the
+ * timer, but after the event loop has read the sockets once: immediates come after that on every Node.
+ */
 function fire(): void {
-  clearTimer();
+  // Until then it stands for the timer: none is set for what is due now.
   const now = performance.now();
+  setImmediate(judge, now);
+}
+
+function judge(now: number): void {
+  clearTimer();
   const dueSlot = Math.floor(now / SLOT);
   try {
     for (const slot of [...slots.keys()]) if (slot <= dueSlot) fireSlot(slot, now);
@@ -80,7 +98,7 @@ function fireSlot(slot: number, now: number): void {
     // Another item's deadline may have cancelled this one.
     if (item.slot !== slot) continue;
     removeFromSlot(item);
-    item.onDeadline(now);
+    item.onDeadline(now, slot * SLOT);
   }
 }
 

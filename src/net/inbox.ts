@@ -1,38 +1,51 @@
 import type { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
-import { WINDOW_START } from '../codec/memory-map.js';
+import { MAX_FRAME_HEADER, WINDOW_START } from '../codec/memory-map.js';
 import { codec } from '../codec/select.js';
+import { MAX_CONTROL_PAYLOAD } from '../protocol/opcode.js';
 import type { Receiver } from '../protocol/receiver.js';
 import type { ReceiverOptions, ReceiverSink } from '../protocol/receiver-options.js';
 import { giveReceiverBack, takeReceiver } from '../protocol/receiver-pool.js';
-import { claimWindow, copyFromWindow, copyToWindow, releaseWindow, windowIsClaimed } from './receive-window.js';
+import { claimWindow, copyToWindow, releaseWindow, windowIsClaimed } from './receive-window.js';
+import { Reserve } from './reserve.js';
 import type { Transport } from './transport.js';
 
-/** Messages between two looks at the clock, once there are many. */
-const MESSAGES_PER_LOOK = 16;
+/** Bytes that may wait before the transport is told to stop: what was read last comes on top of that. */
+export const RESERVE_BYTES = 65_536;
+/** Whatever waits beyond this begins with a data frame, or there would have been a control frame to handle. */
+const LONGEST_CONTROL_FRAME = MAX_FRAME_HEADER + MAX_CONTROL_PAYLOAD;
 /** Milliseconds for which one connection may hold up the others. */
 const MAX_TURN = 8;
+/** Messages between two looks at the clock, at most: a look costs about as much as a short message. */
+const MAX_STRIDE = 16;
 
 // The turn under way: there is one at a time, as all connections of the thread share the window.
 let messagesOfTurn = 0;
+let nextLook = Number.POSITIVE_INFINITY;
 let turnBegan = 0;
 
 /** What the inbox tells its connection. */
 export interface InboxEvents extends ReceiverSink {
+  /** Whether control frames in front of the next message are handled while paused. */
+  readonly answersWhilePaused: boolean;
   /** Frames are about to be handled. */
   onTurnBegin(): void;
   onTurnEnd(): void;
   /** The peer will send no more, and what it sent is handled. */
   onInputEnd(): void;
+  /** The transport is closed, and what it brought is handled. The last call. */
+  onInputClose(): void;
   /** What the receiver reported to threw `error`. */
   onThrow(error: unknown): void;
+  /** Runs `act` as if the connection had called it, whoever does. */
+  runInAsyncScope(act: () => void): void;
 }
 
 /**
- * What one connection has received and not handled yet. Normally nothing: octets are handled where the transport puts
- * them. Octets wait here, as they came, while the connection is paused, while another connection walks the window, and
- * when they hold more frames than one turn handles; meanwhile the transport does not read, so that what a peer can make
- * us hold is one read.
+ * What one connection has received and not handled yet. Normally nothing: bytes are handled where the transport puts them.
+ * Bytes wait in the reserve, as they came, while the connection is paused, while another one walks the window, and when
+ * they hold more frames than one turn handles. Order, pause and the bound hold whoever makes the socket read: each read is
+ * judged here, and the transport is told anew to stop.
  */
 export class Inbox {
   readonly #transport: Transport;
@@ -41,15 +54,18 @@ export class Inbox {
   options: ReceiverOptions;
   /** `null` while nothing is under way. */
   #receiver: Receiver | null = null;
-  /** Octets that were handed to the receiver, those counted again that it gave back. */
-  receivedOctets = 0;
-  #pending: Buffer[] | null = null;
+  /** Bytes that have come, handled or not. */
+  receivedBytes = 0;
+  /** `null` while nothing waits. */
+  #reserve: Reserve | null = null;
   #scheduled = false;
   #paused = false;
   #started = false;
-  #reading = false;
-  #ended = false;
+  /** The transport was told to stop. */
+  #stopped = false;
   #discarding = false;
+  /** How the input has ended, which is told once all before it is handled. */
+  #end: 'input end' | 'close' | null = null;
 
   constructor(transport: Transport, events: InboxEvents, options: ReceiverOptions) {
     this.#transport = transport;
@@ -78,110 +94,138 @@ export class Inbox {
 
   /** Whether all that was received is handled. */
   get isEmpty(): boolean {
-    return this.#pending === null;
+    return this.#reserve === null;
+  }
+
+  /** Whether the peer may have said more than we know. */
+  get isHeldUp(): boolean {
+    return this.#paused || this.#reserve !== null;
   }
 
   /** Begins to read. */
   start(): void {
-    // What a transport hands over while it starts must not pause what it has not started yet.
     this.#transport.start();
     this.#started = true;
-    this.#reading = true;
-    this.#updateReading();
+    this.#stopped = true;
+    if (!this.#paused) this.#readOn();
   }
 
-  /** Stops before the next frame, also within a read. */
+  /** Stops before the next message, also within a read. Reading goes on until the reserve is full. */
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
     this.#receiver?.stop();
-    this.#updateReading();
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
     this.#schedule();
-    this.#updateReading();
-  }
-
-  /** Handles what waits, as nothing more will come, though paused. */
-  finish(): void {
-    this.#paused = false;
-    while (this.#pending !== null && !this.#paused && !windowIsClaimed()) {
-      const [chunk] = this.#pending.splice(0, 1);
-      if (chunk === undefined) return;
-      this.#receiveChunk(chunk, this.#pending);
-    }
+    this.#readOn();
   }
 
   /** Forgets what waits. */
   close(): void {
-    this.#pending = null;
+    this.#reserve = null;
   }
 
   /** Discards all that is still to come: the connection has failed, or the peer's Close was received. */
   discard(): void {
+    if (this.#discarding) return;
     this.#discarding = true;
     this.#receiver?.discard();
+    if (this.#reserve === null) return;
+    this.#reserve = null;
+    // What stood behind it may be due now; not within a walk.
+    setImmediate(() => this.#onHandled());
+  }
+
+  /** The turn has several frames: its time counts. */
+  onFrames(): void {
+    turnBegan = performance.now();
+    nextLook = 1;
   }
 
   /**
-   * Counts a message, and ends the turn after this one if it has taken long. The clock is looked at for the 2nd, the 4th,
-   * and then for each 16th: seldom if messages are quick, as a look costs about as much as a short message.
+   * Counts a message that was handled, and ends the turn if it has taken long. The clock is looked at after the first
+   * message, and then after as many as should fit into the turn at the pace so far, 16 at most.
    */
   countMessage(): void {
-    const count = ++messagesOfTurn;
-    if (count % MESSAGES_PER_LOOK !== 0 && count !== 2 && count !== 4) return;
-    const now = performance.now();
-    if (count === 2) turnBegan = now;
-    else if (now - turnBegan > MAX_TURN) this.#receiver?.stop();
+    if (++messagesOfTurn < nextLook) return;
+    const elapsed = performance.now() - turnBegan;
+    if (elapsed > MAX_TURN) return this.#receiver?.stop();
+    const fitting = ((MAX_TURN - elapsed) * messagesOfTurn) / elapsed;
+    nextLook = messagesOfTurn + (fitting < MAX_STRIDE ? Math.ceil(fitting) : MAX_STRIDE);
   }
 
   /** The peer's FIN. What waits here was sent before it. */
   onEnd(): void {
-    if (this.#pending !== null) this.#ended = true;
-    else this.#events.onInputEnd();
+    this.#end ??= 'input end';
+    this.#tellEnd();
   }
 
-  /** Takes `length` octets that stand at the start of the window. */
-  onWindow(length: number): void {
+  /** The transport is closed. What waits here came before that. */
+  onClose(): void {
+    this.#end = 'close';
+    this.#tellEnd();
+  }
+
+  /** Takes `length` bytes that stand at the start of the window. @returns whether to read on */
+  onWindow(length: number): boolean {
+    this.receivedBytes += length;
     const end = WINDOW_START + length;
-    const stop = this.#receive(end);
-    if (stop < end) this.#keep(copyFromWindow(stop, end));
-    this.#events.onTurnEnd();
+    if (this.#mustWait()) this.#keep(codec.bytes, WINDOW_START, end);
+    else {
+      const stop = this.#receive(end);
+      if (stop < end) this.#keep(codec.bytes, stop, end);
+      this.#events.onTurnEnd();
+    }
+    return this.#mayReadOn();
   }
 
-  /** Takes octets that are somewhere else. */
-  onChunk(chunk: Buffer): void {
-    const wait = this.#pending !== null || this.#paused || windowIsClaimed();
-    this.#pending ??= [];
-    if (wait) this.#keep(chunk);
-    else this.#receiveChunk(chunk, this.#pending);
+  /** Takes bytes that are somewhere else. @returns whether to read on */
+  onChunk(chunk: Buffer): boolean {
+    this.receivedBytes += chunk.length;
+    if (this.#mustWait()) this.#keep(chunk, 0, chunk.length);
+    else {
+      const taken = this.#receive(WINDOW_START + copyToWindow(chunk)) - WINDOW_START;
+      if (taken < chunk.length) this.#putBack(chunk.subarray(taken));
+      this.#events.onTurnEnd();
+      this.#tellEnd();
+    }
+    return this.#mayReadOn();
   }
 
-  #receiveChunk(chunk: Buffer, pending: Buffer[]): void {
-    const length = copyToWindow(chunk);
-    const taken = this.#receive(WINDOW_START + length) - WINDOW_START;
-    // What came in the meantime stands behind it.
-    if (taken < chunk.length) pending.unshift(chunk.subarray(taken));
-    this.#events.onTurnEnd();
-    if (pending.length === 0) this.#pending = null;
+  #mustWait(): boolean {
+    return this.#reserve !== null || this.#paused || windowIsClaimed();
+  }
+
+  #keep(source: Buffer, start: number, end: number): void {
+    if (this.#discarding) return;
+    this.#reserve ??= new Reserve();
+    const waited = this.#reserve.length;
+    this.#reserve.append(source, start, end);
+    if (this.#paused && waited < LONGEST_CONTROL_FRAME) this.#answerWhilePaused(this.#reserve);
     this.#schedule();
-    this.#updateReading();
-    if (this.#ended && this.#pending === null) this.#events.onInputEnd();
   }
 
-  #receive(end: number): number {
+  /** As `#keep`, for bytes that were received before those that wait: a callback may have brought more. */
+  #putBack(bytes: Buffer): void {
+    if (this.#reserve === null) this.#keep(bytes, 0, bytes.length);
+    else this.#reserve.prepend(bytes);
+  }
+
+  /** @param onlyControl stop before the first frame that is not a whole control frame */
+  #receive(end: number, onlyControl = false): number {
     messagesOfTurn = 0;
-    this.receivedOctets += end - WINDOW_START;
+    nextLook = Number.POSITIVE_INFINITY;
     this.#events.onTurnBegin();
     if (this.#discarding) return end;
     const receiver = this.#receiver ?? takeReceiver(codec, this.#events, this.options);
     this.#receiver = receiver;
     claimWindow();
     try {
-      return receiver.receive(WINDOW_START, end);
+      return onlyControl ? receiver.receiveControl(WINDOW_START, end) : receiver.receive(WINDOW_START, end);
     } catch (error) {
       this.#events.onThrow(error);
       return end;
@@ -197,32 +241,65 @@ export class Inbox {
     if (receiver.isIdle) giveReceiverBack(receiver);
   }
 
-  #keep(octets: Buffer): void {
-    this.#pending ??= [];
-    this.#pending.push(octets);
-    this.#schedule();
-    this.#updateReading();
-  }
-
   #schedule(): void {
-    if (this.#pending === null || this.#paused || this.#scheduled) return;
+    if (this.#reserve === null || this.#paused || this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#takeUp());
+    setImmediate(() => this.#events.runInAsyncScope(() => this.#takeUp()));
   }
 
   /** One turn's work on what waits. */
   #takeUp(): void {
     this.#scheduled = false;
-    if (this.#pending === null || this.#paused) return;
-    const chunk = this.#pending.shift();
-    if (chunk !== undefined) this.#receiveChunk(chunk, this.#pending);
+    const reserve = this.#reserve;
+    if (reserve === null || this.#paused) return;
+    const length = reserve.copyToWindow();
+    reserve.skip(this.#receive(WINDOW_START + length) - WINDOW_START);
+    this.#events.onTurnEnd();
+    this.#onHandled();
   }
 
-  #updateReading(): void {
-    const reading = this.#pending === null && !this.#paused;
-    if (!this.#started || reading === this.#reading) return;
-    this.#reading = reading;
-    if (reading) this.#transport.resume();
-    else this.#transport.pause();
+  /** Handles the control frames that come before the next message, though paused: a Close is seen, a Ping is answered. */
+  #answerWhilePaused(reserve: Reserve): void {
+    if (!this.#events.answersWhilePaused || windowIsClaimed()) return;
+    const end = WINDOW_START + reserve.copyToWindow();
+    reserve.skip(this.#receive(end, true) - WINDOW_START);
+    this.#events.onTurnEnd();
+    this.#onHandled();
+  }
+
+  /** Something that waited is handled. */
+  #onHandled(): void {
+    if (this.#reserve?.length === 0) this.#reserve = null;
+    this.#schedule();
+    this.#readOn();
+    this.#tellEnd();
+  }
+
+  #tellEnd(): void {
+    if (this.#end === null || this.#reserve !== null) return;
+    if (windowIsClaimed()) {
+      setImmediate(() => this.#tellEnd());
+      return;
+    }
+    const end = this.#end;
+    this.#end = null;
+    if (end === 'close') this.#events.onInputClose();
+    else this.#events.onInputEnd();
+  }
+
+  get #hasRoom(): boolean {
+    return this.#reserve === null || this.#reserve.length < RESERVE_BYTES;
+  }
+
+  #mayReadOn(): boolean {
+    const mayReadOn = this.#hasRoom;
+    if (!mayReadOn) this.#stopped = true;
+    return mayReadOn;
+  }
+
+  #readOn(): void {
+    if (!this.#stopped || !this.#started || !this.#hasRoom) return;
+    this.#stopped = false;
+    this.#transport.resume();
   }
 }

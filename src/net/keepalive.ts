@@ -1,18 +1,27 @@
 /**
- * Below this many octets a second, what is arriving does not hold the Pong deadline back. Above, the peer is alive, and its
- * Pong may stand behind much else.
+ * Below this many bytes a second, neither what arrives nor what the peer takes holds the Pong deadline back. Above, the peer is
+ * alive, and the Pong may stand after much else, or the Ping may.
  */
-const MIN_RATE = 8192;
+export const MIN_RATE = 8192;
 
-/** A timer that fires this much late was held up by a busy process: the Pong may be among the octets not read yet. */
-const LATE = 1000;
+/** Milliseconds. A timer that fires this much late was held up by a busy process: the Pong may be among the bytes not read yet. */
+export const LATE = 1000;
+
+/** What is on its way to a peer may take it so long to read, in milliseconds for each MiB, and at most altogether. */
+const GRACE_PER_MIB = 8000;
+const MAX_GRACE = 120_000;
+
+/** How much longer a peer may be silent that has so many bytes to read. */
+export function readingTime(bytes: number): number {
+  return Math.min(MAX_GRACE, Math.floor((bytes / 1_048_576) * GRACE_PER_MIB));
+}
 
 /** What the connection is doing when its keepalive looks at it. */
 export interface Progress {
-  /** We ourselves do not read, so a Pong cannot be seen. */
-  readonly paused: boolean;
-  /** Octets a second that were received since the last look. */
-  readonly rate: number;
+  /** The peer's silence is not its own: something of it waits here, unhandled, or it is busy with much data. */
+  readonly excused: boolean;
+  /** Bytes that have left since the peer was heard last. */
+  readonly bytesOnTheWay: number;
 }
 
 /** Pings of one connection, and the deadline for their Pongs (RFC 6455 §5.5.2, §5.5.3). All times in milliseconds; 0 is off. */
@@ -22,6 +31,8 @@ export class Keepalive {
   #nextPing: number;
   /** 0 while no Pong is due. */
   #pongDeadline = 0;
+  /** How much of the deadline is there because of what is on its way. */
+  #grace = 0;
 
   constructor(pingInterval: number, pongTimeout: number, now: number) {
     this.#pingInterval = pingInterval;
@@ -41,19 +52,30 @@ export class Keepalive {
 
   onPong(): void {
     this.#pongDeadline = 0;
+    this.#grace = 0;
   }
 
   check(now: number, progress: Progress): 'ping' | 'dead' | 'wait' {
-    if (this.#pongDeadline !== 0 && now >= this.#pongDeadline) {
-      const late = now - this.#pongDeadline > LATE;
-      if (!late && !progress.paused && progress.rate < MIN_RATE) return 'dead';
-      this.#pongDeadline = Math.ceil(now) + (late ? LATE : this.#pongTimeout);
-    }
+    if (this.#pongDeadline !== 0 && now >= this.#pongDeadline && !this.#extend(now, progress)) return 'dead';
     if (now < this.#nextPing) return 'wait';
     this.#nextPing = Math.ceil(now) + this.#pingInterval;
     if (this.#pongTimeout > 0 && this.#pongDeadline === 0) {
       this.#pongDeadline = Math.ceil(now) + this.#pongTimeout;
     }
     return 'ping';
+  }
+
+  /** @returns whether the peer has more time for its Pong */
+  #extend(now: number, { excused, bytesOnTheWay }: Progress): boolean {
+    const grace = readingTime(bytesOnTheWay);
+    if (now - this.#pongDeadline > LATE) this.#pongDeadline = Math.ceil(now) + LATE;
+    else if (excused) {
+      this.#pongDeadline = Math.ceil(now) + this.#pongTimeout;
+      this.#grace = 0;
+    } else if (grace > this.#grace) {
+      this.#pongDeadline += grace - this.#grace;
+      this.#grace = grace;
+    } else return false;
+    return true;
   }
 }

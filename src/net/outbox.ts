@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { MAX_FRAME_HEADER } from '../codec/memory-map.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
 import { frameHeaderLength } from '../protocol/sender.js';
-import { Backlog, Batch } from './backlog.js';
+import { Backlog, LONGEST_WRITE } from './backlog.js';
 import { type Chunk, textRoom } from './chunk.js';
 import { flushAtEndOfTurn } from './end-of-turn.js';
 import { beginTurn, forgetTurns, isDueEarly } from './lone-turn.js';
@@ -15,6 +15,8 @@ import { leavesUncopied, UNCOPIED_FROM } from './uncopied.js';
 export interface OutboxEvents {
   /** The peer had fallen behind and has caught up. */
   onDrain(): void;
+  /** `departed` has grown. Must not run user code. */
+  onDeparted(): void;
   /** What those get who wait when the connection ends. */
   closedError(): Error;
 }
@@ -167,6 +169,12 @@ export class Outbox {
     if (this.#ending) this.#transport.end();
   }
 
+  /** Bytes that the kernel has taken so far, those of the write under way included as far as the transport can tell. */
+  get progress(): number {
+    const underWay = this.#backlog?.inFlight?.sliceLength ?? 0;
+    return underWay === 0 ? this.departed : this.departed + Math.max(0, underWay - this.#transport.queuedBytes);
+  }
+
   get #hasFrames(): boolean {
     return this.#chunk !== null || this.#run !== null || !!this.#backlog?.waiting;
   }
@@ -174,6 +182,7 @@ export class Outbox {
   /** Without a backlog. @returns whether the kernel took the frames whole */
   #writeFrames(): boolean {
     const chunk = this.#chunk;
+    if (chunk !== null && chunk.used > LONGEST_WRITE) return this.#writeBatch(this.#sealChunk(chunk));
     const part = chunk === null ? this.#run!.octets : chunk.frames;
     this.#run = null;
     this.#chunk = null;
@@ -184,52 +193,56 @@ export class Outbox {
     if (this.#closed) return false;
     if (whole && this.#backlog === null) {
       if (chunk !== null && this.#transport.releasesMemory) giveChunkBack(chunk);
-      this.departed += part.length;
+      this.addDeparted(part.length);
       return true;
     }
     // Where there is a backlog now, it was made during the write, which is the first batch that it counts.
-    const backlog = this.#backlog ?? new Backlog(1);
-    this.#backlog = backlog;
-    const batch = new Batch(part, chunk);
-    if (whole) this.#complete(backlog, batch);
-    else backlog.inFlight = batch;
-    return whole;
+    this.#backlog ??= this.#newBacklog(1);
+    this.#backlog.onWriteBegun(part, chunk);
+    return whole && this.#backlog.written() && this.#settle(this.#backlog);
   }
 
-  /** @returns whether the kernel took the batch whole */
+  /** @returns whether the kernel took what waits whole */
   #writeBatch(backlog: Backlog): boolean {
     if (this.#chunk !== null) this.#sealChunk(this.#chunk);
-    const batch = backlog.waiting!;
-    backlog.waiting = null;
-    backlog.begin();
+    return backlog.writeWaiting() && this.#settle(backlog);
+  }
+
+  /** The backlog's, for a part of a batch. */
+  writeParts(parts: readonly Uint8Array[]): boolean {
     this.#writing = true;
-    const whole = this.#transport.writeAll(batch.parts);
+    const whole = this.#transport.writeAll(parts);
     this.#writing = false;
-    if (this.#closed) return false;
-    if (whole) this.#complete(backlog, batch);
-    else backlog.inFlight = batch;
-    return whole;
+    return whole && !this.#closed;
   }
 
   /** The transport's word that the write in flight has ended. */
   written(): void {
     const backlog = this.#backlog;
     if (!backlog?.inFlight) return;
-    const batch = backlog.inFlight;
-    backlog.inFlight = null;
-    this.#appendLatestPong();
-    this.#complete(backlog, batch);
-    this.flush();
-    if (!backlog.behind || this.#isBehind()) return;
+    if (backlog.written() && this.#settle(backlog)) {
+      this.#appendLatestPong();
+      this.flush();
+    }
+    if (this.#closed || !backlog.behind || this.#isBehind()) return;
     backlog.behind = false;
     this.#dropBacklog();
     this.#events.onDrain();
   }
 
-  #complete(backlog: Backlog, batch: Batch): void {
-    backlog.complete(batch, this.#transport.releasesMemory);
-    this.departed += batch.length;
+  /** A batch has left. */
+  #settle(backlog: Backlog): true {
     if (this.bufferedAmount <= this.#settings.highWaterMark) backlog.settle();
+    return true;
+  }
+
+  addDeparted(length: number): void {
+    this.departed += length;
+    this.#events.onDeparted();
+  }
+
+  #newBacklog(begun: 0 | 1): Backlog {
+    return new Backlog(begun, this, this.#transport.releasesMemory);
   }
 
   #dropBacklog(): void {
@@ -290,7 +303,7 @@ export class Outbox {
   /** Adds memory that is not copied behind what is here. */
   #addPart(part: Uint8Array): Backlog {
     if (this.#chunk !== null) this.#sealChunk(this.#chunk);
-    this.#backlog ??= new Backlog(this.#writing ? 1 : 0);
+    this.#backlog ??= this.#newBacklog(this.#writing ? 1 : 0);
     this.#backlog.open.add(part);
     return this.#backlog;
   }
@@ -341,10 +354,11 @@ export class Outbox {
   }
 
   /** Ends the chunk: it waits, and the next frame begins another. */
-  #sealChunk(chunk: Chunk): void {
+  #sealChunk(chunk: Chunk): Backlog {
     this.#hint = Math.min(chunk.used, LARGEST_CHUNK);
     this.#chunk = null;
-    this.#backlog ??= new Backlog(this.#writing ? 1 : 0);
+    this.#backlog ??= this.#newBacklog(this.#writing ? 1 : 0);
     this.#backlog.open.addChunk(chunk);
+    return this.#backlog;
   }
 }

@@ -3,7 +3,7 @@ import { WINDOW_SIZE, WINDOW_START } from '../codec/memory-map.js';
 import { codec } from '../codec/select.js';
 
 /** Octets of a chunk that are copied to the window at once. */
-const MAX_PIECE = Math.min(WINDOW_SIZE, 65_536);
+export const MAX_PIECE = Math.min(WINDOW_SIZE, 65_536);
 
 let claimed = false;
 

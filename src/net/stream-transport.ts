@@ -26,7 +26,12 @@ export function stopListening(socket: Duplex): void {
 }
 
 function onData(this: TransportSocket, chunk: Buffer): void {
-  this[EVENTS].onChunk(chunk);
+  if (!this[EVENTS].onChunk(chunk)) callMethod(this, 'pause');
+}
+
+/** The method of the socket's class: what a socket has of its own under that name is for its users. */
+export function callMethod(socket: Duplex, name: 'pause' | 'resume'): void {
+  Object.getPrototypeOf(socket)[name].call(socket);
 }
 
 function onEnd(this: TransportSocket): void {
@@ -38,7 +43,17 @@ function onError(this: TransportSocket, error: Error): void {
 }
 
 function onClose(this: TransportSocket): void {
+  // What a stream had read before it broke, and could not hand over because it was paused.
+  const rest =
+    this.readableEnded || this.readableLength === 0 ? null : (this.read(this.readableLength) as Buffer | null);
+  if (rest !== null) this[EVENTS].onChunk(rest);
   this[EVENTS].onClose();
+}
+
+/** A libuv handle, as far as it tells what of a write is still to be taken by the kernel. */
+interface WritingHandle {
+  readonly writeQueueSize?: number;
+  readonly _parent?: WritingHandle | null;
 }
 
 /** A transport over any Duplex: TLS, pipes, in-memory pairs, HTTP/2 streams. The connection copies its chunks to the window. */
@@ -58,17 +73,27 @@ export class StreamTransport implements Transport {
     return this.socket instanceof Socket;
   }
 
-  start(): void {
-    this.socket.on('data', onData);
-    this.socket.resume();
+  get queuedBytes(): number {
+    let handle = (this.socket as { _handle?: WritingHandle | null })._handle;
+    // That of TLS writes to another, which alone knows what the kernel has taken.
+    while (handle?._parent) handle = handle._parent;
+    return handle?.writeQueueSize ?? Number.POSITIVE_INFINITY;
   }
 
-  pause(): void {
-    this.socket.pause();
+  start(): void {
+    this.socket.on('data', onData);
   }
 
   resume(): void {
-    this.socket.resume();
+    callMethod(this.socket, 'resume');
+  }
+
+  markPaused(): void {
+    callMethod(this.socket, 'pause');
+  }
+
+  markResumed(): void {
+    callMethod(this.socket, 'resume');
   }
 
   write(part: Uint8Array): boolean {

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { ERROR_CODE, FAULT, type Fault, WebSocketError } from '../protocol/errors.js';
 import { cancelDeadline, scheduleDeadline, type Timed } from './deadlines.js';
-import { Keepalive } from './keepalive.js';
+import { Keepalive, LATE, MIN_RATE } from './keepalive.js';
 
 /** Durations in milliseconds, 0 is off. */
 export interface TimeLimitOptions {
@@ -12,18 +12,34 @@ export interface TimeLimitOptions {
   readonly closeTimeout: number;
 }
 
+/** What has come from the peer. */
+interface Input {
+  /** Whether we do not want to hear more, or have not handled what came: then the peer's silence is ours. */
+  readonly isHeldUp: boolean;
+  /** Bytes of the message under way that have arrived. */
+  readonly messageOctets: number;
+  /** All that has come, handled or not. */
+  readonly receivedBytes: number;
+}
+
+/** What goes to the peer. */
+interface Output {
+  /** All bytes that the kernel has taken. */
+  readonly progress: number;
+  /** Whether the kernel has not taken what was written before. */
+  readonly isBlocked: boolean;
+  /** Bytes that have not left. */
+  readonly bufferedAmount: number;
+  /** Sends FIN after what was written. */
+  end(): void;
+}
+
 /** What the time limits ask of their connection, and what they do to it. */
 export interface TimeLimited {
   readonly state: 'open' | 'closing' | 'closed';
-  /** We ourselves do not read, so that the peer cannot be late. */
-  readonly isPaused: boolean;
-  /** Octets of the message under way that have arrived. */
-  readonly messageOctets: number;
-  /** All that was received and handled. */
-  readonly receivedOctets: number;
+  readonly input: Input;
+  readonly output: Output;
   sendPing(): void;
-  /** Sends FIN behind what was written. */
-  endOutput(): void;
   terminate(cause?: Error): void;
   onFault(fault: Fault): void;
 }
@@ -36,7 +52,10 @@ const LINGER = 400;
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** How long one connection waits for its peer: for a Pong, for an octet, for the end of a message, for the end of the connection. */
+/**
+ * How long one connection waits for its peer: for a Pong, for a byte, for the end of a message, for the end of the connection.
+ * The peer is judged by what it could do: what it has sent and we have not read, or what it has still to read, is not silence.
+ */
 export class TimeLimits implements Timed {
   slot = 0;
   readonly #options: TimeLimitOptions;
@@ -45,11 +64,16 @@ export class TimeLimits implements Timed {
   #lastRead = 0;
   /** When the message under way began to arrive; 0 without one. */
   #messageBegan = 0;
-  /** 0 while there is none. */
+  /** Until when our Close must have left or, once it has, the connection must have ended; 0 before it is sent. */
   #closeDeadline = 0;
-  /** When the keepalive was looked at last, and what had been received by then. */
+  #closeHasLeft = false;
+  /** When the connection was looked at last, what had been received and sent by then, and whether the kernel took no more. */
   #lastLook = 0;
-  #octetsAtLook = 0;
+  #receivedAtLook = 0;
+  #sentAtLook = 0;
+  #blockedAtLook = false;
+  /** What had been sent when the peer was heard last, as far as that was looked at. */
+  #sentAtLife = 0;
 
   constructor(options: TimeLimitOptions, connection: TimeLimited) {
     this.#options = options;
@@ -66,6 +90,7 @@ export class TimeLimits implements Timed {
   /** Forgets all limits: the connection is closed. */
   stop(): void {
     cancelDeadline(this);
+    this.#closeDeadline = NEVER;
   }
 
   /** Replaces the keepalive. @returns a function that ends the new one */
@@ -105,33 +130,67 @@ export class TimeLimits implements Timed {
 
   /** The peer was not heard because we did not listen: its deadlines begin anew. */
   onResume(): void {
-    if (this.#messageBegan > 0) this.#messageBegan = wholeNow();
-    this.onRead();
+    this.#beginAnew(wholeNow());
     this.#schedule();
   }
 
-  /** The connection is to end within `closeTimeout` from the first call on. */
+  /** The connection is to end: within `closeTimeout` from the moment on at which all has left. */
   onClosing(): void {
     if (this.#closeDeadline !== 0 || this.#options.closeTimeout === 0) return;
-    this.#closeDeadline = wholeNow() + this.#options.closeTimeout;
+    const now = wholeNow();
+    this.#look(now);
+    this.#closeHasLeft = this.#isFlushed;
+    this.#closeDeadline = now + this.#options.closeTimeout;
     this.#schedule();
   }
 
-  onDeadline(now: number): void {
+  get #isFlushed(): boolean {
+    return this.#connection.output.bufferedAmount === 0;
+  }
+
+  /** Something has left. */
+  onDeparted(): void {
+    if (this.#closeDeadline === 0 || this.#closeHasLeft || !this.#isFlushed) return;
+    this.#closeHasLeft = true;
+    this.#closeDeadline = wholeNow() + this.#options.closeTimeout;
+  }
+
+  onDeadline(now: number, due: number): void {
     const connection = this.#connection;
-    if (this.#closeDeadline !== 0 && now >= this.#closeDeadline) return this.#endLate(now);
+    if (this.#closeDeadline !== 0 && now >= this.#closeDeadline) return this.#onCloseDeadline(now);
     if (connection.state !== 'open') return this.#schedule();
-    if (now >= this.#idleDeadline()) return connection.terminate(late(ERROR_CODE.IDLE_TIMEOUT, 'nothing was received'));
+    if (now - due > LATE || connection.input.isHeldUp) this.#beginAnew(Math.ceil(now));
+    if (now >= this.#idleDeadline() && !this.#isReading(now)) {
+      return connection.terminate(late(ERROR_CODE.IDLE_TIMEOUT, 'nothing was received'));
+    }
     if (now >= this.#messageDeadline()) return connection.onFault(FAULT.MESSAGE_TIMEOUT);
     this.#keepAlive(now);
     this.#schedule();
   }
 
-  /** closeTimeout is over: FIN, and a moment later the end. */
-  #endLate(now: number): void {
+  #beginAnew(now: number): void {
+    if (this.#messageBegan > 0) this.#messageBegan = now;
+    if (this.#options.idleTimeout > 0) this.#lastRead = now;
+  }
+
+  /** Whether the peer is silent because it is busy with what we send; then it may be silent anew. */
+  #isReading(now: number): boolean {
+    const isReading = this.#takesData(now) || (this.#connection.output.isBlocked && !this.#blockedAtLook);
+    if (isReading) this.#lastRead = Math.ceil(now);
+    this.#look(now);
+    return isReading;
+  }
+
+  /** What was sent still leaves, at a pace that is worth waiting for; or `closeTimeout` is over: FIN, and a moment later the end. */
+  #onCloseDeadline(now: number): void {
+    if (!this.#closeHasLeft && this.#isFast(this.#connection.output.progress - this.#sentAtLook, now)) {
+      this.#look(now);
+      this.#closeDeadline = Math.ceil(now) + this.#options.closeTimeout;
+      return this.#schedule();
+    }
     const end = this.#closeDeadline + LINGER;
     if (now >= end) return this.#connection.terminate();
-    this.#connection.endOutput();
+    this.#connection.output.end();
     scheduleDeadline(this, end);
   }
 
@@ -139,24 +198,44 @@ export class TimeLimits implements Timed {
     const keepalive = this.#keepalive;
     if (keepalive === null || now < keepalive.deadline) return;
     const connection = this.#connection;
-    const { receivedOctets } = connection;
-    const rate = ((receivedOctets - this.#octetsAtLook) * 1000) / (now - this.#lastLook);
-    this.#octetsAtLook = receivedOctets;
-    this.#lastLook = Math.floor(now);
-    const verdict = keepalive.check(now, { paused: connection.isPaused, rate });
+    const received = connection.input.receivedBytes - this.#receivedAtLook;
+    const excused = connection.input.isHeldUp || this.#isFast(received, now) || this.#takesData(now);
+    if (received > 0) this.#sentAtLife = this.#sentAtLook;
+    this.#look(now);
+    const verdict = keepalive.check(now, { excused, bytesOnTheWay: connection.output.progress - this.#sentAtLife });
     if (verdict === 'dead') connection.terminate(late(ERROR_CODE.PONG_TIMEOUT, 'no Pong was received'));
     else if (verdict === 'ping') connection.sendPing();
   }
 
+  /**
+   * Whether the kernel took more, at a pace that shows that the peer reads, after it had refused to. What it takes without having
+   * refused shows nothing: its buffers hold megabytes.
+   */
+  #takesData(now: number): boolean {
+    return this.#blockedAtLook && this.#isFast(this.#connection.output.progress - this.#sentAtLook, now);
+  }
+
+  #isFast(bytes: number, now: number): boolean {
+    return bytes * 1000 >= MIN_RATE * (now - this.#lastLook);
+  }
+
+  #look(now: number): void {
+    const connection = this.#connection;
+    this.#lastLook = Math.floor(now);
+    this.#receivedAtLook = connection.input.receivedBytes;
+    this.#sentAtLook = connection.output.progress;
+    this.#blockedAtLook = connection.output.isBlocked;
+  }
+
   #idleDeadline(): number {
     const { idleTimeout } = this.#options;
-    return idleTimeout > 0 && !this.#connection.isPaused ? this.#lastRead + idleTimeout : NEVER;
+    return idleTimeout > 0 ? this.#lastRead + idleTimeout : NEVER;
   }
 
   #messageDeadline(): number {
     const { messageTimeout } = this.#options;
-    if (messageTimeout === 0 || this.#messageBegan === 0 || this.#connection.isPaused) return NEVER;
-    return this.#messageBegan + messageTimeout + this.#connection.messageOctets * MESSAGE_MS_PER_OCTET;
+    if (messageTimeout === 0 || this.#messageBegan === 0) return NEVER;
+    return this.#messageBegan + messageTimeout + this.#connection.input.messageOctets * MESSAGE_MS_PER_OCTET;
   }
 
   #schedule(): void {

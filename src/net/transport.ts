@@ -3,10 +3,14 @@ import type { Duplex } from 'node:stream';
 
 /** What a transport tells the connection on it. */
 export interface TransportEvents {
-  /** The peer's next octets stand in the receive window, from its start on; they are there until the call returns. */
-  onWindow(length: number): void;
-  /** The peer's next octets, which are the connection's from now on. */
-  onChunk(chunk: Buffer): void;
+  /**
+   * The peer's next bytes stand in the receive window, from its start on; they are there until the call returns.
+   *
+   * @returns whether to read on; after `false` the transport waits for `resume`, though others may make the socket read
+   */
+  onWindow(length: number): boolean;
+  /** The peer's next bytes, which are the connection's from now on. @returns as `onWindow` */
+  onChunk(chunk: Buffer): boolean;
   /** The peer will send no more. */
   onEnd(): void;
   /** A write ended that the kernel had not taken whole at once. */
@@ -25,10 +29,16 @@ export interface Transport {
    * a cipher; a stream in memory may hand the very part to a reader who keeps it.
    */
   readonly releasesMemory: boolean;
-  /** Begins to read. Call once. */
+  /** Bytes of the write under way that the kernel has not taken; all of them, `Infinity`, if that cannot be seen. */
+  readonly queuedBytes: number;
+  /** Has what the peer sends told from now on. Call once; a socket that somebody has paused needs `resume` beside it. */
   start(): void;
-  pause(): void;
+  /** Reads on. */
   resume(): void;
+  /** Has the socket say that it is paused; what it reads all the same is told. */
+  markPaused(): void;
+  /** Has the socket say that it is not paused. */
+  markResumed(): void;
   /**
    * Writes a part. The caller may write again only after this returned `true`, or after `onWritten`.
    *

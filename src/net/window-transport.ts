@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import { Socket, type SocketConstructorOpts } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { getSystemErrorName } from 'node:util';
 import { WINDOW_END, WINDOW_START } from '../codec/memory-map.js';
 import { codec } from '../codec/select.js';
@@ -58,10 +58,9 @@ export function canUseWindow(socket: Duplex): boolean {
   return slots !== null && Object.getPrototypeOf(socket) === Socket.prototype && handleOf(socket) !== null;
 }
 
-/** node:net calls it as a method of the socket. */
+/** node:net calls it as a method of the socket, and stops the handle at `false`. */
 function onWindow(this: TransportSocket, length: number): boolean {
-  this[EVENTS].onWindow(length);
-  return true;
+  return this[EVENTS].onWindow(length);
 }
 
 /** As `onWindow`, but the octets go to the readable side of the socket, as those of any other. */
@@ -113,7 +112,23 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
     // Octets that came while nobody listened. This comes first: `read` starts the handle reading.
     while (socket.readableLength > 0) socket[EVENTS].onChunk(socket.read() as Buffer);
     if (!readIntoWindow(socket)) return super.start();
-    if (handle.reading === false) socket.resume();
+    this.resume();
+  }
+
+  /** Whatever state the stream above is in: nothing passes through it. */
+  override resume(): void {
+    const handle = handleOf(this.socket);
+    // With a size of 0 it does nothing but start a handle that does not read.
+    if (handle?.reading === false) this.socket.read(0);
+  }
+
+  override markPaused(): void {
+    // That of net.Socket would stop the handle.
+    Duplex.prototype.pause.call(this.socket);
+  }
+
+  override markResumed(): void {
+    Duplex.prototype.resume.call(this.socket);
   }
 
   override write(part: Uint8Array): boolean {

@@ -139,12 +139,34 @@ export class Receiver implements FrameRules {
     return this.#receiveFrames(start, end);
   }
 
+  /** As `receive`, but stops before the first frame that is not a whole control frame. */
+  receiveControl(start: number, end: number): number {
+    if (this.#discarding) return end;
+    if (this.#remaining > 0 || this.#cutHeader !== null) return start;
+    const words = this.#codec.words;
+    const rows = this.#codec.scan(start, end);
+    const stop = words[SCAN_END];
+    const tableEnd = FRAME_TABLE + rows * FRAME_WORDS;
+    beginOwnedPayloads();
+
+    let frameStart = start;
+    for (let row = FRAME_TABLE; row < tableEnd; row += FRAME_WORDS) {
+      if (!isWholeControl(words, row)) return this.#putBack(row, tableEnd, frameStart);
+      const payloadStart = words[row + ROW_START];
+      frameStart = payloadStart + words[row + ROW_PRESENT];
+      this.#receiveFrame(words, row, payloadStart, frameStart, stop);
+      if (this.#discarding) return end;
+    }
+    return stop;
+  }
+
   #receiveFrames(start: number, end: number): number {
     const words = this.#codec.words;
     const rows = this.#codec.scan(start, end);
     const stop = words[SCAN_END];
     const tableEnd = FRAME_TABLE + rows * FRAME_WORDS;
     beginOwnedPayloads();
+    if (rows > 1) this.sink.onFrames();
 
     let frameStart = start;
     for (let row = FRAME_TABLE; row < tableEnd; row += FRAME_WORDS) {
@@ -316,4 +338,10 @@ export class Receiver implements FrameRules {
     }
     return frameStart;
   }
+}
+
+function isWholeControl(words: Uint32Array, row: number): boolean {
+  const flags = words[row + ROW_FLAGS];
+  const isControl = (flags & CONTROL_BIT) !== 0 && (flags & FLAG_PARTIAL) === 0;
+  return isControl && words[row + ROW_PRESENT] === payloadLength(words, row);
 }

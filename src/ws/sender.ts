@@ -120,6 +120,11 @@ export class Sender {
     this.sendFrame(Sender.frame(payload, options), callback);
   }
 
+  /** Tells that a frame will not be sent. */
+  protected fail(callback: MaybeCallback, error: Error): void {
+    if (callback) nextTick(callback, error);
+  }
+
   #enqueue(firstOctet: number, data: unknown, mask: boolean, callback: MaybeCallback): void {
     const payload = typeof data === 'string' || isBlob(data) ? data : toBuffer(data);
     const done = typeof callback === 'function' ? callback : undefined;
@@ -140,9 +145,7 @@ export class Sender {
         this._bufferedBytes -= octetsOf(payload);
         this.transmit(firstOctet, octets, mask, callback);
       } catch (error) {
-        for (const failed of [next, ...queue.splice(0)]) {
-          if (failed.callback) nextTick(failed.callback, error as Error);
-        }
+        for (const failed of [next, ...queue.splice(0)]) this.fail(failed.callback, error as Error);
         if (!this._socket.destroyed) nextTick(() => this.onerror(error as Error));
       }
     }

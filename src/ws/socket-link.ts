@@ -6,6 +6,8 @@ interface Link {
   readonly bufferedAmount: number;
   /** Writes what waits for the end of the turn. */
   flush(): void;
+  pause(): void;
+  resume(): void;
 }
 
 const LINK = Symbol('wasock.link');
@@ -26,6 +28,16 @@ const write = behindFrames('write') as Duplex['write'];
 const end = behindFrames('end') as Duplex['end'];
 const destroy = behindFrames('destroy') as Duplex['destroy'];
 
+function pause(this: LinkedSocket): LinkedSocket {
+  this[LINK].pause();
+  return this;
+}
+
+function resume(this: LinkedSocket): LinkedSocket {
+  this[LINK].resume();
+  return this;
+}
+
 const BUFFER_SIZE: PropertyDescriptor = {
   configurable: true,
   get(this: LinkedSocket) {
@@ -34,8 +46,8 @@ const BUFFER_SIZE: PropertyDescriptor = {
 };
 
 /**
- * For those who use `_socket` itself: what they write or end comes behind the frames that were sent before, and
- * `bufferSize` knows of frames, which do not pass through the stream.
+ * For those who use `_socket` itself: what they write or end comes after the frames that were sent before, to pause it pauses
+ * the WebSocket, and `bufferSize` knows of frames, which do not pass through the stream.
  */
 export function linkSocket(socket: Duplex, link: Link): void {
   (socket as LinkedSocket)[LINK] = link;
@@ -43,5 +55,7 @@ export function linkSocket(socket: Duplex, link: Link): void {
   if (!Object.hasOwn(socket, 'write')) socket.write = write;
   if (!Object.hasOwn(socket, 'end')) socket.end = end;
   if (!Object.hasOwn(socket, 'destroy')) socket.destroy = destroy;
+  if (!Object.hasOwn(socket, 'pause')) socket.pause = pause as Duplex['pause'];
+  if (!Object.hasOwn(socket, 'resume')) socket.resume = resume as Duplex['resume'];
   Object.defineProperty(socket, 'bufferSize', BUFFER_SIZE);
 }

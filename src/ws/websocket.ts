@@ -76,7 +76,8 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
   #socketOptions: SocketOptions = {};
   readonly #kept: KeptOptions;
   #isFaulty = false;
-  #pendingPongs = 0;
+  /** For each automatic Pong on its way: what will have left when it has. */
+  #pendingPongs: number[] = [];
 
   /**
    * @param address `null` for a socket of a server, which `setSocket` opens
@@ -255,9 +256,18 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
   /** A peer that has us answer and does not read the answers is not served for ever. */
   #answer(payload: Buffer): void {
     const most = Number(this.#kept.maxPendingAutoPongs) | 0;
-    if (most > 0 && this.#pendingPongs >= most) return this.terminate();
-    this.#pendingPongs++;
-    this.pong(payload, !this._isServer, () => this.#pendingPongs--);
+    if (most > 0 && this.#countPongs(most) >= most) return this.terminate();
+    this.pong(payload, !this._isServer);
+    if (most > 0) this.#pendingPongs.push(this.#wire!.sent);
+  }
+
+  /** @returns how many automatic Pongs the kernel has not taken, which is asked to if they are as many as there may be */
+  #countPongs(most: number): number {
+    const wire = this.#wire!;
+    const hasNotLeft = (end: number) => end > wire.departed;
+    if (this.#pendingPongs.length >= most) wire.flush();
+    if (this.#pendingPongs.length > 0) this.#pendingPongs = this.#pendingPongs.filter(hasNotLeft);
+    return this.#pendingPongs.length;
   }
 
   [ON_PONG](payload: Buffer): void {
@@ -298,7 +308,17 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
   }
 
   #startCloseTimer(): void {
-    this._closeTimer = setTimeout(() => this.#wire?.destroy(), this.#kept.closeTimeout);
+    const progress = this.#wire?.progress ?? 0;
+    this._closeTimer = setTimeout(() => this.#onCloseTimer(progress), this.#kept.closeTimeout);
+  }
+
+  /** After a turn of reading: the process may have been busy while the peer's Close lay in the kernel. */
+  #onCloseTimer(progress: number): void {
+    setImmediate(() => {
+      const wire = this.#wire!;
+      if (wire.isSending(progress, Number(this.#kept.closeTimeout))) this.#startCloseTimer();
+      else wire.destroy();
+    });
   }
 
   [ON_CONCLUDE](code: number, reason: Buffer): void {

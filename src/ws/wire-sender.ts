@@ -36,6 +36,10 @@ export class WireSender extends Sender {
     this.#wire.sendFrame(join(parts), typeof callback === 'function' ? callback : undefined);
   }
 
+  protected override fail(callback: WriteCallback | undefined, error: Error): void {
+    this.#wire.fail(callback, error);
+  }
+
   protected override transmit(
     firstOctet: number,
     payload: string | Buffer,

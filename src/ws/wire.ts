@@ -1,8 +1,10 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Buffer } from 'node:buffer';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import { WINDOW_START } from '../codec/memory-map.js';
 import { Inbox, type InboxEvents } from '../net/inbox.js';
+import { MIN_RATE } from '../net/keepalive.js';
 import { Outbox, type OutboxEvents } from '../net/outbox.js';
 import { copyFromWindow } from '../net/receive-window.js';
 import { StreamTransport } from '../net/stream-transport.js';
@@ -38,7 +40,7 @@ const MUCH = 32_768;
  * One open connection below a WebSocket of this door: transport, inbox and outbox of the engine, joined as npm `ws` has it.
  * What listeners throw is for the process to handle, as with any EventEmitter; the connection goes on.
  */
-export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
+export class Wire extends AsyncResource implements TransportEvents, InboxEvents, OutboxEvents {
   /** Who is told of frames. */
   frames: FrameEvents;
   readonly #end: EndEvents;
@@ -52,7 +54,7 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
   /** Those of the message under way, in raw mode. */
   #fragments: Buffer[] | null = null;
   #opcode = 0;
-  #started = false;
+  /** By the user, who may do so at the WebSocket or at its socket: there is one state, as with any stream. */
   #paused = false;
   #concluded = false;
   #ended = false;
@@ -62,6 +64,7 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
   #gone = false;
 
   constructor(socket: Duplex, settings: WireSettings, frames: FrameEvents, end: EndEvents) {
+    super('wasock.Wire');
     this.frames = frames;
     this.#end = end;
     this.#transport = canUseWindow(socket) ? new WindowTransport(socket, this) : new StreamTransport(socket, this);
@@ -72,7 +75,7 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
 
   /** Begins to read. @param head octets that came behind the opening handshake: they are frames */
   start(head: Buffer): void {
-    this.#started = true;
+    if (this.#paused || this.socket.isPaused()) this.pause();
     if (head.length > 0) this.#takeWatched(head);
     if (!this.#closed) this.#inbox.start();
   }
@@ -113,7 +116,8 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
    * @param firstOctet FIN, RSV bits and opcode
    */
   send(firstOctet: number, payload: string | Uint8Array, callback?: WriteCallback): void {
-    if (!this.#closed) this.#outbox.append(firstOctet, payload);
+    if (this.#closed || this.#ended) return this.fail(callback, this.closedError());
+    this.#outbox.append(firstOctet, payload);
     if (callback !== undefined) this.#expect(callback);
     // Many who send a Buffer write to it again right away, which goes well where a stream writes at once.
     if (payload.length >= UNCOPIED_FROM) this.#outbox.flush();
@@ -121,20 +125,46 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
 
   /** Sends octets that are a frame already. They are never written to again by anybody. */
   sendFrame(frame: Uint8Array, callback?: WriteCallback): void {
-    if (!this.#closed) this.#outbox.appendFrame(frame);
+    if (this.#closed || this.#ended) return this.fail(callback, this.closedError());
+    this.#outbox.appendFrame(frame);
     if (callback !== undefined) this.#expect(callback);
   }
 
-  #expect(callback: WriteCallback): void {
+  /** Tells in its turn that there will be no frame. */
+  fail(callback: WriteCallback | undefined, error: Error): void {
+    if (callback !== undefined) this.#expect(callback, error);
+  }
+
+  #expect(callback: WriteCallback, error?: Error): void {
     this.#callbacks ??= new WriteCallbacks();
-    // Behind the flush at the end of this turn, which was asked for before.
-    if (this.#callbacks.isIdle) nextTick(() => this.#settle());
-    this.#callbacks.push(callback, this.#outbox.departed + this.#outbox.bufferedAmount);
+    this.#callbacks.push(callback, this.#outbox.departed + this.#outbox.bufferedAmount, error);
+    this.#settle();
   }
 
   #settle(): void {
+    this.#callbacks?.settle(this.#outbox.departed);
     if (this.#closed) this.#callbacks?.reject(this.closedError());
-    else this.#callbacks?.settle(this.#outbox.departed);
+  }
+
+  /** Bytes of frames that have left. */
+  get departed(): number {
+    return this.#outbox.departed;
+  }
+
+  /** Bytes of frames that have left, or will, if nothing more is sent. */
+  get sent(): number {
+    return this.#outbox.departed + this.#outbox.bufferedAmount;
+  }
+
+  /** Bytes that the kernel has taken, those of a write under way included. */
+  get progress(): number {
+    return this.#outbox.progress;
+  }
+
+  /** Whether what was sent is still leaving, at a pace worth waiting for. @param before `progress` that many `milliseconds` ago */
+  isSending(before: number, milliseconds: number): boolean {
+    const { bufferedAmount, progress } = this.#outbox;
+    return bufferedAmount > 0 && (progress - before) * 1000 >= MIN_RATE * milliseconds;
   }
 
   /** Writes what waits for the end of the turn. */
@@ -160,6 +190,7 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    // What has left has left; the rest, which the outbox forgets, is lost.
     this.#outbox.close();
     this.#settle();
   }
@@ -171,16 +202,16 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
 
   // ——— receiving
 
+  /** Tells nothing more, until `resume`; but what was received before the end of the connection is told with that. */
   pause(): void {
     this.#paused = true;
-    this.#inbox.pause();
-    // At once, though the reading has not begun yet: users ask the socket whether it is paused.
-    this.socket.pause();
+    this.#transport.markPaused();
+    if (!this.#gone) this.#inbox.pause();
   }
 
   resume(): void {
     this.#paused = false;
-    if (!this.#started) this.socket.resume();
+    this.#transport.markResumed();
     if (!this.#deferral?.isDue) this.#resumeInbox();
   }
 
@@ -206,21 +237,26 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
     this.#resumeInbox();
   }
 
+  onFrames(): void {
+    this.#inbox.onFrames();
+  }
+
   onMessage(opcode: number, data: string | Buffer): void {
-    this.#inbox.countMessage();
     this.#tellMessage(data as Buffer, opcode === Opcode.Binary);
+    this.#inbox.countMessage();
   }
 
   /** A fragment, where fragments are asked for. */
   onFrame(fin: boolean, opcode: number, payload: Buffer): void {
-    this.#inbox.countMessage();
     if (opcode !== Opcode.Cont) this.#opcode = opcode;
     this.#fragments ??= [];
     if (payload.length > 0) this.#fragments.push(payload);
-    if (!fin) return;
-    const fragments = this.#fragments;
-    this.#fragments = null;
-    this.#tellMessage(fragments, this.#opcode === Opcode.Binary);
+    if (fin) {
+      const fragments = this.#fragments;
+      this.#fragments = null;
+      this.#tellMessage(fragments, this.#opcode === Opcode.Binary);
+    }
+    this.#inbox.countMessage();
   }
 
   #tellMessage(octets: Octets, isBinary: boolean): void {
@@ -233,10 +269,10 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
   }
 
   onControl(opcode: number, payload: Buffer): void {
-    this.#inbox.countMessage();
     if (opcode === Opcode.Ping) this.#tell(() => this.frames[ON_PING](payload));
     else if (opcode === Opcode.Pong) this.#tell(() => this.frames[ON_PONG](payload));
     else this.#onCloseFrame(payload);
+    this.#inbox.countMessage();
   }
 
   #onCloseFrame(payload: Buffer): void {
@@ -273,19 +309,24 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
 
   // ——— from inbox, outbox and transport
 
-  onWindow(length: number): void {
-    if (this.socket.listenerCount('data') === 0) this.#inbox.onWindow(length);
-    else this.#takeWatched(copyFromWindow(WINDOW_START, WINDOW_START + length));
+  onWindow(length: number): boolean {
+    if (this.socket.listenerCount('data') === 0) return this.#inbox.onWindow(length);
+    return this.#takeWatched(copyFromWindow(WINDOW_START, WINDOW_START + length));
   }
 
-  /** Octets that did not pass through the stream, for which somebody may listen there all the same. */
-  #takeWatched(octets: Buffer): void {
+  /** Takes bytes that did not pass through the stream, for which somebody may listen there all the same. */
+  #takeWatched(octets: Buffer): boolean {
     this.run(() => this.socket.emit('data', octets));
-    this.#inbox.onChunk(octets);
+    return this.#inbox.onChunk(octets);
   }
 
-  onChunk(chunk: Buffer): void {
-    this.#inbox.onChunk(chunk);
+  onChunk(chunk: Buffer): boolean {
+    return this.#inbox.onChunk(chunk);
+  }
+
+  /** As npm `ws`, which does not read while it is paused. */
+  get answersWhilePaused(): boolean {
+    return false;
   }
 
   onTurnBegin(): void {
@@ -304,9 +345,12 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
 
   onWritten(): void {
     this.#outbox.written();
-    this.#settle();
     // For those who wait at the socket itself, which knows nothing of what is written past its stream.
-    if (this.#outbox.bufferedAmount === 0) this.socket.emit('drain');
+    if (this.#outbox.bufferedAmount === 0) this.runInAsyncScope(this.socket.emit, this.socket, 'drain');
+  }
+
+  onDeparted(): void {
+    this.#callbacks?.settle(this.#outbox.departed);
   }
 
   /** The high-water mark is never reached. */
@@ -328,17 +372,21 @@ export class Wire implements TransportEvents, InboxEvents, OutboxEvents {
     // Some streams say so twice, or have to be taken to have said so.
     if (this.#gone) return;
     this.#gone = true;
+    this.#close();
     this.#finish();
   }
 
   /** What was received while the user had paused, and what waits for its turn, comes before the last event. */
   #finish(): void {
-    this.#inbox.finish();
+    this.#inbox.resume();
+    this.#inbox.onClose();
+  }
+
+  onInputClose(): void {
     if (this.#deferral?.isDue) return;
-    this.#close();
     this.#inbox.discard();
-    this.#inbox.close();
     this.#feeding?.goOn();
-    this.run(() => this.#end[ON_CLOSED]());
+    // After the callbacks of what was not sent.
+    nextTick(() => this.run(() => this.#end[ON_CLOSED]()));
   }
 }

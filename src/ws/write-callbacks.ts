@@ -1,33 +1,85 @@
+import { AsyncResource } from 'node:async_hooks';
 import { nextTick } from 'node:process';
 
 /** Called once: without an error when the frame has left, and else with the reason why it has not. */
 export type WriteCallback = (error?: Error | null) => void;
 
-/** Who wants to know that a frame has left, in the order of the frames. */
+/** One who wants to know. */
+interface Entry {
+  callback: WriteCallback;
+  /** How many bytes will have left when the frame has. */
+  readonly end: number;
+  /** `undefined` while it is not known. */
+  result: Error | null | undefined;
+  /** Whether the tick that was asked for with the send is over: then `callback` is bound to its context. */
+  isBound: boolean;
+  next: Entry | null;
+}
+
+/**
+ * Who wants to know that a frame has left, in the order of the frames. Each is called in a tick of its own, as a stream does, and
+ * in the context in which the callback was given: a tick that is asked for there finds nearly always that the frame has left by
+ * then. Only if it has not, what the context is has to be kept.
+ */
 export class WriteCallbacks {
-  #waiting: { readonly callback: WriteCallback; readonly end: number }[] = [];
+  #first: Entry | null = null;
+  #last: Entry | null = null;
+  /** The first whose result is not known. */
+  #unsettled: Entry | null = null;
+  #isCalling = false;
 
-  get isIdle(): boolean {
-    return this.#waiting.length === 0;
+  /**
+   * @param end how many bytes will have left when the frame has
+   * @param error why there is no frame: it is told in its turn
+   */
+  push(callback: WriteCallback, end: number, error?: Error): void {
+    const entry: Entry = { callback, end, result: error, isBound: false, next: null };
+    if (this.#last === null) this.#first = entry;
+    else this.#last.next = entry;
+    this.#last = entry;
+    this.#unsettled ??= entry;
+    nextTick(this.#onTick, entry);
   }
 
-  /** @param end how many octets will have left when the frame has */
-  push(callback: WriteCallback, end: number): void {
-    this.#waiting.push({ callback, end });
-  }
-
-  /** Calls those whose frames are among the first `departed` octets, each in a turn of its own, as a stream does. */
+  /** The frames among the first `departed` bytes have left. */
   settle(departed: number): void {
-    const first = this.#waiting.findIndex(({ end }) => end > departed);
-    const left = first === -1 ? this.#waiting : this.#waiting.slice(0, first);
-    this.#waiting = first === -1 ? [] : this.#waiting.slice(first);
-    for (const { callback } of left) nextTick(callback, null);
+    let entry = this.#unsettled;
+    for (; entry !== null && entry.end <= departed; entry = entry.next) {
+      if (entry.result === undefined) entry.result = null;
+    }
+    this.#unsettled = entry;
+    this.#callNext();
   }
 
   /** Nothing more will leave. */
   reject(error: Error): void {
-    const lost = this.#waiting;
-    this.#waiting = [];
-    for (const { callback } of lost) nextTick(callback, error);
+    for (let entry = this.#unsettled; entry !== null; entry = entry.next) {
+      if (entry.result === undefined) entry.result = error;
+    }
+    this.#unsettled = null;
+    this.#callNext();
+  }
+
+  readonly #onTick = (entry: Entry): void => {
+    if (entry === this.#first && entry.result !== undefined) return this.#call(entry);
+    entry.callback = AsyncResource.bind(entry.callback);
+    entry.isBound = true;
+  };
+
+  readonly #call = (entry: Entry): void => {
+    this.#first = entry.next;
+    if (entry.next === null) this.#last = null;
+    this.#isCalling = false;
+    // Before the callback, which may throw.
+    this.#callNext();
+    entry.callback(entry.result);
+  };
+
+  /** Has the first called if its own tick has not done so. */
+  #callNext(): void {
+    const first = this.#first;
+    if (first === null || this.#isCalling || !first.isBound || first.result === undefined) return;
+    this.#isCalling = true;
+    nextTick(this.#call, first);
   }
 }

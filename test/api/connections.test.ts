@@ -63,9 +63,9 @@ describe('within', () => {
 });
 
 describe('checkCloseOptions', () => {
-  test('adds the defaults', () => {
-    expect(checkCloseOptions({}, 5000)).toEqual({ code: 1001, reason: '', timeout: 5000 });
-    expect(checkCloseOptions({ code: 4000, reason: 'x', timeout: Number.POSITIVE_INFINITY }, 5000)).toEqual({
+  test('adds the defaults; a time-out that is not given is none', () => {
+    expect(checkCloseOptions({})).toEqual({ code: 1001, reason: '', timeout: undefined });
+    expect(checkCloseOptions({ code: 4000, reason: 'x', timeout: Number.POSITIVE_INFINITY })).toEqual({
       code: 4000,
       reason: 'x',
       timeout: 0,
@@ -80,6 +80,6 @@ describe('checkCloseOptions', () => {
     [{ timeout: '1' }, TypeError],
     [{ timeout: -1 }, RangeError],
   ])('throws for %j', (options, error) => {
-    expect(() => checkCloseOptions(options as object, 0)).toThrow(error);
+    expect(() => checkCloseOptions(options as object)).toThrow(error);
   });
 });

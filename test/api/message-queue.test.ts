@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { MAX_QUEUED, MAX_QUEUED_OCTETS, MessageQueue, type Packet, type Reading } from '../../src/api/message-queue.js';
+import {
+  MAX_QUEUED,
+  MAX_QUEUED_BYTES,
+  MessageQueue,
+  type Packet,
+  QUEUE_RESERVE,
+  type Reading,
+} from '../../src/api/message-queue.js';
 import { heldMemory } from '../support/memory.js';
 import { aWhile, rejection, settles } from '../support/servers.js';
 
@@ -33,23 +40,50 @@ describe('a queue of messages', () => {
     expect(await queue.receive(READING)).toBe('b');
   });
 
-  test('is full above 16 messages, and has room again at half of that', async () => {
-    expect(MAX_QUEUED).toBe(16);
+  test('is full when its reserve is, above 16 messages, and has room again at half of these', async () => {
+    expect([MAX_QUEUED, QUEUE_RESERVE]).toEqual([16, 65_536]);
     const queue = new MessageQueue();
-    for (let i = 0; i < 16; i++) queue.push(packet(''));
+    for (let i = 0; i <= 16; i++) queue.push(packet('regular'));
+    // Each counts for 64 bytes more.
+    for (let i = 0; i < 64; i++) queue.push(packet('x'.repeat(960)));
     expect(queue.isFull).toBe(false);
     queue.push(packet(''));
     expect(queue.isFull).toBe(true);
-    for (let i = 0; i < 8; i++) await queue.receive(READING);
+    // What was the first of the reserve is regular now.
+    await queue.receive(READING);
+    expect(queue.isFull).toBe(false);
+    for (let i = 0; i < 72; i++) await queue.receive(READING);
     expect(queue.hasRoom).toBe(false);
     await queue.receive(READING);
     expect(queue.hasRoom).toBe(true);
   });
 
-  test('is full above 1 MiB', async () => {
-    expect(MAX_QUEUED_OCTETS).toBe(1_048_576);
+  test('holds no more than 1025 messages without data', () => {
+    const queue = new MessageQueue();
+    let pushed = 0;
+    for (; !queue.isFull; pushed++) queue.push(packet(''));
+    expect(pushed).toBe(17 + 1025);
+  });
+
+  test('is not full after whatever is received of a full one, and its reserve is empty when it is', async () => {
+    const queue = new MessageQueue();
+    for (let i = 0; !queue.isFull; i++) queue.push(packet('x'.repeat((i * 7919) % 40_000)));
+    for (;;) {
+      await queue.receive(READING);
+      if (queue.hasRoom) break;
+    }
+    expect(queue.isFull).toBe(false);
+    let more = 0;
+    for (; !queue.isFull; more++) queue.push(packet('y'.repeat(1000)));
+    expect(more).toBeGreaterThanOrEqual(8 + Math.floor(QUEUE_RESERVE / 1064));
+  });
+
+  test('is full when its reserve is, above 1 MiB', async () => {
+    expect(MAX_QUEUED_BYTES).toBe(1_048_576);
     const queue = new MessageQueue();
     queue.push(packet(Buffer.alloc(1_048_576)));
+    queue.push(packet('x'));
+    queue.push(packet('x'.repeat(65_472)));
     expect(queue.isFull).toBe(false);
     queue.push(packet('x'));
     expect(queue.isFull).toBe(true);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { Keepalive, type Progress } from '../../src/net/keepalive.js';
 
-const SILENT: Progress = { paused: false, rate: 0 };
-const PAUSED: Progress = { paused: true, rate: 0 };
-const arriving = (rate: number): Progress => ({ paused: false, rate });
+const SILENT: Progress = { excused: false, bytesOnTheWay: 0 };
+const EXCUSED: Progress = { excused: true, bytesOnTheWay: 0 };
+const withMiB = (mebibytes: number): Progress => ({ excused: false, bytesOnTheWay: mebibytes * 1_048_576 });
 
 /** Pings every 1000 ms, expects a Pong within 300; began at time 0. */
 const keepalive = () => new Keepalive(1000, 300, 0);
@@ -43,19 +43,46 @@ describe('a keepalive', () => {
     expect(k.check(350, SILENT)).toBe('dead');
   });
 
-  test('waits while we ourselves do not read', () => {
+  test('waits while there is an excuse for the silence', () => {
     const k = keepalive();
     k.check(1000, SILENT);
-    expect(k.check(1300, PAUSED)).toBe('wait');
-    expect(k.check(1600, PAUSED)).toBe('wait');
+    expect(k.check(1300, EXCUSED)).toBe('wait');
+    expect(k.check(1600, EXCUSED)).toBe('wait');
     expect(k.check(1900, SILENT)).toBe('dead');
   });
 
-  test('waits while a message arrives at 8 KiB/s or more, and not below', () => {
-    const k = keepalive();
-    k.check(1000, SILENT);
-    expect(k.check(1300, arriving(8192))).toBe('wait');
-    expect(k.check(1600, arriving(8191))).toBe('dead');
+  test('waits 8 s longer for each MiB that is on its way, and no longer', () => {
+    const k = new Keepalive(1_000_000, 20_000, 0);
+    k.pingAt(0);
+    k.check(0, SILENT);
+    expect(k.check(20_000, withMiB(2))).toBe('wait');
+    expect(k.deadline).toBe(36_000);
+    // More has left meanwhile: that is a longer way, of which the beginning has been waited for.
+    expect(k.check(36_000, withMiB(3))).toBe('wait');
+    expect(k.deadline).toBe(44_000);
+    expect(k.check(44_000, withMiB(3))).toBe('dead');
+  });
+
+  test('waits 2 minutes longer at most, whatever is on its way', () => {
+    const k = new Keepalive(1_000_000, 20_000, 0);
+    k.pingAt(0);
+    k.check(0, SILENT);
+    expect(k.check(20_000, withMiB(100))).toBe('wait');
+    expect(k.deadline).toBe(140_000);
+    expect(k.check(140_000, withMiB(1000))).toBe('dead');
+  });
+
+  test('waits anew for what is on its way after an excuse', () => {
+    const k = new Keepalive(1_000_000, 20_000, 0);
+    k.pingAt(0);
+    k.check(0, SILENT);
+    k.check(20_000, withMiB(100));
+    expect(k.check(140_000, { ...withMiB(100), excused: true })).toBe('wait');
+    expect(k.deadline).toBe(160_000);
+    expect(k.check(160_000, withMiB(100))).toBe('wait');
+    expect(k.deadline).toBe(280_000);
+    k.onPong();
+    expect(k.deadline).toBe(1_000_000);
   });
 
   test('gives another second when it is looked at more than a second late: the process was busy, not the peer', () => {

@@ -9,12 +9,16 @@ import { turns, until } from '../support/waiting.js';
 class Events implements TransportEvents {
   readonly log: string[] = [];
   readonly chunks: Buffer[] = [];
-  onWindow(): void {
+  /** What it answers when bytes come. */
+  readsOn = true;
+  onWindow(): boolean {
     this.log.push('window');
+    return this.readsOn;
   }
-  onChunk(chunk: Buffer): void {
+  onChunk(chunk: Buffer): boolean {
     this.log.push('chunk');
     this.chunks.push(chunk);
+    return this.readsOn;
   }
   onEnd(): void {
     this.log.push('end');
@@ -75,15 +79,21 @@ describe('reading', () => {
     });
   });
 
-  test('stops with pause and goes on with resume; nothing is lost', async () => {
+  test('stops when it is told to, whoever has the stream flow again, and goes on with resume; nothing is lost', async () => {
     const { near, far } = await tcpPair();
     const { events, transport } = transportOver(near);
+    events.readsOn = false;
     transport.start();
-    transport.pause();
     const octets = Buffer.alloc(500_000, 'abcdefg');
     far.write(octets);
+    await until(() => events.chunks.length === 1);
     await turns(20);
-    expect(events.chunks).toEqual([]);
+    expect([events.chunks.length, near.isPaused()]).toEqual([1, true]);
+    near.resume();
+    await until(() => events.chunks.length === 2);
+    await turns(20);
+    expect([events.chunks.length, near.isPaused()]).toEqual([2, true]);
+    events.readsOn = true;
     transport.resume();
     await until(() => events.chunks.reduce((sum, { length }) => sum + length, 0) === octets.length);
     expect(Buffer.concat(events.chunks).equals(octets)).toBe(true);

@@ -14,6 +14,7 @@ class Texts implements ReceiverSink {
   }
   onControl(): void {}
   onFrame(): void {}
+  onFrames(): void {}
   onFault(): void {
     this.texts.push('fault');
   }

@@ -62,8 +62,13 @@ export class FakeTransport implements Transport {
     this.ended = true;
   }
 
+  get queuedBytes(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
   start(): void {}
-  pause(): void {}
   resume(): void {}
+  markPaused(): void {}
+  markResumed(): void {}
   destroy(): void {}
 }

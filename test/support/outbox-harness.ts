@@ -14,8 +14,13 @@ export function makeOutbox({ maskingKey, releasesMemory, highWaterMark = HIGH_WA
   const transport = new FakeTransport(releasesMemory);
   const events = {
     drains: 0,
+    /** What `departed` was each time that it was told of. */
+    departures: [] as number[],
     onDrain() {
       events.drains++;
+    },
+    onDeparted() {
+      events.departures.push(outbox.departed);
     },
     closedError: () => new Error('closed'),
   };

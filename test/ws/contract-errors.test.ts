@@ -240,8 +240,23 @@ describe.each(DOORS)('%s', (_, door) => {
   test('ws.C2: a peer that has many Pings answered and reads none is disconnected', async () => {
     const { ws, peer } = await open(door, 'server', { maxPendingAutoPongs: 5 } as ServerOptions);
     const closed = once(ws, 'close');
+    peer.stopReading();
+    ws.send(Buffer.alloc(30_000_000));
     peer.write(Buffer.concat(Array.from({ length: 500 }, () => frameFor('server', 9, 'ping'))));
     expect((await closed)[0]).toBe(1006);
+  });
+
+  test('ws.C2: a peer that has many Pings answered in one burst, and reads the answers, is served', async () => {
+    const { peer } = await open(door, 'server', { maxPendingAutoPongs: 5 } as ServerOptions);
+    const burst = Array.from({ length: 400 }, () => [
+      frameFor('server', 9, 'ping'),
+      // npm ws, which counts those of one read as pending, reads 64 KiB at once.
+      frameFor('server', 2, Buffer.alloc(20_000)),
+    ]);
+    peer.write(Buffer.concat(burst.flat()));
+    expect(await peer.take(400 * 6)).toEqual(
+      Buffer.concat(Array.from({ length: 400 }, () => frameFor('client', 10, 'ping'))),
+    );
   });
 
   test.each([
