@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import type { ConnectionHandler } from '../net/connection.js';
+import type { ConnectionHandler } from '../net/connection-handler.js';
 import type { CloseResult } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
 import type { MessageQueue, Packet } from './message-queue.js';

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import type { ConnectionHandler } from '../net/connection.js';
+import type { ConnectionHandler } from '../net/connection-handler.js';
 import { type CloseResult, WebSocketClosedError } from '../protocol/errors.js';
 import type { Opcode } from '../protocol/opcode.js';
 import { backdoor, type WebSocket } from './websocket.js';

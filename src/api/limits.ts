@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Rule } from '../handshake/origin.js';
-import type { ConnectionOptions } from '../net/connection.js';
+import type { ConnectionOptions } from '../net/connection-handler.js';
 import type { Role } from '../protocol/frame-rules.js';
 import { newMaskingKey } from '../protocol/masking-key.js';
 

@@ -150,9 +150,8 @@ export class Server<UserData = unknown> {
   }
 
   /**
-   * Stops accepting, answers 503 to handshakes that are under way, sends Close to each socket after what was sent
-   * before, and ends at the time-out whatever is left. Calling it again waits for the same end. A shared HTTP server is left as
-   * it was.
+   * Stops accepting, answers 503 to handshakes under way, sends Close to each socket after what was sent before, and ends
+   * at the time-out whatever is left. Calling it again waits for the same end. A shared HTTP server is left as it was.
    *
    * @throws TypeError, RangeError for invalid options
    */
@@ -192,10 +191,8 @@ export class Server<UserData = unknown> {
     const answered = this.#requests === 0 ? undefined : new Promise<void>((resolve) => (this.#onAnswered = resolve));
     const closed = this.#sockets.closeAll(code, reason);
     if (timeout !== undefined) await within(timeout, Promise.all([closed, answered]), () => this.#makeAnEnd());
-    else {
-      await within(this.#limits.closeTimeout, Promise.resolve(answered), () => this.#endRequests());
-      await closed;
-    }
+    else await within(this.#limits.closeTimeout, Promise.resolve(answered), () => this.#endRequests());
+    await closed;
     // What is left has nothing to wait for: idle connections, and such that never sent a request.
     if (own) this.#makeAnEnd();
     else this.#listener.stopListening();

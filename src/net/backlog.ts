@@ -1,5 +1,6 @@
 import type { Chunk } from './chunk.js';
 import { giveChunkBack } from './staging.js';
+import type { Transport } from './transport.js';
 import { Waiters } from './waiters.js';
 
 /** Octets that are worth a write before the turn is over. Chosen by the bench; see bench/README.md. */
@@ -74,9 +75,9 @@ export class Batch {
 
 /** The outbox of a backlog. */
 interface Output {
-  /** @returns whether the kernel took all at once, and nobody has closed the outbox meanwhile */
   writeParts(parts: readonly Uint8Array[]): boolean;
-  addDeparted(length: number): void;
+  /** @param endsBatch whether that was the last of a batch */
+  addDeparted(length: number, endsBatch: boolean): void;
 }
 
 /**
@@ -102,14 +103,11 @@ export class Backlog {
   readonly #output: Output;
   readonly #releasesMemory: boolean;
 
-  /**
-   * @param begun 1 if there is a batch already that the transport is just being given, else 0
-   * @param releasesMemory whether nobody reads the memory of a batch once it has left
-   */
-  constructor(begun: 0 | 1, output: Output, releasesMemory: boolean) {
-    this.#begun = begun;
+  /** @param begun 1 if there is a batch already that the transport is just being given, else 0 */
+  constructor(output: Output, { releasesMemory }: Pick<Transport, 'releasesMemory'>, begun: 0 | 1) {
     this.#output = output;
     this.#releasesMemory = releasesMemory;
+    this.#begun = begun;
   }
 
   /** Octets. */
@@ -191,7 +189,7 @@ export class Backlog {
       this.#completed++;
       if (this.#releasesMemory) for (const chunk of batch.chunks) giveChunkBack(chunk);
     }
-    this.#output.addDeparted(left);
+    this.#output.addDeparted(left, isLast);
     return isLast;
   }
 

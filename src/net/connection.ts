@@ -1,64 +1,23 @@
-import { AsyncResource } from 'node:async_hooks';
 import type { Buffer } from 'node:buffer';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload, parseClosePayload } from '../protocol/close-payload.js';
 import { ClosingHandshake } from '../protocol/closing.js';
-import {
-  type CloseResult,
-  type Fault,
-  toError,
-  WebSocketClosedError,
-  WebSocketProtocolError,
-} from '../protocol/errors.js';
+import { type Fault, toError, WebSocketClosedError, WebSocketProtocolError } from '../protocol/errors.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
-import type { ReceiverOptions } from '../protocol/receiver-options.js';
-import { Inbox, type InboxEvents } from './inbox.js';
-import { Outbox, type OutboxEvents, type OutboxSettings } from './outbox.js';
-import { StreamTransport } from './stream-transport.js';
-import { type TimeLimited, type TimeLimitOptions, TimeLimits } from './time-limits.js';
-import type { Transport, TransportEvents } from './transport.js';
-import { canUseWindow, WindowTransport } from './window-transport.js';
-
-/**
- * What a door implements: all that can happen on a connection. What `onMessage`, `onFrame`, `onPing` and `onPong` throw
- * fails the connection with 1011; the others must not throw.
- */
-export interface ConnectionHandler {
-  /** A whole message. */
-  onMessage(opcode: number, data: string | Buffer): void;
-  /** A whole frame of any kind, in raw mode, instead of `onMessage`, `onPing` and `onPong`. */
-  onFrame(fin: boolean, opcode: number, payload: Buffer): void;
-  onPing(payload: Buffer): void;
-  onPong(payload: Buffer): void;
-  /** The peer had fallen behind and has caught up. */
-  onDrain(): void;
-  /** Something went wrong; `onClose` follows. */
-  onError(error: Error): void;
-  /** The last event. `cause` tells why, where it was not the closing handshake. */
-  onClose(result: CloseResult, cause: Error | undefined): void;
-}
-
-/** What a connection is made with; one object serves all connections of a server. Sizes in octets. */
-export interface ConnectionOptions extends ReceiverOptions, TimeLimitOptions, OutboxSettings {
-  readonly maxBackpressure: number;
-}
-
-export type ConnectionState = 'open' | 'closing' | 'closed';
+import type { ConnectionHandler, ConnectionOptions, ConnectionState } from './connection-handler.js';
+import type { Inbox } from './inbox.js';
+import { Link } from './link.js';
+import type { Outbox } from './outbox.js';
+import { type TimeLimited, TimeLimits } from './time-limits.js';
 
 const NO_OCTETS = new Uint8Array(0);
 
-/**
- * One WebSocket connection after its opening handshake: joins transport, inbox, receiver, outbox and closing handshake. It is
- * an async resource, so that what a timer, or somebody else's turn, makes it tell is told in the context of its opening.
- */
-export class Connection extends AsyncResource implements TransportEvents, InboxEvents, OutboxEvents, TimeLimited {
+/** One WebSocket connection after its opening handshake, by the rules of RFC 6455: Ping → Pong (§5.5.2), closing (§7), time limits. */
+export class Connection extends Link implements TimeLimited {
   readonly #options: ConnectionOptions;
   readonly #handler: ConnectionHandler;
-  readonly #transport: Transport;
-  readonly #inbox: Inbox;
-  readonly #outbox: Outbox;
   readonly #limits: TimeLimits;
   /** `null` until it begins. */
   #closingHandshake: ClosingHandshake | null = null;
@@ -68,12 +27,9 @@ export class Connection extends AsyncResource implements TransportEvents, InboxE
   #cause: Error | undefined;
 
   constructor(socket: Duplex, options: ConnectionOptions, handler: ConnectionHandler) {
-    super('wasock.Connection');
+    super('wasock.Connection', socket, options, options);
     this.#options = options;
     this.#handler = handler;
-    this.#transport = canUseWindow(socket) ? new WindowTransport(socket, this) : new StreamTransport(socket, this);
-    this.#inbox = new Inbox(this.#transport, this, options);
-    this.#outbox = new Outbox(this.#transport, this, options);
     this.#limits = new TimeLimits(options, this);
   }
 
@@ -83,26 +39,26 @@ export class Connection extends AsyncResource implements TransportEvents, InboxE
 
   /** Octets that were sent and that the kernel has not taken. */
   get bufferedAmount(): number {
-    return this.#outbox.bufferedAmount;
+    return this.outbox.bufferedAmount;
   }
 
   /** Whether more than `maxBackpressure` octets wait, and not only for the end of this turn. */
   get isOverloaded(): boolean {
     const { maxBackpressure } = this.#options;
     if (this.bufferedAmount <= maxBackpressure) return false;
-    this.#outbox.flush();
+    this.outbox.flush();
     return this.bufferedAmount > maxBackpressure;
   }
 
   get isPaused(): boolean {
-    return this.#inbox.isPaused;
+    return this.inbox.isPaused;
   }
 
   /** Begins to read. @param head octets that came behind the opening handshake: they are frames */
   start(head?: Buffer): void {
-    if (head !== undefined && head.length > 0) this.#inbox.onChunk(head);
+    if (head !== undefined && head.length > 0) this.inbox.onChunk(head);
     if (this.#state === 'closed') return;
-    this.#inbox.start();
+    this.inbox.start();
     this.#limits.start();
   }
 
@@ -117,12 +73,12 @@ export class Connection extends AsyncResource implements TransportEvents, InboxE
   }
 
   pause(): void {
-    if (this.#delivers) this.#inbox.pause();
+    if (this.#delivers) this.inbox.pause();
   }
 
   resume(): void {
-    if (!this.#inbox.isPaused) return;
-    this.#inbox.resume();
+    if (!this.inbox.isPaused) return;
+    this.inbox.resume();
     this.#limits.onResume();
   }
 
@@ -135,17 +91,17 @@ export class Connection extends AsyncResource implements TransportEvents, InboxE
    *   settles when that is so, and rejects with a `WebSocketClosedError` if the connection ends first
    */
   send(opcode: number, payload: string | Uint8Array): undefined | Promise<void> {
-    return this.#outbox.append(FIN | opcode, payload) ? undefined : this.#outbox.whenFree();
+    return this.outbox.append(FIN | opcode, payload) ? undefined : this.outbox.whenFree();
   }
 
   /** Sends one frame that is encoded already, as `send` does; its memory is never the caller's again. */
   sendFrame(frame: Uint8Array): undefined | Promise<void> {
-    return this.#outbox.appendFrame(frame) ? undefined : this.#outbox.whenFree();
+    return this.outbox.appendFrame(frame) ? undefined : this.outbox.whenFree();
   }
 
   /** As `sendFrame`, for one who does not ask when there is room again. */
   queueFrame(frame: Uint8Array): void {
-    this.#outbox.appendFrame(frame);
+    this.outbox.appendFrame(frame);
   }
 
   /**
@@ -155,18 +111,18 @@ export class Connection extends AsyncResource implements TransportEvents, InboxE
    */
   close(closeCode?: number, reason?: string): void {
     const payload = formatClosePayload(closeCode, reason);
-    if (this.#isGone) this.#inbox.discard();
+    if (this.#isGone) this.inbox.discard();
     if (this.#state !== 'open') return;
     this.#sendClose(payload);
     this.#limits.onClosing();
-    if (this.#closing.received && this.#options.role === 'server') this.#outbox.end();
+    if (this.#closing.received && this.#options.role === 'server') this.outbox.end();
     // The peer's Close can only be seen by one who reads.
-    this.#inbox.resume();
+    this.inbox.resume();
   }
 
   /** Ends the connection at once, without a Close frame, after what the kernel takes at once of what was sent. */
   hangup(): void {
-    this.#outbox.flush();
+    this.outbox.flush();
     this.terminate();
   }
 
@@ -175,11 +131,11 @@ export class Connection extends AsyncResource implements TransportEvents, InboxE
     if (this.#state === 'closed') return;
     this.#cause ??= cause;
     this.#state = 'closing';
-    this.#inbox.discard();
+    this.inbox.discard();
     this.#closeOutbox();
     // Before onClose, but not at once: what user code does then must not come in the middle of a publish to many.
     if (cause !== undefined) nextTick(() => this.#tellError(cause));
-    this.#transport.destroy();
+    this.transport.destroy();
   }
 
   /**
@@ -206,26 +162,22 @@ export class Connection extends AsyncResource implements TransportEvents, InboxE
     return this.#state === 'open' || (this.#isGone && this.#closingHandshake?.sent !== true);
   }
 
-  onFrames(): void {
-    this.#inbox.onFrames();
-  }
-
   onMessage(opcode: number, data: string | Buffer): void {
     if (!this.#delivers) return;
     this.#limits.onMessageEnd();
     this.#handler.onMessage(opcode, data);
-    this.#inbox.countMessage();
+    this.inbox.countMessage();
   }
 
   onFrame(fin: boolean, opcode: number, payload: Buffer): void {
     if (!this.#delivers) return;
     if (fin) this.#limits.onMessageEnd();
     this.#handler.onFrame(fin, opcode, payload);
-    this.#inbox.countMessage();
+    this.inbox.countMessage();
   }
 
   onControl(opcode: number, payload: Buffer): void {
-    if (!this.#inbox.fragmented) this.#limits.onMessageEnd();
+    if (!this.inbox.fragmented) this.#limits.onMessageEnd();
     if (opcode === Opcode.Pong) this.#limits.onPong();
     if (this.#options.raw && this.#delivers) this.#handOverControl(opcode, payload);
     else if (opcode === Opcode.Close) this.#receiveClose(payload);
@@ -233,10 +185,10 @@ export class Connection extends AsyncResource implements TransportEvents, InboxE
     else if (opcode === Opcode.Pong) this.#handler.onPong(payload);
     else {
       // §5.5.2: "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response".
-      this.#outbox.appendPong(payload);
+      this.outbox.appendPong(payload);
       this.#handler.onPing(payload);
     }
-    this.#inbox.countMessage();
+    this.inbox.countMessage();
   }
 
   /** Raw mode leaves the answer to the caller, but what a Close frame says is how the connection ends (§7.1.5). */
@@ -258,36 +210,28 @@ export class Connection extends AsyncResource implements TransportEvents, InboxE
 
   // ——— from inbox and transport
 
-  onWindow(length: number): boolean {
+  override onWindow(length: number): boolean {
     this.#limits.onRead();
-    return this.#inbox.onWindow(length);
+    return super.onWindow(length);
   }
 
-  onChunk(chunk: Buffer): boolean {
+  override onChunk(chunk: Buffer): boolean {
     this.#limits.onRead();
-    return this.#inbox.onChunk(chunk);
+    return super.onChunk(chunk);
   }
 
   get answersWhilePaused(): boolean {
     return true;
   }
 
-  onTurnBegin(): void {
-    this.#outbox.hold();
-  }
-
-  onTurnEnd(): void {
-    this.#outbox.release();
-    if (this.#inbox.midMessage) this.#limits.onMessagePart();
+  override onTurnEnd(): void {
+    super.onTurnEnd();
+    if (this.inbox.midMessage) this.#limits.onMessagePart();
     else this.#limits.onMessageEnd();
   }
 
   onThrow(error: unknown): void {
     this.#tellError(this.failByHandler(error));
-  }
-
-  onWritten(): void {
-    this.#outbox.written();
   }
 
   onDeparted(): void {
@@ -298,15 +242,11 @@ export class Connection extends AsyncResource implements TransportEvents, InboxE
     this.runInAsyncScope(this.#handler.onDrain, this.#handler);
   }
 
-  onEnd(): void {
-    this.#inbox.onEnd();
-  }
-
   /** The peer sent FIN. Without a Close frame before it that is an abnormal end; either way we have nothing to wait for. */
   onInputEnd(): void {
     if (this.#state === 'open') this.#state = 'closing';
     this.#limits.onClosing();
-    this.#outbox.end();
+    this.outbox.end();
   }
 
   onError(error: Error): void {
@@ -321,13 +261,13 @@ export class Connection extends AsyncResource implements TransportEvents, InboxE
     this.#limits.stop();
     this.#closeOutbox();
     if (!this.#closing.sent) this.#closing.onLost();
-    this.#inbox.onClose();
+    this.inbox.onClose();
   }
 
   /** §7.1.4: now the connection is closed. */
   onInputClose(): void {
     this.#state = 'closed';
-    this.#inbox.discard();
+    this.inbox.discard();
     this.runInAsyncScope(this.#handler.onClose, this.#handler, this.#closing.result(), this.#cause);
   }
 
@@ -342,46 +282,46 @@ export class Connection extends AsyncResource implements TransportEvents, InboxE
     const status = parseClosePayload(payload);
     if ('section' in status) return this.onFault(status);
     const answer = this.#closing.onReceived(status);
-    this.#inbox.discard();
+    this.inbox.discard();
     if (!this.#closing.sent) this.#sendClose(formatClosePayload(answer));
     this.#limits.onClosing();
     // §7.1.1: the server closes the TCP connection first; the client waits for that, within limits.
-    if (this.#options.role === 'server') this.#outbox.end();
+    if (this.#options.role === 'server') this.outbox.end();
   }
 
   #sendClose(payload: Buffer): void {
     this.#state = 'closing';
     this.#closing.onSent();
-    this.#outbox.appendClose(payload);
+    this.outbox.appendClose(payload);
   }
 
   /** §7.1.7: a Close frame with the reason, and the end of the TCP connection without waiting for the peer's. */
   #fail(closeCode: number, cause: Error): void {
     if (this.#state === 'closed') return;
     this.#cause ??= cause;
-    this.#inbox.discard();
+    this.inbox.discard();
     if (this.#state === 'open') this.#sendClose(formatClosePayload(closeCode));
     this.#limits.onClosing();
-    this.#inbox.resume();
-    this.#outbox.end();
+    this.inbox.resume();
+    this.outbox.end();
   }
 
   #closeOutbox(): void {
-    if (this.#outbox.bufferedAmount > 0) this.#closing.onLost();
-    this.#outbox.close();
+    if (this.outbox.bufferedAmount > 0) this.#closing.onLost();
+    this.outbox.close();
   }
 
   // ——— from the time limits
 
   get input(): Inbox {
-    return this.#inbox;
+    return this.inbox;
   }
 
   get output(): Outbox {
-    return this.#outbox;
+    return this.outbox;
   }
 
   sendPing(): void {
-    this.#outbox.append(FIN | Opcode.Ping, NO_OCTETS);
+    this.outbox.append(FIN | Opcode.Ping, NO_OCTETS);
   }
 }

@@ -17,7 +17,7 @@ export interface OutboxEvents {
   onDrain(): void;
   /** `departed` has grown. Must not run user code. */
   onDeparted(): void;
-  /** What those get who wait when the connection ends. */
+  /** The error for operations still pending when the connection ends. */
   closedError(): Error;
 }
 
@@ -82,15 +82,18 @@ export class Outbox {
     if (this.#run !== null) this.#copyRun(this.#run);
     if (typeof payload === 'string') {
       // A long text is measured first; a masked one has to be, to be masked.
-      const fitsIntoChunk = this.#settings.maskingKey === null && textRoom(payload) <= LARGEST_CHUNK;
-      if (!fitsIntoChunk) {
+      if (this.#settings.maskingKey !== null || textRoom(payload) > LARGEST_CHUNK) {
         // That memory is ours: the caller need not wait for it.
         this.append(firstOctet, Buffer.from(payload, 'utf8'));
         return !this.#isBehind();
       }
       this.#reserve(textRoom(payload)).appendText(firstOctet, payload);
-    } else if (this.#isUncopied(payload)) return this.#appendUncopied(firstOctet, payload);
-    else this.#appendBytes(firstOctet, payload);
+      return this.#appended();
+    }
+    if (this.#settings.maskingKey === null && leavesUncopied(payload, this.#transport)) {
+      return this.#appendUncopied(firstOctet, payload);
+    }
+    this.#appendBytes(firstOctet, payload);
     return this.#appended();
   }
 
@@ -161,7 +164,7 @@ export class Outbox {
     this.#scheduled = false;
     // A stream in memory may bring an answer, and with it a flush, while we are writing to it.
     if (this.#writing || this.#closed || this.#backlog?.inFlight) return;
-    while (this.#hasFrames) {
+    while (this.#chunk !== null || this.#run !== null || this.#backlog?.waiting) {
       const whole = this.#backlog === null ? this.#writeFrames() : this.#writeBatch(this.#backlog);
       if (!whole) return;
     }
@@ -173,10 +176,6 @@ export class Outbox {
   get progress(): number {
     const underWay = this.#backlog?.inFlight?.sliceLength ?? 0;
     return underWay === 0 ? this.departed : this.departed + Math.max(0, underWay - this.#transport.queuedBytes);
-  }
-
-  get #hasFrames(): boolean {
-    return this.#chunk !== null || this.#run !== null || !!this.#backlog?.waiting;
   }
 
   /** Without a backlog. @returns whether the kernel took the frames whole */
@@ -193,22 +192,22 @@ export class Outbox {
     if (this.#closed) return false;
     if (whole && this.#backlog === null) {
       if (chunk !== null && this.#transport.releasesMemory) giveChunkBack(chunk);
-      this.addDeparted(part.length);
+      this.addDeparted(part.length, false);
       return true;
     }
     // Where there is a backlog now, it was made during the write, which is the first batch that it counts.
-    this.#backlog ??= this.#newBacklog(1);
+    this.#backlog ??= new Backlog(this, this.#transport, 1);
     this.#backlog.onWriteBegun(part, chunk);
-    return whole && this.#backlog.written() && this.#settle(this.#backlog);
+    return whole && this.#backlog.written();
   }
 
   /** @returns whether the kernel took what waits whole */
   #writeBatch(backlog: Backlog): boolean {
     if (this.#chunk !== null) this.#sealChunk(this.#chunk);
-    return backlog.writeWaiting() && this.#settle(backlog);
+    return backlog.writeWaiting();
   }
 
-  /** The backlog's, for a part of a batch. */
+  /** Writes part of a batch. @returns whether the kernel took all at once, and the outbox is still open */
   writeParts(parts: readonly Uint8Array[]): boolean {
     this.#writing = true;
     const whole = this.#transport.writeAll(parts);
@@ -220,7 +219,7 @@ export class Outbox {
   written(): void {
     const backlog = this.#backlog;
     if (!backlog?.inFlight) return;
-    if (backlog.written() && this.#settle(backlog)) {
+    if (backlog.written()) {
       this.#appendLatestPong();
       this.flush();
     }
@@ -230,19 +229,10 @@ export class Outbox {
     this.#events.onDrain();
   }
 
-  /** A batch has left. */
-  #settle(backlog: Backlog): true {
-    if (this.bufferedAmount <= this.#settings.highWaterMark) backlog.settle();
-    return true;
-  }
-
-  addDeparted(length: number): void {
+  addDeparted(length: number, endsBatch: boolean): void {
     this.departed += length;
+    if (endsBatch && this.bufferedAmount <= this.#settings.highWaterMark) this.#backlog?.settle();
     this.#events.onDeparted();
-  }
-
-  #newBacklog(begun: 0 | 1): Backlog {
-    return new Backlog(begun, this, this.#transport.releasesMemory);
   }
 
   #dropBacklog(): void {
@@ -303,13 +293,9 @@ export class Outbox {
   /** Adds memory that is not copied behind what is here. */
   #addPart(part: Uint8Array): Backlog {
     if (this.#chunk !== null) this.#sealChunk(this.#chunk);
-    this.#backlog ??= this.#newBacklog(this.#writing ? 1 : 0);
+    this.#backlog ??= new Backlog(this, this.#transport, this.#writing ? 1 : 0);
     this.#backlog.open.add(part);
     return this.#backlog;
-  }
-
-  #isUncopied(payload: Uint8Array): boolean {
-    return this.#settings.maskingKey === null && leavesUncopied(payload, this.#transport);
   }
 
   #appendUncopied(firstOctet: number, payload: Uint8Array): boolean {
@@ -357,7 +343,7 @@ export class Outbox {
   #sealChunk(chunk: Chunk): Backlog {
     this.#hint = Math.min(chunk.used, LARGEST_CHUNK);
     this.#chunk = null;
-    this.#backlog ??= this.#newBacklog(this.#writing ? 1 : 0);
+    this.#backlog ??= new Backlog(this, this.#transport, this.#writing ? 1 : 0);
     this.#backlog.open.addChunk(chunk);
     return this.#backlog;
   }

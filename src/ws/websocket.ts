@@ -4,8 +4,10 @@ import type { ClientRequest } from 'node:http';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import { CloseCode } from '../protocol/close-code.js';
+import { AutoPongs } from './auto-pongs.js';
 import { abortOpening, openAsClient, TELL_ERROR } from './client.js';
 import type { ClientOptions } from './client-options.js';
+import { CloseTimer } from './close-timer.js';
 import { makeEnumerable } from './enumerable.js';
 import { addEventListener, defineAttributes, removeEventListener } from './event-target.js';
 import type { Verdict } from './faults.js';
@@ -56,7 +58,7 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
   _closeFrameReceived = false;
   _closeFrameSent = false;
   _closeMessage: Buffer = NO_OCTETS;
-  _closeTimer: NodeJS.Timeout | null = null;
+  _closeTimer: CloseTimer | null = null;
   _errorEmitted = false;
   _extensions: Record<string, unknown> = {};
   _isServer = true;
@@ -76,8 +78,7 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
   #socketOptions: SocketOptions = {};
   readonly #kept: KeptOptions;
   #isFaulty = false;
-  /** For each automatic Pong on its way: what will have left when it has. */
-  #pendingPongs: number[] = [];
+  #autoPongs: AutoPongs | null = null;
 
   /**
    * @param address `null` for a socket of a server, which `setSocket` opens
@@ -89,8 +90,6 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
     if (address !== null) this._isServer = false;
     this.#kept = address === null ? (options ?? {}) : openAsClient(this, address, protocols, options as ClientOptions);
   }
-
-  // ——— what it is
 
   get binaryType(): BinaryType {
     return this._binaryType;
@@ -128,7 +127,7 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
     return this._url;
   }
 
-  /** Made when it is asked for, as are all that an idle socket needs not. */
+  /** Made when it is asked for, like everything that an idle socket does not need. */
   get _sender(): WireSender | null {
     if (this.#sender === null && this.#wire !== null) {
       this.#sender = new WireSender(this.#wire, !this._isServer, this.#socketOptions.generateMask);
@@ -253,21 +252,11 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
     this.emit('ping', payload);
   }
 
-  /** A peer that has us answer and does not read the answers is not served for ever. */
   #answer(payload: Buffer): void {
-    const most = Number(this.#kept.maxPendingAutoPongs) | 0;
-    if (most > 0 && this.#countPongs(most) >= most) return this.terminate();
+    this.#autoPongs ??= new AutoPongs(this.#wire!.output, Number(this.#kept.maxPendingAutoPongs) | 0);
+    if (this.#autoPongs.isFull) return this.terminate();
     this.pong(payload, !this._isServer);
-    if (most > 0) this.#pendingPongs.push(this.#wire!.sent);
-  }
-
-  /** @returns how many automatic Pongs the kernel has not taken, which is asked to if they are as many as there may be */
-  #countPongs(most: number): number {
-    const wire = this.#wire!;
-    const hasNotLeft = (end: number) => end > wire.departed;
-    if (this.#pendingPongs.length >= most) wire.flush();
-    if (this.#pendingPongs.length > 0) this.#pendingPongs = this.#pendingPongs.filter(hasNotLeft);
-    return this.#pendingPongs.length;
+    this.#autoPongs.add();
   }
 
   [ON_PONG](payload: Buffer): void {
@@ -308,17 +297,8 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
   }
 
   #startCloseTimer(): void {
-    const progress = this.#wire?.progress ?? 0;
-    this._closeTimer = setTimeout(() => this.#onCloseTimer(progress), this.#kept.closeTimeout);
-  }
-
-  /** After a turn of reading: the process may have been busy while the peer's Close lay in the kernel. */
-  #onCloseTimer(progress: number): void {
-    setImmediate(() => {
-      const wire = this.#wire!;
-      if (wire.isSending(progress, Number(this.#kept.closeTimeout))) this.#startCloseTimer();
-      else wire.destroy();
-    });
+    const wire = this.#wire!;
+    this._closeTimer = new CloseTimer(wire.output, Number(this.#kept.closeTimeout), () => wire.destroy());
   }
 
   [ON_CONCLUDE](code: number, reason: Buffer): void {
@@ -340,7 +320,7 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
   }
 
   [ON_CLOSED](): void {
-    if (this._closeTimer !== null) clearTimeout(this._closeTimer);
+    this._closeTimer?.stop();
     this.emitClose();
   }
 

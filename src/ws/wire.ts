@@ -1,16 +1,11 @@
-import { AsyncResource } from 'node:async_hooks';
 import type { Buffer } from 'node:buffer';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import { WINDOW_START } from '../codec/memory-map.js';
-import { Inbox, type InboxEvents } from '../net/inbox.js';
-import { MIN_RATE } from '../net/keepalive.js';
-import { Outbox, type OutboxEvents } from '../net/outbox.js';
+import { Link } from '../net/link.js';
+import type { Outbox } from '../net/outbox.js';
 import { copyFromWindow } from '../net/receive-window.js';
-import { StreamTransport } from '../net/stream-transport.js';
-import type { Transport, TransportEvents } from '../net/transport.js';
 import { UNCOPIED_FROM } from '../net/uncopied.js';
-import { canUseWindow, WindowTransport } from '../net/window-transport.js';
 import { parseClosePayload } from '../protocol/close-payload.js';
 import type { Fault } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
@@ -37,16 +32,13 @@ import { type WriteCallback, WriteCallbacks } from './write-callbacks.js';
 const MUCH = 32_768;
 
 /**
- * One open connection below a WebSocket of this door: transport, inbox and outbox of the engine, joined as npm `ws` has it.
- * What listeners throw is for the process to handle, as with any EventEmitter; the connection goes on.
+ * One open connection below a WebSocket of this entry point, by the rules of npm `ws`. What listeners throw is for the process to
+ * handle, as with any EventEmitter; the connection goes on.
  */
-export class Wire extends AsyncResource implements TransportEvents, InboxEvents, OutboxEvents {
+export class Wire extends Link {
   /** Who is told of frames. */
   frames: FrameEvents;
   readonly #end: EndEvents;
-  readonly #transport: Transport;
-  readonly #inbox: Inbox;
-  readonly #outbox: Outbox;
   /** `null` if events are told as frames come. */
   readonly #deferral: Deferral | null;
   #callbacks: WriteCallbacks | null = null;
@@ -64,12 +56,9 @@ export class Wire extends AsyncResource implements TransportEvents, InboxEvents,
   #gone = false;
 
   constructor(socket: Duplex, settings: WireSettings, frames: FrameEvents, end: EndEvents) {
-    super('wasock.Wire');
+    super('wasock.Wire', socket, settings.receiver, settings.outbox);
     this.frames = frames;
     this.#end = end;
-    this.#transport = canUseWindow(socket) ? new WindowTransport(socket, this) : new StreamTransport(socket, this);
-    this.#inbox = new Inbox(this.#transport, this, settings.receiver);
-    this.#outbox = new Outbox(this.#transport, this, settings.outbox);
     this.#deferral = settings.isSynchronous ? null : new Deferral(this);
   }
 
@@ -77,26 +66,26 @@ export class Wire extends AsyncResource implements TransportEvents, InboxEvents,
   start(head: Buffer): void {
     if (this.#paused || this.socket.isPaused()) this.pause();
     if (head.length > 0) this.#takeWatched(head);
-    if (!this.#closed) this.#inbox.start();
+    if (!this.#closed) this.inbox.start();
   }
 
   /** Takes octets as if the peer had sent them. @param done is called when they are handled */
   feed(octets: Buffer, done: () => void): void {
-    this.#feeding ??= new Feeding(this.#inbox);
+    this.#feeding ??= new Feeding(this.inbox);
     this.#feeding.feed(octets, done);
   }
 
   get socket(): Duplex {
-    return this.#transport.socket;
+    return this.transport.socket;
   }
 
   get receiverOptions(): ReceiverOptions {
-    return this.#inbox.options;
+    return this.inbox.options;
   }
 
   /** Holds from the next message on. */
   set receiverOptions(options: ReceiverOptions) {
-    this.#inbox.options = options;
+    this.inbox.options = options;
   }
 
   /**
@@ -104,8 +93,8 @@ export class Wire extends AsyncResource implements TransportEvents, InboxEvents,
    * npm `ws` would have written it; if it is much, it is written now.
    */
   get bufferedAmount(): number {
-    if (!this.#outbox.isBlocked && this.#outbox.bufferedAmount >= MUCH) this.flush();
-    return this.#outbox.isBlocked ? this.#outbox.bufferedAmount : 0;
+    if (!this.outbox.isBlocked && this.outbox.bufferedAmount >= MUCH) this.flush();
+    return this.outbox.isBlocked ? this.outbox.bufferedAmount : 0;
   }
 
   // ——— sending
@@ -117,16 +106,16 @@ export class Wire extends AsyncResource implements TransportEvents, InboxEvents,
    */
   send(firstOctet: number, payload: string | Uint8Array, callback?: WriteCallback): void {
     if (this.#closed || this.#ended) return this.fail(callback, this.closedError());
-    this.#outbox.append(firstOctet, payload);
+    this.outbox.append(firstOctet, payload);
     if (callback !== undefined) this.#expect(callback);
     // Many who send a Buffer write to it again right away, which goes well where a stream writes at once.
-    if (payload.length >= UNCOPIED_FROM) this.#outbox.flush();
+    if (payload.length >= UNCOPIED_FROM) this.outbox.flush();
   }
 
   /** Sends octets that are a frame already. They are never written to again by anybody. */
   sendFrame(frame: Uint8Array, callback?: WriteCallback): void {
     if (this.#closed || this.#ended) return this.fail(callback, this.closedError());
-    this.#outbox.appendFrame(frame);
+    this.outbox.appendFrame(frame);
     if (callback !== undefined) this.#expect(callback);
   }
 
@@ -137,61 +126,44 @@ export class Wire extends AsyncResource implements TransportEvents, InboxEvents,
 
   #expect(callback: WriteCallback, error?: Error): void {
     this.#callbacks ??= new WriteCallbacks();
-    this.#callbacks.push(callback, this.#outbox.departed + this.#outbox.bufferedAmount, error);
+    this.#callbacks.push(callback, this.outbox.departed + this.outbox.bufferedAmount, error);
     this.#settle();
   }
 
   #settle(): void {
-    this.#callbacks?.settle(this.#outbox.departed);
+    this.#callbacks?.settle(this.outbox.departed);
     if (this.#closed) this.#callbacks?.reject(this.closedError());
   }
 
-  /** Bytes of frames that have left. */
-  get departed(): number {
-    return this.#outbox.departed;
-  }
-
-  /** Bytes of frames that have left, or will, if nothing more is sent. */
-  get sent(): number {
-    return this.#outbox.departed + this.#outbox.bufferedAmount;
-  }
-
-  /** Bytes that the kernel has taken, those of a write under way included. */
-  get progress(): number {
-    return this.#outbox.progress;
-  }
-
-  /** Whether what was sent is still leaving, at a pace worth waiting for. @param before `progress` that many `milliseconds` ago */
-  isSending(before: number, milliseconds: number): boolean {
-    const { bufferedAmount, progress } = this.#outbox;
-    return bufferedAmount > 0 && (progress - before) * 1000 >= MIN_RATE * milliseconds;
+  get output(): Outbox {
+    return this.outbox;
   }
 
   /** Writes what waits for the end of the turn. */
   flush(): void {
     // The end is a flush of its own, from which the socket asks for one again.
-    if (!this.#ended) this.#outbox.flush();
+    if (!this.#ended) this.outbox.flush();
   }
 
   /** Sends FIN behind what was sent. */
   end(): void {
     this.#ended = true;
-    this.#outbox.end();
+    this.outbox.end();
   }
 
   /** Ends the connection at once, behind what the kernel takes at once. What was received before is told. */
   destroy(): void {
     if (this.#closed) return;
-    this.#outbox.flush();
+    this.outbox.flush();
     this.#close();
-    this.#transport.destroy();
+    this.transport.destroy();
   }
 
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
     // What has left has left; the rest, which the outbox forgets, is lost.
-    this.#outbox.close();
+    this.outbox.close();
     this.#settle();
   }
 
@@ -205,24 +177,24 @@ export class Wire extends AsyncResource implements TransportEvents, InboxEvents,
   /** Tells nothing more, until `resume`; but what was received before the end of the connection is told with that. */
   pause(): void {
     this.#paused = true;
-    this.#transport.markPaused();
-    if (!this.#gone) this.#inbox.pause();
+    this.transport.markPaused();
+    if (!this.#gone) this.inbox.pause();
   }
 
   resume(): void {
     this.#paused = false;
-    this.#transport.markResumed();
+    this.transport.markResumed();
     if (!this.#deferral?.isDue) this.#resumeInbox();
   }
 
   #resumeInbox(): void {
-    this.#inbox.resume();
+    this.inbox.resume();
     this.#feeding?.goOn();
   }
 
   /** Stops between two frames, until `goOn`. */
   hold(): void {
-    this.#inbox.pause();
+    this.inbox.pause();
   }
 
   goOn(): void {
@@ -233,17 +205,13 @@ export class Wire extends AsyncResource implements TransportEvents, InboxEvents,
   /** Nothing but the end is waited for any more. */
   #conclude(): void {
     this.#concluded = true;
-    this.#inbox.discard();
+    this.inbox.discard();
     this.#resumeInbox();
-  }
-
-  onFrames(): void {
-    this.#inbox.onFrames();
   }
 
   onMessage(opcode: number, data: string | Buffer): void {
     this.#tellMessage(data as Buffer, opcode === Opcode.Binary);
-    this.#inbox.countMessage();
+    this.inbox.countMessage();
   }
 
   /** A fragment, where fragments are asked for. */
@@ -256,7 +224,7 @@ export class Wire extends AsyncResource implements TransportEvents, InboxEvents,
       this.#fragments = null;
       this.#tellMessage(fragments, this.#opcode === Opcode.Binary);
     }
-    this.#inbox.countMessage();
+    this.inbox.countMessage();
   }
 
   #tellMessage(octets: Octets, isBinary: boolean): void {
@@ -272,7 +240,7 @@ export class Wire extends AsyncResource implements TransportEvents, InboxEvents,
     if (opcode === Opcode.Ping) this.#tell(() => this.frames[ON_PING](payload));
     else if (opcode === Opcode.Pong) this.#tell(() => this.frames[ON_PONG](payload));
     else this.#onCloseFrame(payload);
-    this.#inbox.countMessage();
+    this.inbox.countMessage();
   }
 
   #onCloseFrame(payload: Buffer): void {
@@ -309,32 +277,20 @@ export class Wire extends AsyncResource implements TransportEvents, InboxEvents,
 
   // ——— from inbox, outbox and transport
 
-  onWindow(length: number): boolean {
-    if (this.socket.listenerCount('data') === 0) return this.#inbox.onWindow(length);
+  override onWindow(length: number): boolean {
+    if (this.socket.listenerCount('data') === 0) return super.onWindow(length);
     return this.#takeWatched(copyFromWindow(WINDOW_START, WINDOW_START + length));
   }
 
   /** Takes bytes that did not pass through the stream, for which somebody may listen there all the same. */
   #takeWatched(octets: Buffer): boolean {
     this.run(() => this.socket.emit('data', octets));
-    return this.#inbox.onChunk(octets);
-  }
-
-  onChunk(chunk: Buffer): boolean {
-    return this.#inbox.onChunk(chunk);
+    return this.inbox.onChunk(octets);
   }
 
   /** As npm `ws`, which does not read while it is paused. */
   get answersWhilePaused(): boolean {
     return false;
-  }
-
-  onTurnBegin(): void {
-    this.#outbox.hold();
-  }
-
-  onTurnEnd(): void {
-    this.#outbox.release();
   }
 
   onThrow(error: unknown): void {
@@ -343,22 +299,18 @@ export class Wire extends AsyncResource implements TransportEvents, InboxEvents,
     });
   }
 
-  onWritten(): void {
-    this.#outbox.written();
+  override onWritten(): void {
+    super.onWritten();
     // For those who wait at the socket itself, which knows nothing of what is written past its stream.
-    if (this.#outbox.bufferedAmount === 0) this.runInAsyncScope(this.socket.emit, this.socket, 'drain');
+    if (this.outbox.bufferedAmount === 0) this.runInAsyncScope(this.socket.emit, this.socket, 'drain');
   }
 
   onDeparted(): void {
-    this.#callbacks?.settle(this.#outbox.departed);
+    this.#callbacks?.settle(this.outbox.departed);
   }
 
   /** The high-water mark is never reached. */
   onDrain(): void {}
-
-  onEnd(): void {
-    this.#inbox.onEnd();
-  }
 
   onInputEnd(): void {
     this.#end[ON_END]();
@@ -378,13 +330,13 @@ export class Wire extends AsyncResource implements TransportEvents, InboxEvents,
 
   /** What was received while the user had paused, and what waits for its turn, comes before the last event. */
   #finish(): void {
-    this.#inbox.resume();
-    this.#inbox.onClose();
+    this.inbox.resume();
+    this.inbox.onClose();
   }
 
   onInputClose(): void {
     if (this.#deferral?.isDue) return;
-    this.#inbox.discard();
+    this.inbox.discard();
     this.#feeding?.goOn();
     // After the callbacks of what was not sent.
     nextTick(() => this.run(() => this.#end[ON_CLOSED]()));

@@ -24,7 +24,7 @@ function makeBacklog({ begun = 0 as 0 | 1, taken = [] as boolean[], releasesMemo
     },
     addDeparted: (length: number) => void departures.push(length),
   };
-  return { backlog: new Backlog(begun, output, releasesMemory), slices, departures };
+  return { backlog: new Backlog(output, { releasesMemory }, begun), slices, departures };
 }
 
 test('is done when nothing is in flight or waits, and nobody is owed a drain', () => {

@@ -16,6 +16,9 @@ const TESTED_BY: Record<string, string> = {
   'api/address.ts': 'api/serve.test.ts',
   'api/upgrade-answer.ts': 'api/serve.test.ts',
   'net/waiters.ts': 'net/outbox.test.ts',
+  // The base of Connection and of ws/wire.ts, and what their handlers are.
+  'net/link.ts': 'net/connection.test.ts',
+  'net/connection-handler.ts': 'net/connection.test.ts',
   // An interface; its two implementations have tests.
   'net/transport.ts': 'net/stream-transport.test.ts',
   // Split by behaviour into receiver-*.test.ts.
@@ -43,7 +46,6 @@ const TESTED_BY: Record<string, string> = {
   'ws/wire-sender.ts': 'ws/contract-instances.test.ts',
   'ws/wire.ts': 'ws/contract-semantics.test.ts',
   'ws/wire-events.ts': 'ws/same-as-ws.test.ts',
-  'ws/write-callbacks.ts': 'ws/contract-semantics.test.ts',
 };
 
 function filesOf(folder: string, pattern: RegExp): string[] {

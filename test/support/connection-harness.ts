@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { onTestFinished } from 'vitest';
-import { Connection, type ConnectionHandler, type ConnectionOptions } from '../../src/net/connection.js';
+import { Connection } from '../../src/net/connection.js';
+import type { ConnectionHandler, ConnectionOptions } from '../../src/net/connection-handler.js';
 import type { CloseResult } from '../../src/protocol/errors.js';
 import { newMaskingKey } from '../../src/protocol/masking-key.js';
 import { DEFAULT_OPTIONS } from './receiver-harness.js';

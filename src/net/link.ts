@@ -1,0 +1,69 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { Buffer } from 'node:buffer';
+import type { Duplex } from 'node:stream';
+import type { Fault } from '../protocol/errors.js';
+import type { ReceiverOptions } from '../protocol/receiver-options.js';
+import { Inbox, type InboxEvents } from './inbox.js';
+import { Outbox, type OutboxEvents, type OutboxSettings } from './outbox.js';
+import { StreamTransport } from './stream-transport.js';
+import type { Transport, TransportEvents } from './transport.js';
+import { canUseWindow, WindowTransport } from './window-transport.js';
+
+/**
+ * A socket after its opening handshake, with what comes of it and what goes to it: joins transport, inbox and outbox. It is an
+ * async resource, so that what a timer, or somebody else's turn, makes it tell is told in the context of its opening.
+ */
+export abstract class Link extends AsyncResource implements TransportEvents, InboxEvents, OutboxEvents {
+  protected readonly transport: Transport;
+  protected readonly inbox: Inbox;
+  protected readonly outbox: Outbox;
+
+  constructor(name: string, socket: Duplex, receiver: ReceiverOptions, outbox: OutboxSettings) {
+    super(name);
+    this.transport = canUseWindow(socket) ? new WindowTransport(socket, this) : new StreamTransport(socket, this);
+    this.inbox = new Inbox(this.transport, this, receiver);
+    this.outbox = new Outbox(this.transport, this, outbox);
+  }
+
+  onWindow(length: number): boolean {
+    return this.inbox.onWindow(length);
+  }
+
+  onChunk(chunk: Buffer): boolean {
+    return this.inbox.onChunk(chunk);
+  }
+
+  onFrames(): void {
+    this.inbox.onFrames();
+  }
+
+  onTurnBegin(): void {
+    this.outbox.hold();
+  }
+
+  onTurnEnd(): void {
+    this.outbox.release();
+  }
+
+  onWritten(): void {
+    this.outbox.written();
+  }
+
+  onEnd(): void {
+    this.inbox.onEnd();
+  }
+
+  abstract readonly answersWhilePaused: boolean;
+  abstract onMessage(opcode: number, data: string | Buffer): void;
+  abstract onFrame(fin: boolean, opcode: number, payload: Buffer): void;
+  abstract onControl(opcode: number, payload: Buffer): void;
+  abstract onFault(fault: Fault, flags: number, length: number): void;
+  abstract onThrow(error: unknown): void;
+  abstract onInputEnd(): void;
+  abstract onInputClose(): void;
+  abstract onDeparted(): void;
+  abstract onDrain(): void;
+  abstract onError(error: Error): void;
+  abstract onClose(): void;
+  abstract closedError(): Error;
+}
