@@ -67,15 +67,15 @@ export class Keepalive {
 
   /** @returns whether the peer has more time for its Pong */
   #extend(now: number, { excused, bytesOnTheWay }: Progress): boolean {
-    const grace = readingTime(bytesOnTheWay);
     if (now - this.#pongDeadline > LATE) this.#pongDeadline = Math.ceil(now) + LATE;
     else if (excused) {
       this.#pongDeadline = Math.ceil(now) + this.#pongTimeout;
       this.#grace = 0;
-    } else if (grace > this.#grace) {
-      this.#pongDeadline += grace - this.#grace;
-      this.#grace = grace;
-    } else return false;
-    return true;
+    } else {
+      const grace = readingTime(bytesOnTheWay);
+      this.#pongDeadline += Math.max(0, grace - this.#grace);
+      this.#grace = Math.max(grace, this.#grace);
+    }
+    return now < this.#pongDeadline;
   }
 }

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { ERROR_CODE, FAULT, type Fault, WebSocketError } from '../protocol/errors.js';
 import { cancelDeadline, scheduleDeadline, type Timed } from './deadlines.js';
-import { Keepalive, LATE, MIN_RATE } from './keepalive.js';
+import { Keepalive, LATE, MIN_RATE, readingTime } from './keepalive.js';
 
 /** Durations in milliseconds, 0 is off. */
 export interface TimeLimitOptions {
@@ -24,7 +24,9 @@ interface Input {
 
 /** What goes to the peer. */
 interface Output {
-  /** All bytes that the kernel has taken. */
+  /** Bytes that have left. */
+  readonly departed: number;
+  /** The same with what the kernel has taken of a write that goes on. */
   readonly progress: number;
   /** Whether the kernel has not taken what was written before. */
   readonly isBlocked: boolean;
@@ -72,7 +74,7 @@ export class TimeLimits implements Timed {
   #receivedAtLook = 0;
   #sentAtLook = 0;
   #blockedAtLook = false;
-  /** What had been sent when the peer was heard last, as far as that was looked at. */
+  /** What had left when the peer was heard last. */
   #sentAtLife = 0;
 
   constructor(options: TimeLimitOptions, connection: TimeLimited) {
@@ -109,7 +111,9 @@ export class TimeLimits implements Timed {
     this.#schedule();
   }
 
+  /** A sign of life. */
   onRead(): void {
+    this.#sentAtLife = this.#connection.output.departed;
     if (this.#options.idleTimeout > 0) this.#lastRead = wholeNow();
   }
 
@@ -139,8 +143,8 @@ export class TimeLimits implements Timed {
     if (this.#closeDeadline !== 0 || this.#options.closeTimeout === 0) return;
     const now = wholeNow();
     this.#look(now);
-    this.#closeHasLeft = this.#isFlushed;
     this.#closeDeadline = now + this.#options.closeTimeout;
+    this.onDeparted();
     this.#schedule();
   }
 
@@ -152,7 +156,17 @@ export class TimeLimits implements Timed {
   onDeparted(): void {
     if (this.#closeDeadline === 0 || this.#closeHasLeft || !this.#isFlushed) return;
     this.#closeHasLeft = true;
-    this.#closeDeadline = wholeNow() + this.#options.closeTimeout;
+    this.#closeDeadline = wholeNow() + this.#options.closeTimeout + this.#grace;
+  }
+
+  /** How much longer the peer may be silent, because it has so much to read. */
+  get #grace(): number {
+    return readingTime(this.#bytesOnTheWay);
+  }
+
+  /** Bytes that have left since the peer was heard last. */
+  get #bytesOnTheWay(): number {
+    return this.#connection.output.progress - this.#sentAtLife;
   }
 
   onDeadline(now: number, due: number): void {
@@ -200,9 +214,8 @@ export class TimeLimits implements Timed {
     const connection = this.#connection;
     const received = connection.input.receivedBytes - this.#receivedAtLook;
     const excused = connection.input.isHeldUp || this.#isFast(received, now) || this.#takesData(now);
-    if (received > 0) this.#sentAtLife = this.#sentAtLook;
     this.#look(now);
-    const verdict = keepalive.check(now, { excused, bytesOnTheWay: connection.output.progress - this.#sentAtLife });
+    const verdict = keepalive.check(now, { excused, bytesOnTheWay: this.#bytesOnTheWay });
     if (verdict === 'dead') connection.terminate(late(ERROR_CODE.PONG_TIMEOUT, 'no Pong was received'));
     else if (verdict === 'ping') connection.sendPing();
   }
@@ -229,7 +242,7 @@ export class TimeLimits implements Timed {
 
   #idleDeadline(): number {
     const { idleTimeout } = this.#options;
-    return idleTimeout > 0 ? this.#lastRead + idleTimeout : NEVER;
+    return idleTimeout > 0 ? this.#lastRead + idleTimeout + this.#grace : NEVER;
   }
 
   #messageDeadline(): number {

@@ -39,12 +39,23 @@ test('waits while what was sent leaves at 8 KiB/s or more, and not below', async
   expect(ends).toBe(1);
 });
 
-test('does not wait when all has left', async () => {
+test('waits once for what has left since close() to be read, 8 s for each MiB', async () => {
+  const output = { bufferedAmount: 1000, progress: 1_000_000 };
+  let ends = 0;
+  const began = performance.now();
+  new CloseTimer(output, 20, () => ends++);
+  output.bufferedAmount = 0;
+  output.progress += 65_536;
+  await until(() => ends > 0);
+  expect(performance.now() - began).toBeGreaterThan(500);
+});
+
+test('does not wait for what leaves later', async () => {
   const output = { bufferedAmount: 0, progress: 0 };
   let ends = 0;
   new CloseTimer(output, 50, () => ends++);
   const fast = setInterval(() => {
-    output.progress += 1_000_000;
+    output.progress += 100;
   }, 5);
   await until(() => ends > 0);
   clearInterval(fast);
