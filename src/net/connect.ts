@@ -10,10 +10,11 @@ import {
   WebSocketFailedUpgradeError,
   WebSocketHandshakeError,
 } from '../protocol/errors.js';
+import { afterReading } from './after-reading.js';
 
 /** Octets of the body of a refusal that the error carries. */
 const MAX_ERROR_BODY = 1024;
-/** The largest number that the timers and the HTTP parser of Node take; to them a larger one is a very small one. */
+/** The largest number that the HTTP parser of Node takes; to it a larger one is a very small one. */
 const MAX_INT32 = 0x7fff_ffff;
 /** 1xx responses before the final one (RFC 9110 §15.2), at most. */
 const MAX_INFORMATIONAL = 8;
@@ -59,14 +60,16 @@ export async function connect(url: URL, options: ConnectOptions): Promise<Connec
   const { signal, handshakeTimeout } = options;
   signal?.throwIfAborted();
   const abort = new AbortController();
-  const onAbort = () => abort.abort(signal?.reason);
-  signal?.addEventListener('abort', onAbort);
+  const onAbort = () => abort.abort();
   const giveUp = () => abort.abort(tooLate(url, handshakeTimeout));
-  const timer = handshakeTimeout > 0 ? setTimeout(giveUp, Math.min(handshakeTimeout, MAX_INT32)) : undefined;
+  signal?.addEventListener('abort', onAbort);
+  const cancel = handshakeTimeout > 0 ? afterReading(handshakeTimeout, giveUp) : undefined;
   try {
     return await connectWithin(url, options, abort.signal);
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : error;
   } finally {
-    clearTimeout(timer);
+    cancel?.();
     signal?.removeEventListener('abort', onAbort);
   }
 }
@@ -77,6 +80,7 @@ function tooLate(url: URL, handshakeTimeout: number): WebSocketCreationError {
 
 async function connectWithin(url: URL, options: ConnectOptions, signal: AbortSignal): Promise<Connected> {
   for (let redirects = 0; ; redirects++) {
+    signal.throwIfAborted();
     const answer = await request(url, options, signal);
     if (!(answer instanceof WebSocketFailedUpgradeError)) return answer;
     const location = answer.headers.location;
@@ -113,7 +117,7 @@ function withoutCredentials(options: ConnectOptions): ConnectOptions {
   return { ...options, headers: Object.fromEntries(kept) };
 }
 
-/** One request. @returns the connection, or the answer that was none */
+/** One request. @returns the connection, or the answer that was none; rejects when the signal is aborted, at any stage */
 function request(
   url: URL,
   options: ConnectOptions,
@@ -134,10 +138,18 @@ function request(
     auth: credentials(url),
     headers: openingHeaders({ key, protocols, origin, headers }),
     maxHeaderSize: Math.min(options.maxHeaderBytes, MAX_INT32),
-    signal,
   });
   return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      reject(signal.reason);
+      // A socket that an agent brings only later is destroyed by node:http, or given back to the agent.
+      sent.destroy();
+    };
+    signal.addEventListener('abort', onAbort);
+    sent.on('close', () => signal.removeEventListener('abort', onAbort));
     const onUpgrade = (response: IncomingMessage, socket: Duplex, head: Buffer) => {
+      // Until a connection listens: a stream may break in the turn in which it brought the 101.
+      socket.on('error', () => {});
       try {
         resolve({ socket, head, url, protocol: judgeResponse(response, { key, protocols }).protocol });
       } catch (error) {
@@ -149,9 +161,9 @@ function request(
     sent.on('response', (response) => {
       // A 101 that node:http takes for no upgrade lacks the headers that would make it one.
       if (response.statusCode === 101) onUpgrade(response, response.socket, Buffer.alloc(0));
-      else resolve(readRefusal(response));
+      else resolve(readRefusal(response, signal));
     });
-    sent.on('error', (error) => reject(creationError(url, error, signal)));
+    sent.on('error', (error) => reject(creationError(url, error)));
     limitInformational(sent, reject);
     sent.end();
   });
@@ -182,25 +194,30 @@ function limitInformational(sent: ClientRequest, reject: (error: Error) => void)
   });
 }
 
-async function readRefusal(response: IncomingMessage): Promise<WebSocketFailedUpgradeError> {
+/** What has come of the body once it ends or breaks off, is long enough, or the signal is aborted. */
+function readRefusal(response: IncomingMessage, signal: AbortSignal): Promise<WebSocketFailedUpgradeError> {
   const chunks: Buffer[] = [];
   let length = 0;
-  try {
-    for await (const chunk of response) {
+  return new Promise((resolve) => {
+    const finish = () => {
+      const body = Buffer.concat(chunks).subarray(0, MAX_ERROR_BODY);
+      resolve(new WebSocketFailedUpgradeError(response.statusCode ?? 0, response.headers, body));
+      signal.removeEventListener('abort', finish);
+      response.destroy();
+    };
+    response.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       length += chunk.length;
-      if (length >= MAX_ERROR_BODY) break;
-    }
-  } catch {
+      if (length >= MAX_ERROR_BODY) finish();
+    });
     // A body that breaks off is not what this answer is about.
-  }
-  response.destroy();
-  const body = Buffer.concat(chunks).subarray(0, MAX_ERROR_BODY);
-  return new WebSocketFailedUpgradeError(response.statusCode ?? 0, response.headers, body);
+    response.on('error', () => {});
+    response.on('end', finish).on('close', finish);
+    signal.addEventListener('abort', finish);
+  });
 }
 
-function creationError(url: URL, error: Error, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason;
+function creationError(url: URL, error: Error): Error {
   if (error instanceof WebSocketError) return error;
   return new WebSocketCreationError(`No connection to ${url.origin}: ${error.message}`, { cause: error });
 }

@@ -1,0 +1,234 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import net, { type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Connected, type ConnectOptions, connect } from '../../src/net/connect.js';
+import { WebSocketCreationError, WebSocketFailedUpgradeError } from '../../src/protocol/errors.js';
+import { CERTIFICATE, PRIVATE_KEY } from '../support/certificate.js';
+import { acceptance, plainServer, tcpServer } from '../support/http-servers.js';
+import { blockLoop, PeerThread } from '../support/stall.js';
+import { turns, until } from '../support/waiting.js';
+
+const OPTIONS: ConnectOptions = {
+  protocols: [],
+  handshakeTimeout: 10_000,
+  maxHeaderBytes: 16_384,
+  followRedirects: false,
+  request: {},
+};
+
+const opening = (url: URL, options: Partial<ConnectOptions> = {}): Promise<Connected> =>
+  connect(url, { ...OPTIONS, ...options });
+
+const failure = (url: URL, options: Partial<ConnectOptions> = {}): Promise<unknown> =>
+  opening(url, options).then(
+    ({ socket }) => {
+      socket.destroy();
+      throw new Error('It connected');
+    },
+    (error: unknown) => error,
+  );
+
+type Late = NonNullable<Parameters<NonNullable<http.RequestOptions['createConnection']>>[1]>;
+
+/** Connections that are asked for and never made, unless somebody calls back later. */
+class Waiting {
+  readonly late: Late[] = [];
+  readonly create = (_options: unknown, callback: Late): undefined => {
+    this.late.push(callback);
+  };
+}
+
+/** An agent whose connections do not come. */
+function agentOf(
+  create: (options: http.ClientRequestArgs, callback: Late) => Duplex | undefined,
+  options?: http.AgentOptions,
+): http.Agent {
+  const agent = Object.assign(new http.Agent(options), { createConnection: create });
+  onTestFinished(() => agent.destroy());
+  return agent;
+}
+
+/** What keeps node:http from giving the request a socket. */
+const STAGES: readonly [string, () => Promise<Partial<ConnectOptions>>][] = [
+  ['an agent that never calls back', async () => ({ request: { agent: agentOf(new Waiting().create) } })],
+  ['a createConnection that never calls back', async () => ({ request: { createConnection: new Waiting().create } })],
+  [
+    'an agent that is busy',
+    async () => {
+      const silent = await tcpServer(() => {});
+      const agent = agentOf(() => net.connect(Number(silent.port), '127.0.0.1'), { maxSockets: 1 });
+      http.get({ agent, port: silent.port, host: '127.0.0.1' }).on('error', () => {});
+      return { request: { agent } };
+    },
+  ],
+  [
+    'a proxy that does not answer to CONNECT',
+    async () => {
+      const silent = await tcpServer((socket) => socket.resume());
+      const create = (_options: unknown, callback: Late): undefined => {
+        http
+          .request({ port: silent.port, host: '127.0.0.1', method: 'CONNECT', path: 'x:80', agent: false })
+          .on('connect', (_response, socket) => callback(null, socket))
+          .on('error', () => {})
+          .end();
+      };
+      return { request: { agent: agentOf(create) } };
+    },
+  ],
+];
+
+const ANYWHERE = new URL('ws://127.0.0.1:1/');
+
+describe('before there is a socket', () => {
+  test.each(STAGES)('%s: handshakeTimeout ends the wait', async (_name, options) => {
+    const error = await failure(ANYWHERE, { ...(await options()), handshakeTimeout: 50 });
+    expect(error).toBeInstanceOf(WebSocketCreationError);
+    expect((error as Error).message).toContain('50 ms');
+  });
+
+  test.each(STAGES)('%s: an abort rejects in its own turn', async (_name, options) => {
+    for (const wait of [() => {}, () => turns(3)]) {
+      const abort = new AbortController();
+      const failed = failure(ANYWHERE, { ...(await options()), signal: abort.signal });
+      await wait();
+      const reason = new Error('enough');
+      abort.abort(reason);
+      expect(await Promise.race([failed, turns(1)])).toBe(reason);
+    }
+  });
+
+  test('an abort in the turn of the call leaves no connection', async () => {
+    const sockets: Socket[] = [];
+    const url = await tcpServer((socket) => sockets.push(socket.resume()));
+    const abort = new AbortController();
+    const failed = failure(url, { signal: abort.signal });
+    abort.abort('enough');
+    expect(await failed).toBe('enough');
+    await turns();
+    await until(() => sockets.every(({ destroyed }) => destroyed));
+    expect(sockets.length).toBeLessThan(2);
+  });
+
+  test.each(['agent', 'createConnection'] as const)('a socket that comes later by way of %s is closed', async (way) => {
+    const waiting = new Waiting();
+    const request = way === 'agent' ? { agent: agentOf(waiting.create) } : { createConnection: waiting.create };
+    const url = await tcpServer((socket) => socket.resume());
+    await failure(url, { request, handshakeTimeout: 20 });
+    const [callback] = waiting.late;
+    const socket = net.connect(Number(url.port), '127.0.0.1');
+    callback(null, socket);
+    await once(socket, 'close');
+    expect(socket.destroyed).toBe(true);
+  });
+
+  test.each(['agent', 'createConnection'] as const)(
+    'an error that comes later by way of %s harms nobody',
+    async (way) => {
+      const waiting = new Waiting();
+      const request = way === 'agent' ? { agent: agentOf(waiting.create) } : { createConnection: waiting.create };
+      await failure(ANYWHERE, { request, handshakeTimeout: 20 });
+      waiting.late[0](new Error('no proxy'), undefined as never);
+      await turns();
+      expect(waiting.late).toHaveLength(1);
+    },
+  );
+
+  test('a socket of an agent that pools them goes to the next request', async () => {
+    const url = await plainServer((_request, response) => void setTimeout(() => response.end('hello'), 80));
+    const agent = new http.Agent({ maxSockets: 1, keepAlive: true });
+    onTestFinished(() => agent.destroy());
+    const get = () => http.get({ agent, port: url.port, host: '127.0.0.1' });
+    const first = get();
+    expect(await failure(url, { request: { agent }, handshakeTimeout: 20 })).toBeInstanceOf(WebSocketCreationError);
+    const second = get();
+    for (const request of [first, second]) {
+      const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+      response.resume();
+      await once(response, 'end');
+    }
+    await turns();
+    expect([Object.keys(agent.requests), Object.keys(agent.sockets)]).toEqual([[], []]);
+  });
+});
+
+describe('while the body of a refusal is read', () => {
+  const stalled = (status: string) =>
+    tcpServer((socket) => {
+      socket.once('data', () => socket.write(`HTTP/1.1 ${status}\r\nContent-Length: 100\r\n\r\npart`));
+    });
+
+  test('handshakeTimeout ends it: the answer is told with what came of it', async () => {
+    const error = (await failure(await stalled('403 No'), { handshakeTimeout: 100 })) as WebSocketFailedUpgradeError;
+    expect(error).toBeInstanceOf(WebSocketFailedUpgradeError);
+    expect([error.status, error.body.toString()]).toEqual([403, 'part']);
+  });
+
+  test.each(['403 No', '302 Found\r\nLocation: /there'])('%j: an abort rejects in its own turn', async (status) => {
+    const url = await stalled(status);
+    const abort = new AbortController();
+    const failed = failure(url, { signal: abort.signal, followRedirects: true });
+    await sleep(60);
+    abort.abort('enough');
+    expect(await Promise.race([failed, turns(1)])).toBe('enough');
+  });
+
+  test('of a redirect, the time-out is not followed', async () => {
+    const url = await stalled('302 Found\r\nLocation: /there');
+    const error = (await failure(url, { handshakeTimeout: 100, followRedirects: true })) as Error;
+    expect(error).toBeInstanceOf(WebSocketCreationError);
+    expect(error.message).toContain('100 ms');
+  });
+});
+
+test('a stream that breaks in the turn in which it brings the 101 harms nobody', async () => {
+  const createConnection = (): Duplex => {
+    const stream = new Duplex({
+      read() {},
+      write(request, _encoding, done) {
+        done();
+        const key = /Sec-WebSocket-Key: (.*)\r/i.exec(String(request))?.[1];
+        setImmediate(() => {
+          stream.push(acceptance({ headers: { 'sec-websocket-key': key } } as unknown as http.IncomingMessage));
+          stream.destroy(new Error('broken'));
+        });
+      },
+    });
+    return stream;
+  };
+  const { socket } = await opening(ANYWHERE, { request: { createConnection: createConnection as never } });
+  expect(socket.destroyed).toBe(true);
+});
+
+const ANSWERING = `
+  const { createHash } = require('node:crypto');
+  const { createServer } = require(data.tls ? 'node:tls' : 'node:net');
+  const server = createServer(data.tls ?? {}, (socket) => {
+    socket.on('error', () => {});
+    socket.once('data', (request) => {
+      const key = /sec-websocket-key: (.*)\\r/i.exec(request.toString('latin1'))[1];
+      const accept = createHash('sha1').update(key + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest('base64');
+      tell('asked');
+      setTimeout(() => socket.write(
+        'HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n' +
+        'Sec-WebSocket-Accept: ' + accept + '\\r\\n\\r\\n'), 100);
+    });
+  });
+  server.listen(0, 'localhost', () => tell(server.address().port));
+`;
+
+describe('a 101 that waits in the kernel while our loop is blocked past handshakeTimeout', () => {
+  test.each(['ws', 'wss'])('%s: is accepted', async (scheme) => {
+    const tls = scheme === 'wss' ? { cert: CERTIFICATE, key: PRIVATE_KEY } : undefined;
+    const thread = new PeerThread(ANSWERING, { tls });
+    const url = new URL(`${scheme}://localhost:${await thread.told()}/`);
+    const result = opening(url, { handshakeTimeout: 400, request: { ca: CERTIFICATE } });
+    await thread.told();
+    blockLoop(700);
+    const { socket } = await result;
+    expect(socket.destroyed).toBe(false);
+    socket.destroy();
+  });
+});
