@@ -2,9 +2,11 @@ import type { Buffer } from 'node:buffer';
 import type { EventEmitter } from 'node:events';
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import type { Socket } from 'node:net';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import { acceptKey } from '../handshake/key.js';
+import { afterReading } from '../net/after-reading.js';
 import {
   type ClientOptions,
   checkProtocols,
@@ -36,6 +38,8 @@ export interface OpeningSocket extends EventEmitter {
 
 /** Requests that came to nothing: what becomes of them is of no interest. */
 const aborted = new WeakSet<ClientRequest>();
+/** What ends the wait of a request for its socket. */
+const waits = new WeakMap<ClientRequest, () => void>();
 
 /**
  * Begins the opening handshake of a client (RFC 6455 §4.1).
@@ -102,14 +106,30 @@ class Opening {
     // No look at the state behind it: who closes the socket there may have destroyed the request before, with an error.
     if (websocket._redirects > 0) websocket.emit('redirect', websocket._url, request);
 
-    if (plan.timeout) {
-      request.on('timeout', () => abort(websocket, request, 'Opening handshake has timed out'));
-    }
+    if (plan.timeout) this.#limit(request, plan.timeout);
     request.on('error', (error) => this.#onError(request, error));
     request.on('response', (response) => this.#onResponse(request, response, url, plan));
     request.on('upgrade', (response, socket, head) => this.#onUpgrade(response, socket, head, key, plan));
     if (plan.finishRequest) plan.finishRequest(request, websocket);
     else request.end();
+  }
+
+  /** node:http counts silence, but only from when an agent has given the request a socket; the time before counts here. */
+  #limit(request: ClientRequest, timeout: number): void {
+    const giveUp = () => {
+      if (this.#websocket._req !== request || aborted.has(request)) return;
+      abort(this.#websocket, request, 'Opening handshake has timed out');
+    };
+    const stopWaiting = afterReading(timeout, giveUp);
+    waits.set(request, stopWaiting);
+    request.once('socket', stopWaiting).once('error', stopWaiting);
+    request.on('timeout', () => {
+      const { bytesRead } = request.socket as Socket;
+      // What is in the kernel by now has come in time.
+      setImmediate(() => {
+        if (request.socket?.bytesRead === bytesRead) giveUp();
+      });
+    });
   }
 
   #onError(request: ClientRequest, error: Error): void {
@@ -196,6 +216,7 @@ function fail(websocket: OpeningSocket, error: Error): void {
 function abort(websocket: OpeningSocket, request: ClientRequest, message: string): void {
   websocket._readyState = CLOSING;
   aborted.add(request);
+  waits.get(request)?.();
   request.destroy();
   // A request whose answer has come leaves its socket alone.
   request.socket?.destroy();

@@ -8,8 +8,9 @@ import { type Connected, type ConnectOptions, connect } from '../../src/net/conn
 import { WebSocketCreationError, WebSocketFailedUpgradeError } from '../../src/protocol/errors.js';
 import { CERTIFICATE, PRIVATE_KEY } from '../support/certificate.js';
 import { acceptance, plainServer, tcpServer } from '../support/http-servers.js';
-import { blockLoop, PeerThread } from '../support/stall.js';
+import { answeringThread, blockLoop } from '../support/stall.js';
 import { turns, until } from '../support/waiting.js';
+import { agentOf, STAGES, Waiting } from '../support/waiting-connections.js';
 
 const OPTIONS: ConnectOptions = {
   protocols: [],
@@ -31,60 +32,11 @@ const failure = (url: URL, options: Partial<ConnectOptions> = {}): Promise<unkno
     (error: unknown) => error,
   );
 
-type Late = NonNullable<Parameters<NonNullable<http.RequestOptions['createConnection']>>[1]>;
-
-/** Connections that are asked for and never made, unless somebody calls back later. */
-class Waiting {
-  readonly late: Late[] = [];
-  readonly create = (_options: unknown, callback: Late): undefined => {
-    this.late.push(callback);
-  };
-}
-
-/** An agent whose connections do not come. */
-function agentOf(
-  create: (options: http.ClientRequestArgs, callback: Late) => Duplex | undefined,
-  options?: http.AgentOptions,
-): http.Agent {
-  const agent = Object.assign(new http.Agent(options), { createConnection: create });
-  onTestFinished(() => agent.destroy());
-  return agent;
-}
-
-/** What keeps node:http from giving the request a socket. */
-const STAGES: readonly [string, () => Promise<Partial<ConnectOptions>>][] = [
-  ['an agent that never calls back', async () => ({ request: { agent: agentOf(new Waiting().create) } })],
-  ['a createConnection that never calls back', async () => ({ request: { createConnection: new Waiting().create } })],
-  [
-    'an agent that is busy',
-    async () => {
-      const silent = await tcpServer(() => {});
-      const agent = agentOf(() => net.connect(Number(silent.port), '127.0.0.1'), { maxSockets: 1 });
-      http.get({ agent, port: silent.port, host: '127.0.0.1' }).on('error', () => {});
-      return { request: { agent } };
-    },
-  ],
-  [
-    'a proxy that does not answer to CONNECT',
-    async () => {
-      const silent = await tcpServer((socket) => socket.resume());
-      const create = (_options: unknown, callback: Late): undefined => {
-        http
-          .request({ port: silent.port, host: '127.0.0.1', method: 'CONNECT', path: 'x:80', agent: false })
-          .on('connect', (_response, socket) => callback(null, socket))
-          .on('error', () => {})
-          .end();
-      };
-      return { request: { agent: agentOf(create) } };
-    },
-  ],
-];
-
 const ANYWHERE = new URL('ws://127.0.0.1:1/');
 
 describe('before there is a socket', () => {
   test.each(STAGES)('%s: handshakeTimeout ends the wait', async (_name, options) => {
-    const error = await failure(ANYWHERE, { ...(await options()), handshakeTimeout: 50 });
+    const error = await failure(ANYWHERE, { request: await options(), handshakeTimeout: 50 });
     expect(error).toBeInstanceOf(WebSocketCreationError);
     expect((error as Error).message).toContain('50 ms');
   });
@@ -92,7 +44,7 @@ describe('before there is a socket', () => {
   test.each(STAGES)('%s: an abort rejects in its own turn', async (_name, options) => {
     for (const wait of [() => {}, () => turns(3)]) {
       const abort = new AbortController();
-      const failed = failure(ANYWHERE, { ...(await options()), signal: abort.signal });
+      const failed = failure(ANYWHERE, { request: await options(), signal: abort.signal });
       await wait();
       const reason = new Error('enough');
       abort.abort(reason);
@@ -202,27 +154,10 @@ test('a stream that breaks in the turn in which it brings the 101 harms nobody',
   expect(socket.destroyed).toBe(true);
 });
 
-const ANSWERING = `
-  const { createHash } = require('node:crypto');
-  const { createServer } = require(data.tls ? 'node:tls' : 'node:net');
-  const server = createServer(data.tls ?? {}, (socket) => {
-    socket.on('error', () => {});
-    socket.once('data', (request) => {
-      const key = /sec-websocket-key: (.*)\\r/i.exec(request.toString('latin1'))[1];
-      const accept = createHash('sha1').update(key + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest('base64');
-      tell('asked');
-      setTimeout(() => socket.write(
-        'HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n' +
-        'Sec-WebSocket-Accept: ' + accept + '\\r\\n\\r\\n'), 100);
-    });
-  });
-  server.listen(0, 'localhost', () => tell(server.address().port));
-`;
-
 describe('a 101 that waits in the kernel while our loop is blocked past handshakeTimeout', () => {
   test.each(['ws', 'wss'])('%s: is accepted', async (scheme) => {
     const tls = scheme === 'wss' ? { cert: CERTIFICATE, key: PRIVATE_KEY } : undefined;
-    const thread = new PeerThread(ANSWERING, { tls });
+    const thread = answeringThread(tls);
     const url = new URL(`${scheme}://localhost:${await thread.told()}/`);
     const result = opening(url, { handshakeTimeout: 400, request: { ca: CERTIFICATE } });
     await thread.told();
