@@ -9,6 +9,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { type Accepted, formatAcceptance, isRefusal, judgeUpgrade, type Refusal, refuse } from '../handshake/server.js';
 import { acceptCheaply } from '../net/accept.js';
 import { Arrivals } from '../net/arrivals.js';
+import { readBeforeTimeouts } from '../net/http-timeouts.js';
 import type { PendingUpgrade } from '../net/upgrade.js';
 import { toError } from '../protocol/errors.js';
 import type { Opcode } from '../protocol/opcode.js';
@@ -227,6 +228,7 @@ export class Server<UserData = unknown> {
       tls === undefined
         ? http.createServer(httpOptions, listener)
         : https.createServer({ ...httpOptions, handshakeTimeout: handshakeTimeout || NEVER, ...tls }, listener);
+    readBeforeTimeouts(server);
     if (tls !== undefined) this.#watchRaw(server);
     // node:http drops the header lines above its limit; one more than ours tells that there were too many.
     server.maxHeadersCount = maxHeaders === Number.POSITIVE_INFINITY ? 0 : maxHeaders + 1;
