@@ -310,7 +310,6 @@ export class Server<UserData = unknown> {
       };
       const result = upgrade.call(this.#options, pending.request, context);
       if (!isThenable(result)) return this.#answer(pending, verdict, result);
-      pending.watch();
       result.then(
         (answer) => this.#answer(pending, verdict, answer),
         (error) => this.#failUpgrade(pending, error),

@@ -77,14 +77,18 @@ export class UpgradeListener implements PendingOwner {
     if (isBehindAnother(socket)) return destroy(socket);
 
     const pending = this.#begin(request, socket, head).watch();
-    if (!pending.isPending) return;
+    if (pending.isPending) this.#route(pending, request, claimed);
+    pending.readAhead();
+  };
+
+  #route(pending: PendingUpgrade, request: IncomingMessage, claimed: boolean): void {
     if (claimed) this.#routes.onUpgrade(pending);
     else if (isWebSocket(request)) this.#routes.onUnclaimed(pending);
     else if (hasBody(request)) {
       // The body is in `head` and in the socket, unparsed: no handler could read it.
       pending.refuse(refuse(400, { body: 'An upgrade request to another protocol may not have a body here\n' }));
     } else this.#routes.onPlain(pending);
-  };
+  }
 
   /** Whether requests for this target are claimed, where nobody else claims any. */
   wants(url: string): boolean {
@@ -96,6 +100,7 @@ export class UpgradeListener implements PendingOwner {
   onRequest(request: RequestHead, socket: Duplex, head: Buffer): void {
     const pending = this.#begin(request, socket, head);
     if (pending.isPending) this.#routes.onUpgrade(pending);
+    pending.readAhead();
   }
 
   #begin(request: IncomingMessage | RequestHead, socket: Duplex, head: Buffer): PendingUpgrade {

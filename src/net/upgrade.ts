@@ -12,6 +12,9 @@ import { readAsStream } from './window-transport.js';
 /** How long a refused client has to read the answer and to close, in milliseconds. */
 const REFUSED_LINGER = 800;
 
+/** Bytes that a client may send before it has the answer. RFC 6455 §4.1: it waits for that before it sends more. */
+const MAX_AHEAD = 65_536;
+
 const NO_OCTETS = Buffer.alloc(0);
 const nobody = () => false;
 
@@ -23,8 +26,8 @@ export interface PendingOwner {
 }
 
 /**
- * A server's side of one opening handshake, from its request to its answer, which is given once. If the answer is not given
- * in the same turn, it has to `watch` its client.
+ * A server's side of one opening handshake, from its request to its answer, which is given once. If the answer takes time,
+ * it has to `watch` its client, and to `readAhead`.
  */
 export class PendingUpgrade implements Timed {
   slot = 0;
@@ -33,7 +36,14 @@ export class PendingUpgrade implements Timed {
   readonly socket: Duplex;
   /** Whether somebody else has begun to write an answer to the socket. */
   isAnswering: () => boolean = nobody;
+  /** What came after the request. */
   #head: Buffer;
+  /** `#head` and what came after it, once there is any. */
+  #ahead: Buffer | null = null;
+  #aheadLength = 0;
+  #isReading = false;
+  /** The stream's state before we read. */
+  #flowing: boolean | null = null;
   #request: IncomingMessage | null;
   readonly #timeout: number;
   readonly #owner: PendingOwner;
@@ -74,6 +84,39 @@ export class PendingUpgrade implements Timed {
     return this;
   }
 
+  /**
+   * Reads what the client sends while the answer is thought about, so that its end is noticed and what waits has a limit.
+   * More than 64 KiB is refused. To be called in the turn in which the request came; after an answer it does nothing.
+   */
+  readAhead(): void {
+    if (!this.isPending) return;
+    this.watch();
+    if (this.#head.length > MAX_AHEAD) return this.#refuseAhead();
+    const { socket } = this;
+    this.#isReading = true;
+    this.#flowing = socket.readableFlowing;
+    socket.on('data', onData).resume();
+  }
+
+  onData(octets: Buffer): void {
+    // What follows a request that is refused, or that is answered like any other, is of no use to anybody.
+    if (!this.isPending || this.isAnswering()) return;
+    const { length } = this.#ahead === null ? this.#head : { length: this.#aheadLength };
+    if (length + octets.length > MAX_AHEAD) return this.#refuseAhead();
+    if (this.#ahead === null) {
+      // In one piece, as a thousand small ones would cost a multiple of their bytes.
+      this.#ahead = Buffer.allocUnsafeSlow(MAX_AHEAD);
+      this.#head.copy(this.#ahead);
+      this.#head = NO_OCTETS;
+    }
+    octets.copy(this.#ahead, length);
+    this.#aheadLength = length + octets.length;
+  }
+
+  #refuseAhead(): void {
+    this.refuse(refuse(400, { body: 'More than 64 KiB came before the answer\n' }));
+  }
+
   /** The peer's IP address, where the transport has one. To be asked before the answer: a client may leave right after it. */
   get remoteAddress(): string | undefined {
     return peerAddress(this.socket);
@@ -96,8 +139,9 @@ export class PendingUpgrade implements Timed {
 
   /** Hands over the octets that came behind the request: the client's first frames. They are not kept here. */
   takeHead(): Buffer {
-    const head = this.#head;
+    const head = this.#ahead?.subarray(0, this.#aheadLength) ?? this.#head;
     this.#head = NO_OCTETS;
+    this.#ahead = null;
     return head;
   }
 
@@ -133,6 +177,10 @@ export class PendingUpgrade implements Timed {
     this.socket.off('error', onGone);
     this.socket.off('close', onGone);
     this.socket.off('end', onEnd);
+    if (!this.#isReading) return;
+    this.socket.off('data', onData);
+    // Whoever reads on takes the stream as it was.
+    Object.assign(this.socket, { readableFlowing: this.#flowing });
   }
 
   /** Writes the refusal and ends the connection, whatever else the client has sent. */
@@ -169,6 +217,7 @@ export class PendingUpgrade implements Timed {
   #settle(state: 'accepted' | 'refused' | 'gone'): void {
     this.#state = state;
     cancelDeadline(this);
+    if (state !== 'accepted') this.takeHead();
     this.#owner.onSettled(this);
   }
 
@@ -188,6 +237,10 @@ const pendings = new WeakMap<Duplex, PendingUpgrade>();
 
 function onGone(this: Duplex): void {
   pendings.get(this)?.onGone();
+}
+
+function onData(this: Duplex, octets: Buffer): void {
+  pendings.get(this)?.onData(octets);
 }
 
 /** Who sends FIN before the answer has closed its end, as a browser does whose user went on to another page. */

@@ -87,6 +87,59 @@ describe('accept', () => {
   });
 });
 
+describe('readAhead', () => {
+  test('keeps what comes before the answer, and leaves the stream as it was', async () => {
+    const { pending, client } = await pendingUpgrade({ behind: 'one ' });
+    const { socket } = pending;
+    const state = () => [socket.readableFlowing, socket.listenerCount('data')];
+    const before = state();
+    pending.readAhead();
+    for (const text of ['two ', 'three ']) {
+      client.write(text);
+      await sleep(20);
+    }
+    pending.accept(ACCEPTANCE);
+    expect([pending.takeHead().toString(), pending.takeHead().length]).toEqual(['one two three ', 0]);
+    expect(state()).toEqual(before);
+    client.write('four');
+    await once(socket, 'readable');
+    expect(String(socket.read())).toBe('four');
+  });
+
+  test('takes 64 KiB, and refuses one byte more', async () => {
+    const { pending, client, seen } = await pendingUpgrade();
+    pending.readAhead();
+    client.write(Buffer.alloc(65_536));
+    await until(() => (pending.socket as Socket).bytesRead >= 65_536);
+    expect([pending.isPending, seen.octets]).toEqual([true, '']);
+    client.write('x');
+    await until(() => seen.ended);
+    expect(seen.octets).toMatch(/^HTTP\/1\.1 400 .*More than 64 KiB/s);
+    expect([pending.signal.aborted, pending.takeHead().length]).toEqual([true, 0]);
+  });
+
+  test('lets somebody finish who has begun to answer', async () => {
+    const { pending, client, seen } = await pendingUpgrade();
+    pending.isAnswering = () => true;
+    pending.readAhead();
+    client.write(Buffer.alloc(200_000));
+    await until(() => (pending.socket as Socket).bytesRead >= 200_000);
+    pending.socket.write('answer');
+    pending.end();
+    await until(() => seen.ended);
+    expect(seen.octets).toBe('answer');
+  });
+
+  test('does nothing after the answer', async () => {
+    const { pending } = await pendingUpgrade();
+    const state = () => ['data', 'end', 'error', 'close'].map((event) => pending.socket.listenerCount(event));
+    pending.accept(ACCEPTANCE);
+    const before = state();
+    pending.readAhead();
+    expect(state()).toEqual(before);
+  });
+});
+
 describe('refuse', () => {
   test('writes the answer, then FIN, and aborts the signal', async () => {
     const { pending, seen, client, settled } = await pendingUpgrade();
