@@ -6,6 +6,7 @@ import { isUpgrade, refuse } from '../handshake/server.js';
 import { type PendingOwner, PendingUpgrade } from '../net/upgrade.js';
 import type { ResolvedLimits } from './limits.js';
 import { pathnameOf } from './request-target.js';
+import { UnclaimedUpgrade } from './unclaimed.js';
 
 /** What becomes of the upgrade requests of an HTTP server. */
 export interface UpgradeRoutes {
@@ -43,6 +44,7 @@ export class UpgradeListener implements PendingOwner {
     if (oursOn(server).some((listener) => listener.#routes.path === path)) {
       throw new TypeError(`The upgrades of this server at ${path ?? 'every path'} are accepted already`);
     }
+    if (oursOn(server).length === 0) server.prependListener('upgrade', guard);
     listeners.set(server, [...oursOn(server), this]);
     server.on('upgrade', this.#onUpgrade);
     leavePlainRequests(server);
@@ -69,10 +71,11 @@ export class UpgradeListener implements PendingOwner {
     this.#server.off('upgrade', this.#onUpgrade);
     const others = oursOn(this.#server).filter((listener) => listener !== this);
     listeners.set(this.#server, others);
+    if (others.length === 0) this.#server.off('upgrade', guard);
   }
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const claimed = this.#claims(request);
+    const claimed = this.claims(request);
     if (!claimed && !this.#isLastResort(request)) return;
     if (isBehindAnother(socket)) return destroy(socket);
 
@@ -111,8 +114,12 @@ export class UpgradeListener implements PendingOwner {
     return pending;
   }
 
+  get handshakeTimeout(): number {
+    return this.#limits.handshakeTimeout;
+  }
+
   /** An exact path goes before one that takes every path. */
-  #claims(request: IncomingMessage): boolean {
+  claims(request: IncomingMessage): boolean {
     if (!isWebSocket(request)) return false;
     const { path } = this.#routes;
     if (path !== undefined) return pathnameOf(request.url) === path;
@@ -121,12 +128,8 @@ export class UpgradeListener implements PendingOwner {
 
   /** Whether it is for this one to answer what it does not claim: nobody else claims it, or may want it. */
   #isLastResort(request: IncomingMessage): boolean {
-    const ours = oursOn(this.#server);
-    return (
-      ours[0] === this &&
-      ours.length === this.#server.listenerCount('upgrade') &&
-      !ours.some((listener) => listener.#claims(request))
-    );
+    const [first] = oursOn(this.#server);
+    return first === this && areOursAlone(this.#server) && !isClaimed(this.#server, request);
   }
 }
 
@@ -144,6 +147,26 @@ function isBehindAnother(socket: Duplex): boolean {
 function destroy(socket: Duplex): void {
   socket.on('error', () => {});
   socket.destroy();
+}
+
+/** Runs before all listeners of a server that has some of ours: what none of ours claims may be ignored by all others. */
+function guard(this: HttpServer, request: IncomingMessage, socket: Duplex): void {
+  if (areOursAlone(this) || isClaimed(this, request)) return;
+  // What is being answered is somebody's, and what somebody before us has done to the socket is not to be seen.
+  const isTouched = isBehindAnother(socket) || this.rawListeners('upgrade')[0] !== guard;
+  const timeouts = isTouched ? [] : oursOn(this).map((listener) => listener.handshakeTimeout);
+  const limited = timeouts.filter((timeout) => timeout > 0);
+  new UnclaimedUpgrade(request, socket, limited.length === 0 ? 0 : Math.min(...limited));
+}
+
+function isClaimed(server: HttpServer, request: IncomingMessage): boolean {
+  return oursOn(server).some((listener) => listener.claims(request));
+}
+
+/** Whether nobody else listens for the upgrades of this server. */
+function areOursAlone(server: HttpServer): boolean {
+  const ours = oursOn(server).length;
+  return ours > 0 && server.listenerCount('upgrade') === ours + server.listenerCount('upgrade', guard);
 }
 
 function oursOn(server: HttpServer): readonly UpgradeListener[] {
@@ -169,9 +192,7 @@ function leavePlainRequests(server: HttpServer & UpgradeChooser): void {
   const before = server.shouldUpgradeCallback;
   if (typeof before !== 'function' || oursOn(server).length > 1) return;
   server.shouldUpgradeCallback = (request) => {
-    const ours = oursOn(server).length;
-    const isOursAlone = ours > 0 && ours === server.listenerCount('upgrade');
     // One without a body is ours to answer on every Node, in the same way: with the end of the connection.
-    return isOursAlone ? isWebSocket(request) || !hasBody(request) : before.call(server, request);
+    return areOursAlone(server) ? isWebSocket(request) || !hasBody(request) : before.call(server, request);
   };
 }
