@@ -149,7 +149,7 @@ function request(
     sent.on('close', () => signal.removeEventListener('abort', onAbort));
     const onUpgrade = (response: IncomingMessage, socket: Duplex, head: Buffer) => {
       // Until a connection listens: a stream may break in the turn in which it brought the 101.
-      socket.on('error', () => {});
+      socket.on('error', ignore);
       try {
         resolve({ socket, head, url, protocol: judgeResponse(response, { key, protocols }).protocol });
       } catch (error) {
@@ -168,6 +168,9 @@ function request(
     sent.end();
   });
 }
+
+/** On its own, as what listens to a socket lives as long as that. */
+function ignore(): void {}
 
 function credentials(url: URL): string | undefined {
   if (url.username === '' && url.password === '') return undefined;
@@ -211,7 +214,7 @@ function readRefusal(response: IncomingMessage, signal: AbortSignal): Promise<We
       if (length >= MAX_ERROR_BODY) finish();
     });
     // A body that breaks off is not what this answer is about.
-    response.on('error', () => {});
+    response.on('error', ignore);
     response.on('end', finish).on('close', finish);
     signal.addEventListener('abort', finish);
   });
