@@ -159,9 +159,9 @@ describe('a 101 that waits in the kernel while our loop is blocked past handshak
     const tls = scheme === 'wss' ? { cert: CERTIFICATE, key: PRIVATE_KEY } : undefined;
     const thread = answeringThread(tls);
     const url = new URL(`${scheme}://localhost:${await thread.told()}/`);
-    const result = opening(url, { handshakeTimeout: 400, request: { ca: CERTIFICATE } });
+    const result = opening(url, { handshakeTimeout: 700, request: { ca: CERTIFICATE } });
     await thread.told();
-    blockLoop(700);
+    blockLoop(1000);
     const { socket } = await result;
     expect(socket.destroyed).toBe(false);
     socket.destroy();

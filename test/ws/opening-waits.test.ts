@@ -77,10 +77,10 @@ describe('wasock/ws, a 101 that waits in the kernel while our loop is blocked pa
   test.each(['ws', 'wss'])('%s: is accepted', async (scheme) => {
     const thread = answeringThread(scheme === 'wss' ? { cert: CERTIFICATE, key: PRIVATE_KEY } : undefined);
     const url = `${scheme}://localhost:${await thread.told()}/`;
-    const websocket = new WebSocket(url, { handshakeTimeout: 300, ca: CERTIFICATE });
+    const websocket = new WebSocket(url, { handshakeTimeout: 700, ca: CERTIFICATE });
     const opened = new Promise((resolve) => websocket.on('open', () => resolve('open')).on('error', resolve));
     await thread.told();
-    blockLoop(600);
+    blockLoop(1000);
     expect(await opened).toBe('open');
     websocket.terminate();
   });
