@@ -11,6 +11,8 @@ const RUN_ONCE = [
   'test/peers/**/*.test.ts',
   'test/examples/**/*.test.ts',
   'test/project/**/*.test.ts',
+  // Processes, sockets and clocks: none of the codec's work, and slow.
+  'test/reliability/time.test.ts',
   'test/ws/contract-exports.test.ts',
   'test/ws/contract-typings.test.ts',
 ];

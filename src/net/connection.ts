@@ -122,20 +122,26 @@ export class Connection extends Link implements TimeLimited {
 
   /** Ends the connection at once, without a Close frame, after what the kernel takes at once of what was sent. */
   hangup(): void {
+    if (this.#state === 'closed') return;
     this.outbox.flush();
-    this.terminate();
+    this.#abandon();
+    this.transport.destroySoon();
   }
 
   /** Ends the connection at once, without a Close frame. */
   terminate(cause?: Error): void {
     if (this.#state === 'closed') return;
     this.#cause ??= cause;
-    this.#state = 'closing';
-    this.inbox.discard();
-    this.#closeOutbox();
+    this.#abandon();
     // Before onClose, but not at once: what user code does then must not come in the middle of a publish to many.
     if (cause !== undefined) nextTick(() => this.#tellError(cause));
     this.transport.destroy();
+  }
+
+  #abandon(): void {
+    this.#state = 'closing';
+    this.inbox.discard();
+    this.#closeOutbox();
   }
 
   /**

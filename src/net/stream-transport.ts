@@ -146,6 +146,13 @@ export class StreamTransport implements Transport {
     this.#survives(() => this.socket.end());
   }
 
+  destroySoon(): void {
+    const { _handle: handle } = this.socket as { _handle?: WritingHandle | null };
+    // node:tls hands over one write in each turn of the event loop.
+    if (handle?._parent && handle.writeQueueSize) setImmediate(() => this.destroy());
+    else this.destroy();
+  }
+
   destroy(): void {
     this.socket.destroy();
     // Not every stream says that it is closed.

@@ -51,4 +51,6 @@ export interface Transport {
   end(): void;
   /** Ends both directions at once and frees the descriptor. */
   destroy(): void;
+  /** As `destroy`, but after a cipher has handed over to the kernel what it was given in this turn. */
+  destroySoon(): void;
 }

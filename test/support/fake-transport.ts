@@ -71,4 +71,5 @@ export class FakeTransport implements Transport {
   markPaused(): void {}
   markResumed(): void {}
   destroy(): void {}
+  destroySoon(): void {}
 }
