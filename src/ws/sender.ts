@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
@@ -132,7 +133,8 @@ export class Sender {
     this._bufferedBytes += octetsOf(payload);
     const isBusy = this.#queue !== null;
     this.#queue ??= [];
-    this.#queue.push({ firstOctet, payload, mask, callback: done });
+    // It is sent in the context of the send that the queue began with.
+    this.#queue.push({ firstOctet, payload, mask, callback: done && AsyncResource.bind(done) });
     if (!isBusy) void this.#sendQueued(this.#queue);
   }
 
