@@ -10,6 +10,7 @@ const RUN_ONCE = [
   'test/handshake/**/*.test.ts',
   'test/peers/**/*.test.ts',
   'test/examples/**/*.test.ts',
+  'test/model/**/*.test.ts',
   'test/project/**/*.test.ts',
   // Processes, sockets and clocks: none of the codec's work, and slow.
   'test/reliability/time.test.ts',

@@ -1,0 +1,159 @@
+import { Ledger } from './ledger.mjs';
+import { current, Session } from './session.mjs';
+import { judge } from './verdict.mjs';
+
+/** Bytes with which a paused stream goes on reading, on every Node. */
+const READ_THOUGH_PAUSED = 4096;
+
+let number = 0;
+
+/**
+ * Runs a program on a subject.
+ *
+ * @param patience milliseconds after which what does not come counts as missing
+ * @returns {{ findings: { rule: string, detail: string }[], digest: object }} what was found, and what can be compared
+ */
+export async function play(program, subject, patience = 4000) {
+  const ledger = new Ledger(subject.traits);
+  const session = new Session(number++, program, ledger, (...args) => subject.act(...args));
+  current.session = session;
+  try {
+    await subject.open(session);
+    await through(session, subject, patience);
+    judge(session, subject);
+  } catch (error) {
+    ledger.fail('harness', error?.stack ?? String(error));
+  } finally {
+    subject.abandon(session);
+    session.peer?.destroy();
+    await session.settle();
+    current.session = null;
+  }
+  return { findings: ledger.findings, digest: digestOf(ledger) };
+}
+
+async function through(session, subject, patience) {
+  const { ledger } = session;
+  const expect = async (rule, holds, detail = () => '') => {
+    if (await session.until(holds, patience)) return true;
+    ledger.fail(rule, detail());
+    return false;
+  };
+  const isClosed = () => ledger.closes.length > 0;
+  if (!(await expect('opens', () => session.peer !== null && (ledger.isOpen || isClosed())))) return;
+
+  await perform(session, patience);
+  if (ledger.peerReset && ledger.isPaused && mustSeeReset(session, subject)) {
+    await expect('RST is seen while paused', isClosed);
+  }
+  session.peer.readOn();
+  const release = () => session.pending === 0 && subject.release(session);
+  release();
+  const comes = async (rule, holds, detail) => {
+    const releasing = () => {
+      if (ledger.isPaused) release();
+      return session.isEnding || holds();
+    };
+    return await expect(rule, releasing, detail);
+  };
+  const arrival = () => `${ledger.arrived} of ${ledger.frames.length} frames came`;
+  const ok =
+    (await comes(
+      'every message',
+      () => ledger.allTold,
+      () => `${ledger.untold} were not told`,
+    )) &&
+    (await comes('every frame', () => ledger.arrived >= ledger.frames.length, arrival)) &&
+    (await comes(
+      'every Ping is answered',
+      () => !lacksPong(ledger),
+      () => `the last of ${ledger.pongs.length} was not`,
+    )) &&
+    (await comes(
+      'every callback',
+      () => missingCalls(ledger).length === 0,
+      () => missing(ledger),
+    )) &&
+    (await comes(
+      'every promise',
+      () => openPromises(ledger).length === 0,
+      () => openPromises(ledger).join(', '),
+    ));
+  if (!ok) return;
+  if (!session.isEnding) {
+    if (session.program.finale === 'peer') session.peer.close(3001, Buffer.from('finale'));
+    else subject.finish(session);
+  }
+  const closed = () => {
+    if (ledger.isPaused && !isClosed()) release();
+    return isClosed();
+  };
+  if (!(await expect('closes', closed, () => `state ${session.ws?.readyState}, ${arrival()}`))) return;
+  if (!mayForget(session, subject))
+    await expect(
+      'every callback at the end',
+      () => missingCalls(ledger).length === 0,
+      () => missing(ledger),
+    );
+  await expect(
+    'every promise at the end',
+    () => subject.unsettled(session).length === 0,
+    () => subject.unsettled(session).join(', '),
+  );
+  await expect('the TCP connection ends', () => session.peer.closed || session.peer.ended);
+  await session.settle();
+}
+
+/** The peer plays its script, and the user's steps happen at their places. */
+async function perform(session, patience) {
+  const { ledger, program } = session;
+  const last = Math.max(0, ...program.user.filter(({ at }) => at === 'time').map(({ n }) => n));
+  const deadline = performance.now() + patience;
+  for (let turns = 0; performance.now() < deadline; turns++) {
+    if (ledger.closes.length === 0) session.place('time');
+    await session.turn();
+    if (turns > last && session.pending === 0 && session.peer.played) break;
+  }
+  await session.settle();
+}
+
+/** Whether the RST is so near to what was read that a paused socket comes upon it. */
+function mustSeeReset({ ledger }, { traits }) {
+  const isNear = ledger.written - ledger.toldBytes < READ_THOUGH_PAUSED;
+  return isNear && traits.readsThoughPaused;
+}
+
+/** Of those that wait together only the last is sure to be answered. */
+function lacksPong({ pongs, arrivedPongs, told, items }) {
+  return told > 0 && items.length > 0 && arrivedPongs < pongs.length;
+}
+
+function missingCalls({ sends }) {
+  return sends.filter(({ wantsCall, calls }) => wantsCall && calls === 0);
+}
+
+function missing(ledger) {
+  const numbers = missingCalls(ledger).map(({ number }) => number);
+  return `callbacks ${numbers.join(', ')} did not come, of ${ledger.sends.length} sends`;
+}
+
+/** npm `ws` forgets callbacks of what stands behind a Blob when the connection ends at once. */
+function mayForget({ ledger }, { traits }) {
+  return !traits.keepsOrderAtTheEnd && ledger.hasBroken && ledger.sends.some(({ isBlob }) => isBlob);
+}
+
+function openPromises({ promises }) {
+  return promises.filter(({ settled, what }) => !settled && what.startsWith('send')).map(({ what }) => what);
+}
+
+/** What is the same for twins, where it does not depend on the time at which things happen. */
+function digestOf({ closes, counts, arrived, userEnd, peerReset, peerFin, aborted, thrown }) {
+  const { code, reason } = closes[0] ?? {};
+  const isOrderly = !peerReset && !aborted && thrown.length === 0;
+  const endsOnce = userEnd === null || !peerFin;
+  return {
+    end: isOrderly && endsOnce ? `${code} ${reason}` : null,
+    counts: isOrderly && userEnd === null ? { ...counts } : null,
+    arrived: isOrderly && userEnd === null && !peerFin ? arrived : null,
+  };
+}

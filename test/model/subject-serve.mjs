@@ -1,0 +1,68 @@
+import { connectPeer, listeningHttpServer, TLS_OPTIONS, watchConnections } from './connections.mjs';
+import { current } from './session.mjs';
+import { WasockSubject } from './subject-wasock.mjs';
+
+const TEXT = 1;
+
+/** Handler style: `serve`, on a server of its own or on one that it shares. */
+export class ServeSubject extends WasockSubject {
+  #ports = new Map();
+
+  constructor(lib) {
+    super(lib, { name: 'serve', tellsControl: true });
+  }
+
+  async open(session) {
+    const { transport, variant } = session.program;
+    const key = `${transport} ${variant}`;
+    if (!this.#ports.has(key)) this.#ports.set(key, await this.#serve(transport, variant));
+    connectPeer(session, this.#ports.get(key));
+  }
+
+  async #serve(transport, variant) {
+    const options = { ...this.limits, ...this.#handlers() };
+    if (variant === 'zeroCopy') options.zeroCopy = true;
+    if (variant === 'bytes') options.textAs = 'bytes';
+    if (variant === 'shared') {
+      const server = await listeningHttpServer(transport);
+      watchConnections(server);
+      await this.lib.serve({ ...options, server });
+      return server.address().port;
+    }
+    const tls = transport === 'tls' ? TLS_OPTIONS : undefined;
+    return (await this.lib.serve({ ...options, tls, host: '127.0.0.1' })).port;
+  }
+
+  #handlers() {
+    const sessionOf = (ws) => (current.session?.ws === ws ? current.session : null);
+    const tell = (ws, kind, data, place) => {
+      const session = sessionOf(ws);
+      if (session === null) return;
+      session.ledger.onTold(kind, data);
+      session.place(place);
+    };
+    return {
+      open: (ws) => this.#onOpen(ws),
+      message: (ws, data, opcode) => tell(ws, opcode === TEXT ? 'text' : 'bytes', data, 'message'),
+      ping: (ws, data) => {
+        sessionOf(ws)?.ledger.onPongDue(Buffer.from(data));
+        tell(ws, 'ping', data, 'ping');
+      },
+      pong: (ws, data) => tell(ws, 'pong', data, 'pong'),
+      close: (ws, code, reason) => {
+        const session = sessionOf(ws);
+        session?.ledger.onClose(code, reason);
+        session?.place('close');
+      },
+      error: (error, ws) => sessionOf(ws)?.ledger.onToldError(error),
+    };
+  }
+
+  #onOpen(ws) {
+    const { session } = current;
+    if (session === null || session.ws !== null) return ws.hangup();
+    session.ws = ws;
+    session.ledger.isOpen = true;
+    session.place('open');
+  }
+}

@@ -1,0 +1,96 @@
+import { watchSocket } from './connections.mjs';
+
+/** More than any program sends, so that no peer counts as slow. */
+const LIMITS = { maxPayload: 4_194_304, maxBackpressure: 1 << 30, pingInterval: 0 };
+
+/** What both styles of `wasock` have in common. */
+export class WasockSubject {
+  lib;
+  traits;
+
+  /** @param lib the module `wasock` */
+  constructor(lib, traits) {
+    this.lib = lib;
+    this.traits = {
+      holdsPause: true,
+      keepsContexts: false,
+      keepsOrderAtTheEnd: true,
+      readsThoughPaused: false,
+      collapsesPongs: true,
+      discardsAfterEnd: true,
+      throwsAreUncaught: false,
+      tellsAllReceived: true,
+      ...traits,
+    };
+  }
+
+  get limits() {
+    return LIMITS;
+  }
+
+  isOpen(ws) {
+    return ws.readyState === this.lib.ReadyState.Open;
+  }
+
+  /** One step of the user. */
+  act(session, step) {
+    const { ws, ledger } = session;
+    if (watchSocket(session, step) || ws === null) return;
+    if (step.do === 'send') for (let i = 0; i < step.times; i++) this.#send(session, step);
+    else if (step.do === 'close') {
+      const { code = 1000, reason } = step;
+      if (this.isOpen(ws)) ledger.onUserEnd('close', { code, reason }, false);
+      this.#expect(session, 'close', ws.close(code, reason), () => false);
+    } else if (step.do === 'hangup') {
+      if (ws.readyState !== 3) ledger.onUserEnd('terminate', undefined, session.isQuiet);
+      ws.hangup();
+    } else if (step.do === 'pause') {
+      ledger.isPaused = true;
+      ws.pause();
+    } else if (step.do === 'resume') {
+      ledger.isPaused = false;
+      ws.resume();
+    } else throw new Error(`No step of a user: ${step.do}`);
+  }
+
+  #send(session, { kind, size }) {
+    const { ws, ledger } = session;
+    const isOpen = this.isOpen(ws);
+    const asked = kind === 'ping' ? Math.min(size, 125) : size;
+    const { send, payload } = ledger.newSend({ kind, size: asked, isOpen });
+    const data = kind === 'text' ? payload.toString() : payload;
+    const promise = kind === 'ping' ? ws.ping(data) : ws.send(data);
+    if (!isOpen && promise === undefined) ledger.fail('a rejection when not open', `send ${send.number}`);
+    this.#expect(session, `send ${send.number}`, promise, (error) => this.isClosedError(error));
+    const next = () => session.place('sent');
+    Promise.resolve(promise).then(next, next);
+  }
+
+  #expect({ ledger }, what, promise, may) {
+    ledger.onPromise(what, promise, may);
+  }
+
+  isClosedError(error) {
+    return error instanceof this.lib.WebSocketClosedError;
+  }
+
+  release({ ws, ledger }) {
+    ledger.isPaused = false;
+    ws.resume();
+  }
+
+  /** The end of a program that has none. */
+  finish({ ws, ledger }) {
+    ledger.onUserEnd('close', { code: 1000, reason: 'finale' }, false);
+    ledger.onPromise('close', ws.close(1000, 'finale'), () => false);
+  }
+
+  /** Promises that are still open. */
+  unsettled({ ledger }) {
+    return ledger.promises.filter(({ settled }) => !settled).map(({ what }) => what);
+  }
+
+  abandon({ ws }) {
+    ws?.hangup();
+  }
+}
