@@ -17,23 +17,33 @@ function headerLength(length, isMasked) {
  */
 export function encodeFrame(opcode, payload, { fin = true, key = null } = {}) {
   const header = headerLength(payload.length, key !== null);
-  const frame = Buffer.allocUnsafe(header + payload.length);
+  // So that the payload begins at a word.
+  const start = -header & 3;
+  const frame = Buffer.from(new ArrayBuffer(start + header + payload.length), start);
   frame[0] = (fin ? 0x80 : 0) | opcode;
-  const mask = key === null ? 0 : 0x80;
-  if (payload.length < 126) frame[1] = mask | payload.length;
+  const maskBit = key === null ? 0 : 0x80;
+  if (payload.length < 126) frame[1] = maskBit | payload.length;
   else if (payload.length < 65_536) {
-    frame[1] = mask | 126;
+    frame[1] = maskBit | 126;
     frame.writeUInt16BE(payload.length, 2);
   } else {
-    frame[1] = mask | 127;
+    frame[1] = maskBit | 127;
     frame.writeBigUInt64BE(BigInt(payload.length), 2);
   }
-  if (key === null) frame.set(payload, header);
-  else {
+  frame.set(payload, header);
+  if (key !== null) {
     frame.writeUInt32BE(key, header - 4);
-    for (let i = 0; i < payload.length; i++) frame[header + i] = payload[i] ^ frame[header - 4 + (i & 3)];
+    mask(frame.subarray(header), frame.subarray(header - 4, header));
   }
   return frame;
+}
+
+/** Masks or unmasks in place. @param payload begins at a word of its memory */
+function mask(payload, key) {
+  const words = new Int32Array(payload.buffer, payload.byteOffset, payload.length >> 2);
+  const word = key.readInt32LE();
+  for (let i = 0; i < words.length; i++) words[i] ^= word;
+  for (let i = words.length * 4; i < payload.length; i++) payload[i] ^= key[i & 3];
 }
 
 /** Frames out of bytes that come in pieces. */
@@ -83,7 +93,7 @@ function parseFrame(bytes) {
   const isMasked = bytes[1] >= 0x80;
   const length7 = bytes[1] & 0x7f;
   const header = (length7 < 126 ? 2 : length7 === 126 ? 4 : 10) + (isMasked ? 4 : 0);
-  const payload = Buffer.from(bytes.subarray(header));
-  if (isMasked) for (let i = 0; i < payload.length; i++) payload[i] ^= bytes[header - 4 + (i & 3)];
+  const payload = Buffer.from(new Uint8Array(bytes.subarray(header)).buffer);
+  if (isMasked) mask(payload, bytes.subarray(header - 4, header));
   return { fin: bytes[0] >= 0x80, rsv: bytes[0] & 0x70, opcode: bytes[0] & 0x0f, isMasked, payload };
 }

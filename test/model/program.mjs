@@ -20,9 +20,9 @@ export function newProgram(random, entry) {
     variant: random.of(VARIANTS[entry] ?? ['']),
     transport: random.once(12) ? 'tls' : 'tcp',
     early: !random.once(3),
-    finale: random.of(['user', 'peer']),
+    finale: random.of(['user', 'peer', 'abrupt']),
     script,
-    user: Array.from({ length: random.between(0, 7) }, () => userStep(random, entry, role)),
+    user: Array.from({ length: random.between(0, 7) }, () => userSteps(random, entry, role)).flat(),
   };
 }
 
@@ -49,9 +49,9 @@ function peerStep(random) {
 
 function frames(random) {
   return random.weighted([
-    [6, fewFrames],
-    [3, burst],
-    [1, pingsBetween],
+    [14, fewFrames],
+    [6, burst],
+    [2, pingsBetween],
     [1, flood],
   ])(random);
 }
@@ -109,6 +109,19 @@ function bounded(step) {
 }
 
 // ——— the user
+
+/** What a user sends before ending the connection at once, in the same turn. */
+export const LAST_SEND = { do: 'send', kind: 'bytes', size: 100, times: 1, wantsCall: true };
+
+const ENDS = ['close', 'terminate', 'destroy', 'hangup'];
+
+/** One step, or a last message and the end. */
+function userSteps(random, entry, role) {
+  const step = userStep(random, entry, role);
+  if (!ENDS.includes(step.do) || random.once(2)) return [step];
+  const { at, n, turn } = step;
+  return [{ at, n, turn, ...LAST_SEND, times: random.between(1, 3) }, step];
+}
 
 function userStep(random, entry, role) {
   const steps = role === 'client' && entry === 'await' ? NO_THROWS : STEPS[entry];

@@ -70,8 +70,7 @@ export class Session {
   /** Whether the peer has said all, was understood, and reads: nothing is under way in that direction. */
   get isQuiet() {
     const { ledger, peer } = this;
-    const blobs = ledger.frames.slice(ledger.arrived).some(({ send }) => send?.isBlob);
-    return !blobs && !ledger.isPaused && !this.isEnding && peer?.played && peer.isReading && ledger.allTold;
+    return !ledger.isPaused && !this.isEnding && peer?.played && peer.isReading && ledger.allTold;
   }
 
   get bytesRead() {

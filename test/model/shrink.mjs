@@ -1,5 +1,5 @@
 /** Milliseconds that shrinking may take. */
-const TIME = 20_000;
+const TIME = 10_000;
 /** What fails by chance only has so many chances. */
 const TRIES = 3;
 

@@ -70,7 +70,10 @@ export class AwaitSubject extends WasockSubject {
       session.place(event);
     } catch (error) {
       const { ledger, kept } = session;
-      if (kept.throw !== undefined && ledger.closes.length === 0) kept.throw(error);
+      const { throw: end } = kept;
+      // A handler that has ended already ends no more.
+      kept.throw = undefined;
+      if (end !== undefined && ledger.closes.length === 0) end(error);
       else ledger.thrown.pop();
     }
   }

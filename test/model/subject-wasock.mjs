@@ -1,4 +1,5 @@
 import { watchSocket } from './connections.mjs';
+import { LAST_SEND } from './program.mjs';
 
 /** More than any program sends, so that no peer counts as slow. */
 const LIMITS = { maxPayload: 4_194_304, maxBackpressure: 1 << 30, pingInterval: 0 };
@@ -14,7 +15,7 @@ export class WasockSubject {
     this.traits = {
       holdsPause: true,
       keepsContexts: false,
-      keepsOrderAtTheEnd: true,
+      isExactAtTheEnd: true,
       readsThoughPaused: false,
       collapsesPongs: true,
       discardsAfterEnd: true,
@@ -83,6 +84,10 @@ export class WasockSubject {
   finish({ ws, ledger }) {
     ledger.onUserEnd('close', { code: 1000, reason: 'finale' }, false);
     ledger.onPromise('close', ws.close(1000, 'finale'), () => false);
+  }
+
+  get lastSteps() {
+    return [LAST_SEND, { do: 'hangup' }];
   }
 
   /** Promises that are still open. */

@@ -1,4 +1,5 @@
 import { connectPeer, listeningHttpServer, peerUrl, watchConnections, watchSocket } from './connections.mjs';
+import { LAST_SEND } from './program.mjs';
 import { current } from './session.mjs';
 
 const OPEN = 1;
@@ -134,6 +135,10 @@ export class WsSubject {
     ws.close(1000, 'finale');
   }
 
+  get lastSteps() {
+    return [LAST_SEND, { do: 'terminate' }];
+  }
+
   unsettled() {
     return [];
   }
@@ -173,7 +178,7 @@ export const NPM_WS = {
   // Buffered writes share the context of the one that was written last.
   keepsContexts: false,
   readsThoughPaused: false,
-  keepsOrderAtTheEnd: false,
+  isExactAtTheEnd: false,
   tellsAllReceived: false,
 };
 
@@ -182,6 +187,6 @@ export const WASOCK_WS = {
   holdsPause: true,
   keepsContexts: true,
   readsThoughPaused: true,
-  keepsOrderAtTheEnd: true,
+  isExactAtTheEnd: true,
   tellsAllReceived: true,
 };

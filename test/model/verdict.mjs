@@ -32,8 +32,8 @@ function judgeTold(session, subject) {
 }
 
 function judgeArrived({ ledger, peer }) {
-  const { frames, arrived } = ledger;
-  if (arrived < ledger.owed) {
+  const { frames, arrived, traits } = ledger;
+  if (arrived < ledger.owed && traits.isExactAtTheEnd) {
     ledger.fail('what was sent leaves before the end', `${arrived} of ${ledger.owed} frames came`);
   }
   if (ledger.hasBroken) return;
@@ -58,9 +58,9 @@ function judgeClose(ledger) {
   const told = `${code} ${reason}`;
   const allowed = new Set();
   if (peerClose !== null) allowed.add(`${peerClose.code} ${peerClose.reason}`);
-  const isAbrupt = peerReset || peerFin || ledger.aborted;
-  if (isAbrupt) allowed.add('1006 ');
-  if (userEnd === 'throw') allowed.add('1011 ').add('1006 ');
+  const isFailed = !traits.throwsAreUncaught && ledger.thrown.length > 0;
+  if (peerReset || peerFin || ledger.aborted || isFailed) allowed.add('1006 ');
+  if (userEnd === 'throw') allowed.add('1011 ');
   if (userEnd === 'close') allowed.add(`${userCode.code} ${userCode.reason}`);
   if (!allowed.has(told)) {
     ledger.fail('close code and reason', `${told} in place of ${[...allowed].join(' or ')} (${traits.name})`);
