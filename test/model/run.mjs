@@ -1,10 +1,11 @@
 // The model test, on any Node and on what was built:
 //
-//   node test/model/run.mjs --minutes 1 [--seed N] [--entry ws|wasock|serve|await|npm|all] [--build DIR] [--goOn]
+//   node test/model/run.mjs --minutes 1 [--seed N] [--entry ws|wasock|serve|await|npm|all] [--build DIR] [--goOn] [--quick] [--only RULES]
 //   node test/model/run.mjs --replay 'JSON'
 //
 // `--entry npm` runs npm ws alone, which shows whether the model is right about it. `--goOn` does not stop at the first finding,
-// but reports the first of each kind. The exit code is 1 if there was a finding.
+// but reports the first of each kind. `--quick` does not shrink. `--only` leaves out what breaks other rules than these, with commas
+// between them. The exit code is 1 if there was a finding.
 
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -27,6 +28,8 @@ const { values: args } = parseArgs({
     build: { type: 'string', default: path.join(ROOT, 'build') },
     replay: { type: 'string' },
     goOn: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
   },
 });
 
@@ -69,9 +72,15 @@ async function findingsOf(program, patience) {
     .map(({ name, ours, theirs }) => ({ rule: 'as npm ws', detail: `${name}: ${ours}, npm ws ${theirs}` }));
 }
 
+/** Whether it is one of the rules that were asked for. */
+function isAsked({ rule }) {
+  return args.only === '' || args.only.split(',').includes(rule);
+}
+
 async function report(title, program, { rule, detail }) {
   const fails = async (simpler) => (await findingsOf(simpler, LESS_PATIENCE)).some((found) => found.rule === rule);
   console.log(`\n${title}\n  ${rule}: ${detail}`);
+  if (args.quick) return console.log(`Not shrunk:\n  node test/model/run.mjs --replay '${JSON.stringify(program)}'`);
   const smallest = await shrink(program, fails);
   console.log(`Shrunk; to repeat it:\n  node test/model/run.mjs --replay '${JSON.stringify(smallest)}'`);
 }
@@ -86,7 +95,8 @@ async function runAll() {
   for (; performance.now() < deadline; number++) {
     const program = newProgram(new Random(seed, number), entries[number % entries.length]);
     const findings = await findingsOf(program, PATIENCE);
-    const finding = findings.find(({ rule }) => !rules.has(`${program.entry} ${rule}`));
+    const isNew = ({ rule }) => !rules.has(`${program.entry} ${rule}`);
+    const finding = findings.find((found) => isNew(found) && isAsked(found));
     if (finding === undefined) continue;
     rules.add(`${program.entry} ${finding.rule}`);
     await report(`Program ${number} of seed ${seed}, ${program.entry} on Node ${process.version}:`, program, finding);

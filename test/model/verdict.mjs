@@ -37,6 +37,9 @@ function judgeArrived({ ledger, peer }) {
     ledger.fail('what was sent leaves before the end', `${arrived} of ${ledger.owed} frames came`);
   }
   if (ledger.hasBroken) return;
+  const isOrderly = !ledger.peerFin && (traits.throwsAreUncaught || ledger.thrown.length === 0);
+  if (isOrderly && ledger.closeFrames !== 1)
+    ledger.fail('a Close is answered', `${ledger.closeFrames} Close frames came`);
   if (peer.rest > 0) ledger.fail('frames', `${peer.rest} bytes of a frame that is not whole`);
   // What came of a frame after the peer's FIN only its callback knows.
   const isKnown = (send) => send.wantsCall || !ledger.peerFin;
