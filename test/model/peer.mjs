@@ -45,6 +45,8 @@ export class Peer {
   #closeSent = false;
   #finSent = false;
   #markers = 0;
+  /** Frames that have come. */
+  #heard = 0;
   #pongs = new Set();
   #slow = false;
   #early = null;
@@ -125,6 +127,7 @@ export class Peer {
   async #perform(step) {
     if (step.do === 'frames') await this.#write(this.#framesOf(step), step);
     else if (step.do === 'wait') for (let i = 0; i < step.turns; i++) await turn();
+    else if (step.do === 'heard') await this.#waitForFrames(step.frames);
     else if (step.do === 'marker') await this.#exchangeMarker();
     else if (step.do === 'stop') this.#stopReading();
     else if (step.do === 'slow') this.#slow = true;
@@ -184,6 +187,11 @@ export class Peer {
     }
   }
 
+  /** Until the subject has sent so many, as far as it does. */
+  async #waitForFrames(count) {
+    for (let i = 0; i < PATIENCE && this.#heard < count && !this.isDone; i++) await turn();
+  }
+
   async #exchangeMarker() {
     const payload = Buffer.from(`marker ${this.#markers++}`);
     const frame = encodeFrame(PING, payload, { key: this.#masking });
@@ -226,10 +234,10 @@ export class Peer {
   // ——— answers
 
   #onFrame(frame) {
+    this.#heard++;
     this.#ledger.onFrame(frame, this.#isClient);
-    if (frame.opcode === PING) {
-      this.#answers.push(frame.payload);
-    } else if (frame.opcode === PONG) this.#pongs.add(frame.payload.toString());
+    if (frame.opcode === PING) this.#answers.push(frame.payload);
+    else if (frame.opcode === PONG) this.#pongs.add(frame.payload.toString());
     else if (frame.opcode === CLOSE) this.#closeDue = frame.payload;
     if (!this.#isBusy) this.#answer();
   }

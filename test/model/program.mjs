@@ -41,6 +41,7 @@ function peerStep(random) {
     [12, frames],
     [2, () => ({ do: 'wait', turns: random.between(1, 12) })],
     [3, () => ({ do: 'marker' })],
+    [2, () => ({ do: 'heard', frames: random.between(1, 20) })],
     [1, () => ({ do: 'stop' })],
     [1, () => ({ do: 'read' })],
     [1, () => ({ do: 'slow' })],
@@ -136,7 +137,12 @@ const THROWS = {
   serve: ['message', 'ping', 'pong', 'open'],
   await: ['message'],
 };
-const VARIANTS = { serve: ['', 'shared', 'shared', 'zeroCopy', 'bytes'], await: ['', 'own socket'] };
+const VARIANTS = {
+  ws: ['', '', '', '', 'async', 'receiver'],
+  npm: ['', '', '', '', 'receiver'],
+  serve: ['', 'shared', 'shared', 'zeroCopy', 'bytes'],
+  await: ['', 'own socket'],
+};
 
 function place(random, entry, step) {
   if (step.do === 'throw') {
@@ -203,6 +209,8 @@ const NPM = [
   [1, plain('terminate')],
   [1, plain('destroy')],
 ];
+/** What others publish, and what is encoded beforehand, leaves from memory that connections share. */
+const sendShared = (random) => ({ ...send(['text', 'bytes'])(random), via: random.of(['publish', 'prepare']) });
 const WASOCK = [
   ...SHARED,
   ...SOCKET,
@@ -215,7 +223,7 @@ const consume = (random) => ({ do: 'consume', pace: random.of(['loop', ...TURNS]
 const STEPS = {
   npm: NPM,
   ws: [...NPM, [1, throws]],
-  serve: WASOCK,
+  serve: [...WASOCK, [4, sendShared]],
   await: [...WASOCK, [6, plain('receive')], [3, consume]],
 };
 /** Nobody is told what the code that awaits a client throws. */

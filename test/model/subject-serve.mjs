@@ -3,10 +3,12 @@ import { current } from './session.mjs';
 import { WasockSubject } from './subject-wasock.mjs';
 
 const TEXT = 1;
+const TOPIC = 'model';
 
 /** Handler style: `serve`, on a server of its own or on one that it shares. */
 export class ServeSubject extends WasockSubject {
   #ports = new Map();
+  #servers = new Map();
 
   constructor(lib) {
     super(lib, { name: 'serve', tellsControl: true });
@@ -21,16 +23,28 @@ export class ServeSubject extends WasockSubject {
 
   async #serve(transport, variant) {
     const options = { ...this.limits, ...this.#handlers() };
+    const publishThrough = (server) => this.#servers.set(`${transport} ${variant}`, server);
     if (variant === 'zeroCopy') options.zeroCopy = true;
     if (variant === 'bytes') options.textAs = 'bytes';
     if (variant === 'shared') {
       const server = await listeningHttpServer(transport);
       watchConnections(server);
-      await this.lib.serve({ ...options, server });
+      publishThrough(await this.lib.serve({ ...options, server }));
       return server.address().port;
     }
     const tls = transport === 'tls' ? TLS_OPTIONS : undefined;
-    return (await this.lib.serve({ ...options, tls, host: '127.0.0.1' })).port;
+    const server = await this.lib.serve({ ...options, tls, host: '127.0.0.1' });
+    publishThrough(server);
+    return server.port;
+  }
+
+  transmit(session, kind, data, via) {
+    if (via !== 'publish') return super.transmit(session, kind, data, via);
+    const { transport, variant } = session.program;
+    const isOpen = this.isOpen(session.ws);
+    const count = this.#servers.get(`${transport} ${variant}`).publish(TOPIC, data);
+    if (count !== Number(isOpen)) session.ledger.fail('published once', `to ${count} sockets`);
+    return undefined;
   }
 
   #handlers() {
@@ -63,6 +77,7 @@ export class ServeSubject extends WasockSubject {
     if (session === null || session.ws !== null) return ws.hangup();
     session.ws = ws;
     session.ledger.isOpen = true;
+    ws.subscribe(TOPIC);
     session.place('open');
   }
 }

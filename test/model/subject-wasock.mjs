@@ -54,17 +54,24 @@ export class WasockSubject {
     } else throw new Error(`No step of a user: ${step.do}`);
   }
 
-  #send(session, { kind, size }) {
+  #send(session, { kind, size, via }) {
     const { ws, ledger } = session;
     const isOpen = this.isOpen(ws);
     const asked = kind === 'ping' ? Math.min(size, 125) : size;
     const { send, payload } = ledger.newSend({ kind, size: asked, isOpen });
     const data = kind === 'text' ? payload.toString() : payload;
-    const promise = kind === 'ping' ? ws.ping(data) : ws.send(data);
-    if (!isOpen && promise === undefined) ledger.fail('a rejection when not open', `send ${send.number}`);
+    const promise = this.transmit(session, kind, data, via);
+    if (!isOpen && promise === undefined && via !== 'publish')
+      ledger.fail('a rejection when not open', `send ${send.number}`);
     this.#expect(session, `send ${send.number}`, promise, (error) => this.isClosedError(error));
     const next = () => session.place('sent');
     Promise.resolve(promise).then(next, next);
+  }
+
+  /** @param via how, where there is more than one way @returns what `send` returns */
+  transmit({ ws }, kind, data, via) {
+    if (kind === 'ping') return ws.ping(data);
+    return ws.send(via === 'prepare' ? this.lib.prepare(data) : data);
   }
 
   #expect({ ledger }, what, promise, may) {

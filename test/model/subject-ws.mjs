@@ -24,7 +24,11 @@ export class WsSubject {
 
   async open(session) {
     const { program } = session;
-    const options = { perMessageDeflate: false, maxPendingAutoPongs: mostPongs(program) };
+    const options = {
+      perMessageDeflate: false,
+      maxPendingAutoPongs: mostPongs(program),
+      allowSynchronousEvents: program.variant !== 'async',
+    };
     if (program.role === 'server') {
       const { port, wss } = await this.#server(program.transport);
       Object.assign(wss.options, options);
@@ -72,6 +76,8 @@ export class WsSubject {
 
   #onOpen(session, ws) {
     session.socket = ws._socket;
+    // From now on all that comes passes through its events.
+    if (session.program.variant === 'receiver') ws._receiver.listenerCount('message');
     session.ledger.isOpen = true;
     session.place('open');
   }
