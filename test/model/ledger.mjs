@@ -16,6 +16,7 @@ const stores = new AsyncLocalStorage();
  *
  * `traits` say what the subject promises beyond what npm ws does:
  * - `holdsPause`: nothing is told while it is paused, in the middle of a read either
+ * - `answersThoughPaused`: but Pings in front of the next message are answered and told
  * - `readsThoughPaused`: it goes on reading a little while it is paused, so that it comes upon an RST
  * - `isExactAtTheEnd`: callbacks come once and in order, successes first, and what was sent has left, also when the connection
  *   ends at once or by FIN
@@ -118,7 +119,7 @@ export class Ledger {
     const number = this.told;
     if (this.closes.length > 0 && !this.traits.tellsAfterClose) this.fail('nothing after close', `a ${kind} came`);
     if (!this.isOpen) this.fail('nothing before open', `a ${kind} came`);
-    if (this.isPaused && this.traits.holdsPause && !this.hasBroken) this.fail('none while paused', `${kind} ${number}`);
+    if (this.isPaused && this.#holds(kind) && !this.hasBroken) this.fail('none while paused', `${kind} ${number}`);
     const item = this.#nextItem();
     if (item === undefined) return this.fail('once', `a ${kind} came that was not sent`);
     this.counts[kind]++;
@@ -129,6 +130,12 @@ export class Ledger {
       ? !item.payload.equals(data) && 'other bytes'
       : difference(data, kind, item.index, item.size);
     if (wrong) this.fail('byte for byte', `${kind} ${number}: ${wrong}`);
+  }
+
+  /** Whether this kind of event is held back by a pause. */
+  #holds(kind) {
+    const isMessage = kind === 'text' || kind === 'bytes';
+    return this.traits.holdsPause && (isMessage || !this.traits.answersThoughPaused);
   }
 
   #nextItem() {

@@ -32,7 +32,7 @@ export async function play(program, subject, patience = 4000) {
     await session.settle();
     current.session = null;
   }
-  return { findings: ledger.findings, digest: digestOf(ledger) };
+  return { findings: ledger.findings, digest: digestOf(ledger, program) };
 }
 
 async function through(session, subject, patience) {
@@ -161,14 +161,18 @@ function openPromises({ promises }) {
 }
 
 /** What is the same for twins, where it does not depend on the time at which things happen. */
-function digestOf({ closes, counts, userEnd, peerReset, peerFin, peerClose, aborted, thrown }) {
+function digestOf({ closes, counts, userEnd, peerReset, aborted, thrown }, program) {
   const { code, reason } = closes[0] ?? {};
   const isOrderly = !peerReset && !aborted && thrown.length === 0;
-  const endsOnce = userEnd === null || (!peerFin && peerClose === null);
   const { text, bytes, ping } = counts;
   return {
-    end: isOrderly && endsOnce ? `${code} ${reason}` : null,
+    end: isOrderly && endsOnce(program) ? `${code} ${reason}` : null,
     // A peer that hears of the end says no more.
     counts: isOrderly && userEnd === null ? { text, bytes, ping } : null,
   };
+}
+
+/** Whether only one side may be the first to end the connection. */
+function endsOnce({ user, script }) {
+  return !user.some((step) => step.do === 'close') || !script.some((step) => step.do === 'close' || step.do === 'fin');
 }

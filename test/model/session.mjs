@@ -58,7 +58,8 @@ export class Session {
     this.pending++;
     inTurn(step.turn, () => {
       this.pending--;
-      this.#act(this, step);
+      // What comes too late must not meet the next session.
+      if (current.session === this) this.#act(this, step);
     });
   }
 

@@ -14,6 +14,7 @@ export class WasockSubject {
     this.lib = lib;
     this.traits = {
       holdsPause: true,
+      answersThoughPaused: true,
       keepsContexts: false,
       isExactAtTheEnd: true,
       readsThoughPaused: false,
@@ -40,7 +41,8 @@ export class WasockSubject {
     if (step.do === 'send') for (let i = 0; i < step.times; i++) this.#send(session, step);
     else if (step.do === 'close') {
       const { code = 1000, reason } = step;
-      if (this.isOpen(ws)) ledger.onUserEnd('close', { code, reason }, false);
+      // Of a connection that has broken it discards what was still to be told.
+      if (this.isOpen(ws) || ledger.peerReset) ledger.onUserEnd('close', { code, reason }, false);
       this.#expect(session, 'close', ws.close(code, reason), () => false);
     } else if (step.do === 'hangup') {
       if (ws.readyState !== 3) ledger.onUserEnd('terminate', undefined, session.isQuiet);
