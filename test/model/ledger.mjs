@@ -290,9 +290,17 @@ export class Ledger {
   onFrame({ fin, rsv, opcode, isMasked, payload }, byServer) {
     if (rsv !== 0 || !fin || isMasked === byServer) this.fail('frames', `fin ${fin}, rsv ${rsv}, masked ${isMasked}`);
     if (this.closeFrames > 0) this.fail('frames', `opcode ${opcode} after the Close frame`);
-    if (opcode === CLOSE) this.closeFrames++;
+    if (opcode === CLOSE) this.#onCloseFrame(payload);
     else if (opcode === PONG && this.traits.collapsesPongs) this.#onPongFrame(payload);
     else this.#onFrameInOrder(opcode, payload);
+  }
+
+  #onCloseFrame(payload) {
+    this.closeFrames++;
+    const code = payload.length === 0 ? 1005 : payload.readUInt16BE(0);
+    const isFailed = !this.traits.throwsAreUncaught && this.thrown.length > 0;
+    const expected = this.userEnd === 'close' ? this.userCode.code : this.peerClose?.code;
+    if (!isFailed && code !== expected) this.fail('the code that is sent', `${code} in place of ${expected}`);
   }
 
   #onPongFrame(payload) {

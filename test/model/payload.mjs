@@ -45,3 +45,8 @@ export function difference(data, kind, index, size) {
   const at = expected.findIndex((byte, i) => byte !== bytes[i]);
   return `other bytes from ${at} of ${size} on`;
 }
+
+/** Writes to memory that is the caller's again: nobody may still send from it. */
+export function scribble(data) {
+  if (Buffer.isBuffer(data)) data.fill(0xee);
+}

@@ -172,7 +172,7 @@ function digestOf({ closes, counts, userEnd, peerReset, aborted, thrown }, progr
   };
 }
 
-/** Whether only one side may be the first to end the connection. */
-function endsOnce({ user, script }) {
-  return !user.some((step) => step.do === 'close') || !script.some((step) => step.do === 'close' || step.do === 'fin');
+/** Whether the time at which a user closes does not decide who is the first to end the connection. */
+function endsOnce({ user }) {
+  return user.every((step) => step.do !== 'close');
 }

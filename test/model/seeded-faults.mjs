@@ -1,6 +1,6 @@
 // Shows that the model test is not gentle: puts faults into a copy of build/, one at a time, and has the model test find each.
 //
-//   node test/model/seeded-faults.mjs [--minutes 1] [--seed N] [--fault PART OF ITS NAME]
+//   node test/model/seeded-faults.mjs [--minutes 1] [--seed N] [--fault PART OF ITS NAME] [--build DIR]
 //
 // The exit code is 1 if one is missed, if a fault does not fit the build any more, or if the build without any has a finding.
 
@@ -20,6 +20,7 @@ const { values: args } = parseArgs({
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string', default: '1' },
     fault: { type: 'string', default: '' },
+    build: { type: 'string', default: path.join(ROOT, 'build') },
   },
 });
 
@@ -27,7 +28,7 @@ const { values: args } = parseArgs({
 function copyOfPackage() {
   const folder = mkdtempSync(path.join(tmpdir(), 'wasock-model-'));
   cpSync(path.join(ROOT, 'package.json'), path.join(folder, 'package.json'));
-  cpSync(path.join(ROOT, 'build'), path.join(folder, 'build'), { recursive: true });
+  cpSync(args.build, path.join(folder, 'build'), { recursive: true });
   return folder;
 }
 
@@ -80,7 +81,7 @@ function tryFault(name, { edits, ...options }) {
 
 /** The build as it is. @returns whether nothing was found */
 function tryNone() {
-  const { isFound, seconds, how } = search(ROOT, Number(args.minutes) / 2);
+  const { isFound, seconds, how } = search(path.dirname(args.build), Number(args.minutes) / 2);
   row('none: the build as it is', isFound ? 'FAULTY' : 'clean', seconds, how);
   return !isFound;
 }

@@ -1,4 +1,5 @@
 import { watchSocket } from './connections.mjs';
+import { scribble } from './payload.mjs';
 import { LAST_SEND } from './program.mjs';
 
 /** More than any program sends, so that no peer counts as slow. */
@@ -65,6 +66,12 @@ export class WasockSubject {
     const promise = this.transmit(session, kind, data, via);
     if (!isOpen && promise === undefined && via !== 'publish')
       ledger.fail('a rejection when not open', `send ${send.number}`);
+    if (promise === undefined) scribble(data);
+    else
+      promise.then(
+        () => scribble(data),
+        () => {},
+      );
     this.#expect(session, `send ${send.number}`, promise, (error) => this.isClosedError(error));
     const next = () => session.place('sent');
     Promise.resolve(promise).then(next, next);

@@ -1,4 +1,5 @@
 import { connectPeer, listeningHttpServer, peerUrl, watchConnections, watchSocket } from './connections.mjs';
+import { scribble } from './payload.mjs';
 import { LAST_SEND } from './program.mjs';
 import { current } from './session.mjs';
 
@@ -124,7 +125,10 @@ export class WsSubject {
         else if (callback === undefined) ws.send(data);
         else ws.send(data, callback);
       },
-      () => session.place('sent'),
+      () => {
+        scribble(data);
+        session.place('sent');
+      },
     );
   }
 

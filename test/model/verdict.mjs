@@ -1,10 +1,11 @@
 /** Judges a run that has come to its end, by the rules that hold of all of it. */
 export function judge(session, subject) {
   const { ledger } = session;
+  judgeCallbacks(ledger);
+  // What else is wrong may follow from that.
   if (ledger.findings.length > 0) return;
   judgeTold(session, subject);
   judgeArrived(session);
-  judgeCallbacks(ledger);
   judgeClose(ledger);
   judgeErrors(ledger, subject);
 }
