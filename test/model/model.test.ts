@@ -13,6 +13,14 @@ async function outcome(entry: string, minutes: number): Promise<string> {
 
 describe('model test: random programs over real sockets', () => {
   test(
+    'messages, callbacks, promises, pauses and ends are those of the model, and those of npm ws',
+    async () => {
+      expect(await outcome('all', MINUTES)).toMatch(/^model: \d+ programs of seed \d+ on Node v[\d.]+, 0 findings$/m);
+    },
+    MINUTES * 60_000 + 60_000,
+  );
+
+  test(
     'the model is right about npm ws',
     async () => {
       expect(await outcome('npm', MINUTES / 4)).toMatch(
