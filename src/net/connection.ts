@@ -7,9 +7,7 @@ import { ClosingHandshake } from '../protocol/closing.js';
 import { type Fault, toError, WebSocketClosedError, WebSocketProtocolError } from '../protocol/errors.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
 import type { ConnectionHandler, ConnectionOptions, ConnectionState } from './connection-handler.js';
-import type { Inbox } from './inbox.js';
 import { Link } from './link.js';
-import type { Outbox } from './outbox.js';
 import { type TimeLimited, TimeLimits } from './time-limits.js';
 
 const NO_OCTETS = new Uint8Array(0);
@@ -318,14 +316,6 @@ export class Connection extends Link implements TimeLimited {
   }
 
   // ——— from the time limits
-
-  get input(): Inbox {
-    return this.inbox;
-  }
-
-  get output(): Outbox {
-    return this.outbox;
-  }
 
   sendPing(): void {
     this.outbox.append(FIN | Opcode.Ping, NO_OCTETS);

@@ -25,6 +25,16 @@ export abstract class Link extends AsyncResource implements TransportEvents, Inb
     this.outbox = new Outbox(this.transport, this, outbox);
   }
 
+  /** What has come from the peer. */
+  get input(): Inbox {
+    return this.inbox;
+  }
+
+  /** What goes to the peer. */
+  get output(): Outbox {
+    return this.outbox;
+  }
+
   onWindow(length: number): boolean {
     return this.inbox.onWindow(length);
   }

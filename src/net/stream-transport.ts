@@ -90,6 +90,8 @@ export class StreamTransport implements Transport {
 
   markPaused(): void {
     callMethod(this.socket, 'pause');
+    // Into the buffer of the stream, until that is full: so an RST is seen.
+    this.socket.read(0);
   }
 
   markResumed(): void {
@@ -145,6 +147,8 @@ export class StreamTransport implements Transport {
   end(): void {
     this.#survives(() => this.socket.end());
   }
+
+  probe(): void {}
 
   destroySoon(): void {
     const { _handle: handle } = this.socket as { _handle?: WritingHandle | null };

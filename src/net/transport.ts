@@ -49,6 +49,8 @@ export interface Transport {
   writeAll(parts: readonly Uint8Array[]): boolean;
   /** Sends FIN behind what was written. */
   end(): void;
+  /** After the peer's FIN: has the socket fail now if it was none, but the break of the connection, as far as that can be seen. */
+  probe(): void;
   /** Ends both directions at once and frees the descriptor. */
   destroy(): void;
   /** As `destroy`, but after a cipher has handed over to the kernel what it was given in this turn. */

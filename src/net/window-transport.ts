@@ -147,6 +147,11 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
     return this.socket.writableLength === 0;
   }
 
+  /** libuv tells of an RST as if it were FIN if data came in front of it; a write, of nothing, tells which it was. */
+  override probe(): void {
+    Socket.prototype.write.call(this.socket, '');
+  }
+
   onDirectWrite(status: number): void {
     const { socket } = this;
     if (socket.destroyed) return;

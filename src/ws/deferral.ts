@@ -1,5 +1,7 @@
 /** What a deferral stops and starts. */
 export interface Deferrable {
+  /** The user has paused. */
+  readonly isPaused: boolean;
   /** Stops between two frames, until `goOn`. */
   hold(): void;
   goOn(): void;
@@ -10,7 +12,9 @@ export interface Deferrable {
 /** For `allowSynchronousEvents: false`: tells one event in each turn of the event loop. */
 export class Deferral {
   readonly #events: Deferrable;
-  #isDue = false;
+  #due: (() => void) | null = null;
+  /** The turn of what is due has come, and found the user paused. */
+  #isHeld = false;
 
   constructor(events: Deferrable) {
     this.#events = events;
@@ -18,16 +22,29 @@ export class Deferral {
 
   /** Whether an event waits for its turn. */
   get isDue(): boolean {
-    return this.#isDue;
+    return this.#due !== null;
   }
 
   tell(event: () => void): void {
-    this.#isDue = true;
+    this.#due = event;
     this.#events.hold();
-    setImmediate(() => {
-      this.#isDue = false;
-      this.#events.run(event);
-      if (!this.#isDue) this.#events.goOn();
-    });
+    setImmediate(this.#onTurn);
   }
+
+  /** The user is not paused any more, or the connection has ended. */
+  goOn(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    setImmediate(this.#onTurn);
+  }
+
+  readonly #onTurn = (): void => {
+    const event = this.#due;
+    if (event === null) return;
+    this.#isHeld = this.#events.isPaused;
+    if (this.#isHeld) return;
+    this.#due = null;
+    this.#events.run(event);
+    if (this.#due === null) this.#events.goOn();
+  };
 }

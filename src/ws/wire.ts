@@ -3,7 +3,6 @@ import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import { WINDOW_START } from '../codec/memory-map.js';
 import { Link } from '../net/link.js';
-import type { Outbox } from '../net/outbox.js';
 import { copyFromWindow } from '../net/receive-window.js';
 import { UNCOPIED_FROM } from '../net/uncopied.js';
 import { parseClosePayload } from '../protocol/close-payload.js';
@@ -127,16 +126,12 @@ export class Wire extends Link {
   #expect(callback: WriteCallback, error?: Error): void {
     this.#callbacks ??= new WriteCallbacks();
     this.#callbacks.push(callback, this.outbox.departed + this.outbox.bufferedAmount, error);
-    this.#settle();
+    this.onDeparted();
   }
 
-  #settle(): void {
+  onDeparted(): void {
     this.#callbacks?.settle(this.outbox.departed);
     if (this.#closed) this.#callbacks?.reject(this.closedError());
-  }
-
-  get output(): Outbox {
-    return this.outbox;
   }
 
   /** Writes what waits for the end of the turn. */
@@ -164,7 +159,7 @@ export class Wire extends Link {
     this.#closed = true;
     // What has left has left; the rest, which the outbox forgets, is lost.
     this.outbox.close();
-    this.#settle();
+    this.onDeparted();
   }
 
   /** What those get whose frame has not left. */
@@ -184,7 +179,13 @@ export class Wire extends Link {
   resume(): void {
     this.#paused = false;
     this.transport.markResumed();
-    if (!this.#deferral?.isDue) this.#resumeInbox();
+    if (this.#deferral?.isDue) this.#deferral.goOn();
+    else this.#resumeInbox();
+  }
+
+  /** Nothing is to be told now; at the end of the connection all is. */
+  get isPaused(): boolean {
+    return this.#paused && !this.#gone;
   }
 
   #resumeInbox(): void {
@@ -305,12 +306,14 @@ export class Wire extends Link {
     if (this.outbox.bufferedAmount === 0) this.runInAsyncScope(this.socket.emit, this.socket, 'drain');
   }
 
-  onDeparted(): void {
-    this.#callbacks?.settle(this.outbox.departed);
-  }
-
   /** The high-water mark is never reached. */
   onDrain(): void {}
+
+  override onEnd(): void {
+    super.onEnd();
+    // An RST is told at once, also while paused.
+    if (!this.inbox.isEmpty) this.transport.probe();
+  }
 
   onInputEnd(): void {
     this.#end[ON_END]();
@@ -330,11 +333,13 @@ export class Wire extends Link {
 
   /** What was received while the user had paused, and what waits for its turn, comes before the last event. */
   #finish(): void {
+    if (this.#deferral?.isDue) return this.#deferral.goOn();
     this.inbox.resume();
     this.inbox.onClose();
   }
 
   onInputClose(): void {
+    // The last message, or whatever it was, has its turn first: then this comes again.
     if (this.#deferral?.isDue) return;
     this.inbox.discard();
     this.#feeding?.goOn();

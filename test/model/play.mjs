@@ -131,9 +131,13 @@ async function perform(session, patience) {
   await session.settle();
 }
 
-/** Whether the RST is so near to what was read that a paused socket comes upon it. */
-function mustSeeReset({ ledger }, { traits }) {
-  const isNear = ledger.written - ledger.toldBytes < READ_THOUGH_PAUSED;
+/**
+ * Whether the RST is so near to what was read that a paused socket comes upon it. Over TLS, where a paused stream keeps what it has
+ * read, libuv tells of an RST that follows data as if it were FIN, and the stream tells nothing before that data is taken.
+ */
+function mustSeeReset({ ledger, program }, { traits }) {
+  const unread = ledger.written - ledger.toldBytes;
+  const isNear = program.transport === 'tls' ? unread === 0 : unread < READ_THOUGH_PAUSED;
   return isNear && traits.readsThoughPaused;
 }
 

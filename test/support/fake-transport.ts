@@ -72,4 +72,5 @@ export class FakeTransport implements Transport {
   markResumed(): void {}
   destroy(): void {}
   destroySoon(): void {}
+  probe(): void {}
 }
