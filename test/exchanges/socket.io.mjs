@@ -6,6 +6,7 @@ import { Server } from 'socket.io';
 import { io } from 'socket.io-client';
 import { done, expectOurs, listen } from './ours.mjs';
 
+let counts = 0;
 const http = createServer();
 const server = new Server(http, { transports: ['websocket'] });
 server.on('connection', (socket) => {
@@ -15,6 +16,7 @@ server.on('connection', (socket) => {
   });
   socket.on('say', (room, words) => server.to(room).emit('said', words));
   socket.on('others', (words) => socket.broadcast.emit('said', words));
+  socket.on('count', (reply) => reply(++counts));
   socket.on('twice', (octets, reply) => reply(Buffer.concat([octets, octets])));
 });
 const url = `http://127.0.0.1:${await listen(http)}`;
@@ -24,6 +26,27 @@ await Promise.all(clients.map((client) => new Promise((resolve) => client.once('
 const heard = (client) => new Promise((resolve) => client.once('said', resolve));
 const [ada, grace, alan] = clients;
 assert.deepEqual(await ada.emitWithAck('twice', Buffer.from([0, 255])), Buffer.from([0, 255, 0, 255]));
+
+// A transport that is not told that its packets have left stays unwritable, and queues all that follows.
+for (let i = 1; i <= 3; i++) {
+  const before = counts;
+  const acknowledged = [
+    ada.emitWithAck('count'),
+    ada.emitWithAck('twice', Buffer.alloc(100_000)),
+    ada.emitWithAck('count'),
+  ];
+  const [first, large, last] = await Promise.all(acknowledged);
+  assert.deepEqual([first, large.length, last], [before + 1, 200_000, before + 2]);
+  const socket = server.sockets.sockets.get(ada.id);
+  const answers = ['a', 'big', 'c'].map((event) => new Promise((resolve) => ada.once(event, resolve)));
+  socket.emit('a', 'small');
+  socket.emit('big', Buffer.alloc(100_000));
+  socket.emit('c', 'small');
+  assert.deepEqual(
+    (await Promise.all(answers)).map(({ length }) => length),
+    [5, 100_000, 5],
+  );
+}
 
 await Promise.all([ada, grace].map((client) => client.emitWithAck('join', 'room')));
 alan.once('said', () => assert.fail('alan is not in the room'));

@@ -1,50 +1,156 @@
 /**
  * Faults of the engine, as edits of what was built. Each edit says what stands in one place of a file, and what in place of it.
+ * `entry` is the entry point at which it shows.
  *
- * @type {readonly { name: string, edits: readonly { file: string, find: string, replace: string }[], entry?: string, only?: string[] }[]}
+ * @type {readonly { name: string, edits: readonly { file: string, find: string, replace: string }[], entry?: string }[]}
  */
 export const FAULTS = [
   {
-    name: 'outbox: a long payload overtakes the frames in front of it',
+    name: 'inbox: what comes is handled though earlier bytes wait, or while paused',
+    edits: [
+      {
+        file: 'net/inbox.js',
+        find: 'return this.#reserve !== null || this.#paused || (0, receive_window_js_1.windowIsClaimed)();',
+        replace: 'return (0, receive_window_js_1.windowIsClaimed)();',
+      },
+    ],
+  },
+  {
+    name: 'inbox: what was received before the connection broke is not told',
+    edits: [
+      {
+        file: 'net/inbox.js',
+        find: `        this.#end = 'close';
+        this.#tellEnd();`,
+        replace: `        this.#reserve = null;
+        this.#end = 'close';
+        this.#tellEnd();`,
+      },
+    ],
+  },
+  {
+    name: 'inbox: FIN is told before what came with it',
+    edits: [
+      {
+        file: 'net/inbox.js',
+        find: `        this.#end ??= 'input end';
+        this.#tellEnd();`,
+        replace: '        this.#events.onInputEnd();',
+      },
+    ],
+    entry: 'wasock',
+  },
+  {
+    name: 'inbox: a pause within a read is noticed at its end',
+    edits: [
+      {
+        file: 'net/inbox.js',
+        find: `        this.#paused = true;
+        this.#receiver?.stop();`,
+        replace: '        this.#paused = true;',
+      },
+    ],
+    entry: 'wasock',
+  },
+  {
+    name: 'inbox: reads on without a bound',
+    edits: [{ file: 'net/inbox.js', find: 'const mayReadOn = this.#hasRoom;', replace: 'const mayReadOn = true;' }],
+    entry: 'wasock',
+  },
+  {
+    name: 'callbacks: not settled where bytes depart',
+    edits: [
+      {
+        file: 'net/outbox.js',
+        find: '        this.#events.onDeparted();',
+        replace: '',
+      },
+    ],
+    entry: 'ws',
+  },
+  {
+    name: 'callbacks: run in the context of whoever settles them',
+    edits: [
+      {
+        file: 'ws/write-callbacks.js',
+        find: '        entry.callback = node_async_hooks_1.AsyncResource.bind(entry.callback);',
+        replace: '',
+      },
+    ],
+    entry: 'ws',
+  },
+  {
+    name: 'outbox: a chunk that the kernel still reads is used again',
+    edits: [
+      {
+        file: 'net/backlog.js',
+        find: `        batch.nextSlice();
+        this.inFlight = batch;`,
+        replace: `        batch.nextSlice();
+        if (chunk !== null)
+            (0, staging_js_1.giveChunkBack)(chunk);
+        this.inFlight = batch;`,
+      },
+    ],
+    entry: 'wasock',
+  },
+  {
+    name: 'outbox: the latest Pong is forgotten when the peer catches up',
+    edits: [
+      {
+        file: 'net/outbox.js',
+        find: `            this.#appendLatestPong();
+            this.flush();`,
+        replace: '            this.flush();',
+      },
+    ],
+    entry: 'wasock',
+  },
+  {
+    name: 'outbox: those who wait are not told of the end',
+    edits: [{ file: 'net/outbox.js', find: '        this.#backlog?.reject(this.#events);\n', replace: '' }],
+    entry: 'wasock',
+  },
+  {
+    name: 'outbox: a long payload overtakes the frames before it',
     edits: [
       {
         file: 'net/outbox.js',
         find: `        if (this.#chunk !== null)
             this.#sealChunk(this.#chunk);
-        this.#backlog ??= new backlog_js_1.Backlog(this.#writing ? 1 : 0);
+        this.#backlog ??= new backlog_js_1.Backlog(this, this.#transport, this.#writing ? 1 : 0);
         this.#backlog.open.add(part);`,
-        replace: `        this.#backlog ??= new backlog_js_1.Backlog(this.#writing ? 1 : 0);
+        replace: `        this.#backlog ??= new backlog_js_1.Backlog(this, this.#transport, this.#writing ? 1 : 0);
         this.#backlog.open.add(part);`,
       },
     ],
-    only: ['frames in order', 'frames byte for byte', 'frames'],
+  },
+  {
+    name: "closing: the peer's Close is answered without its code",
+    edits: [
+      {
+        file: 'net/connection.js',
+        find: 'this.#sendClose((0, close_payload_js_1.formatClosePayload)(answer));',
+        replace: 'this.#sendClose((0, close_payload_js_1.formatClosePayload)());',
+      },
+    ],
+    entry: 'wasock',
+  },
+  {
+    name: 'closing: hangup drops what the turn has sent',
+    edits: [
+      {
+        file: 'net/connection.js',
+        find: `        this.outbox.flush();
+        this.#abandon();`,
+        replace: '        this.#abandon();',
+      },
+    ],
+    entry: 'wasock',
   },
   {
     name: 'queue: the message that came last is received first',
     edits: [{ file: 'api/message-queue.js', find: 'this.#packets.shift()', replace: 'this.#packets.pop()' }],
-    only: ['in order', 'byte for byte'],
-  },
-  {
-    name: 'callbacks: each is called twice',
-    edits: [
-      {
-        file: 'ws/write-callbacks.js',
-        find: '(0, node_process_1.nextTick)(callback, null);',
-        replace: '{ (0, node_process_1.nextTick)(callback, null); (0, node_process_1.nextTick)(callback, null); }',
-      },
-    ],
-    only: ['callback once'],
-  },
-  {
-    name: "closing: the peer's Close is not answered",
-    edits: [
-      {
-        file: 'net/connection.js',
-        find: `        if (!this.#closing.sent)
-            this.#sendClose((0, close_payload_js_1.formatClosePayload)(answer));`,
-        replace: '',
-      },
-    ],
-    only: ['a Close is answered'],
+    entry: 'await',
   },
 ];
