@@ -2,17 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { cancelDeadline, scheduleDeadline, type Timed } from '../../src/net/deadlines.js';
 import { runNode } from '../support/program.js';
-import { until } from '../support/waiting.js';
+import { tcpPair } from '../support/sockets.js';
+import { turns, until } from '../support/waiting.js';
 
 class Item implements Timed {
   slot = 0;
   readonly calls: number[] = [];
+  /** When each call was due. */
+  readonly dues: number[] = [];
   readonly #then: (item: Item) => void;
   constructor(then: (item: Item) => void = () => {}) {
     this.#then = then;
   }
-  onDeadline(now: number): void {
+  onDeadline(now: number, due: number): void {
     this.calls.push(now);
+    this.dues.push(due);
     this.#then(this);
   }
 }
@@ -25,6 +29,34 @@ async function runAlone(script: string) {
 }
 
 const timeIn = (milliseconds: number) => performance.now() + milliseconds;
+
+describe.each(['a timer', 'the reading of a socket'])('after the loop was blocked in %s', (where) => {
+  test('a deadline comes after whatever waited in the kernel was read, with the time before that', async () => {
+    const [first, second] = [await tcpPair(), await tcpPair()];
+    const events: string[] = [];
+    const block = () => {
+      const end = performance.now() + 200;
+      while (performance.now() < end);
+      // It is in the kernel when the call returns.
+      second.far.write('x');
+    };
+    second.near.on('data', () => void events.push('read'));
+    const item = new Item(() => void events.push('deadline'));
+    await turns();
+    const at = performance.now() + 50;
+    scheduleDeadline(item, at);
+    if (where === 'a timer') setTimeout(block, 10);
+    else {
+      first.near.on('data', block);
+      first.far.write('x');
+    }
+    await until(() => events.length === 2);
+    expect(events).toEqual(['read', 'deadline']);
+    expect(item.calls[0]).toBeGreaterThanOrEqual(at);
+    expect(item.dues[0]).toBeGreaterThanOrEqual(at);
+    expect(item.dues[0]).toBeLessThan(at + 100);
+  });
+});
 
 describe('a deadline', () => {
   test('comes once, not before its time', async () => {
