@@ -1,3 +1,4 @@
+import { MAX_DELAY } from '../net/after-reading.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload } from '../protocol/close-payload.js';
 import { checkDuration } from './limits.js';
@@ -60,9 +61,6 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
     for (const ws of this.#sockets) ws.hangup();
   }
 }
-
-/** The longest delay that `setTimeout` takes; a longer one would fire at once. */
-const MAX_DELAY = 0x7fff_ffff;
 
 /** Waits for `work`, and makes an end of what it waits for when `timeout` milliseconds have passed; 0: never. */
 export async function within(timeout: number, work: Promise<unknown>, makeAnEnd: () => void): Promise<void> {

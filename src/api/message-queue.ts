@@ -42,9 +42,7 @@ interface Receiver {
 export class MessageQueue {
   readonly #packets: Packet[] = [];
   #bytes = 0;
-  /** How many of the packets are no part of the reserve, and their bytes. */
-  #regular = 0;
-  #regularBytes = 0;
+  /** What those cost that came while more than the limits waited. */
   #reserveUsed = 0;
   #receiver: Receiver | null = null;
   #end: Error | null = null;
@@ -64,19 +62,13 @@ export class MessageQueue {
       this.#settle(this.#receiver, (reading) => reading.packet(packet));
       return;
     }
+    if (this.#isOver) this.#reserveUsed += costOf(packet);
     this.#packets.push(packet);
     this.#bytes += packet.data.length;
-    if (this.#hasRegularRoom) this.#addRegular(packet);
-    else this.#reserveUsed += packet.data.length + MESSAGE_COST;
   }
 
-  get #hasRegularRoom(): boolean {
-    return this.#regular <= MAX_QUEUED && this.#regularBytes <= MAX_QUEUED_BYTES;
-  }
-
-  #addRegular(packet: Packet): void {
-    this.#regular++;
-    this.#regularBytes += packet.data.length;
+  get #isOver(): boolean {
+    return this.#packets.length > MAX_QUEUED || this.#bytes > MAX_QUEUED_BYTES;
   }
 
   /**
@@ -109,13 +101,7 @@ export class MessageQueue {
     const packet = this.#packets.shift();
     if (packet === undefined) return undefined;
     this.#bytes -= packet.data.length;
-    this.#regular--;
-    this.#regularBytes -= packet.data.length;
-    while (this.#hasRegularRoom && this.#regular < this.#packets.length) {
-      const next = this.#packets[this.#regular];
-      this.#reserveUsed -= next.data.length + MESSAGE_COST;
-      this.#addRegular(next);
-    }
+    this.#reserveUsed = this.#isOver ? Math.max(0, this.#reserveUsed - costOf(packet)) : 0;
     return packet;
   }
 
@@ -141,4 +127,9 @@ export class MessageQueue {
       receiver.reject(error);
     }
   }
+}
+
+/** What a packet that waits costs, in bytes. */
+function costOf({ data }: Packet): number {
+  return data.length + MESSAGE_COST;
 }

@@ -8,6 +8,7 @@ import https, { type ServerOptions as TlsOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Accepted, formatAcceptance, isRefusal, judgeUpgrade, type Refusal, refuse } from '../handshake/server.js';
 import { acceptCheaply } from '../net/accept.js';
+import { MAX_DELAY } from '../net/after-reading.js';
 import { Arrivals } from '../net/arrivals.js';
 import { readBeforeTimeouts } from '../net/http-timeouts.js';
 import type { PendingUpgrade } from '../net/upgrade.js';
@@ -64,9 +65,6 @@ export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHa
   /** Text as a string, or as the bytes of its UTF-8. Default `'string'`. */
   textAs?: 'string' | 'bytes';
 }
-
-/** The longest delay that timers take, in milliseconds: 24 days. */
-const NEVER = 0x7fff_ffff;
 
 /** How long a client may be silent before its connection is given to node:http, whose time-outs then count, in milliseconds. */
 const PATIENCE = 500;
@@ -191,16 +189,16 @@ export class Server<UserData = unknown> {
     this.#listener.refuseAll();
     const answered = this.#requests === 0 ? undefined : new Promise<void>((resolve) => (this.#onAnswered = resolve));
     const closed = this.#sockets.closeAll(code, reason);
-    if (timeout !== undefined) await within(timeout, Promise.all([closed, answered]), () => this.#makeAnEnd());
+    if (timeout !== undefined) await within(timeout, Promise.all([closed, answered]), () => this.#forceClose());
     else await within(this.#limits.closeTimeout, Promise.resolve(answered), () => this.#endRequests());
     await closed;
     // What is left has nothing to wait for: idle connections, and such that never sent a request.
-    if (own) this.#makeAnEnd();
+    if (own) this.#forceClose();
     else this.#listener.stopListening();
     await stopped;
   }
 
-  #makeAnEnd(): void {
+  #forceClose(): void {
     this.#sockets.hangupAll();
     this.#endRequests();
     for (const socket of this.#raw) socket.destroy();
@@ -227,7 +225,7 @@ export class Server<UserData = unknown> {
     const server =
       tls === undefined
         ? http.createServer(httpOptions, listener)
-        : https.createServer({ ...httpOptions, handshakeTimeout: handshakeTimeout || NEVER, ...tls }, listener);
+        : https.createServer({ ...httpOptions, handshakeTimeout: handshakeTimeout || MAX_DELAY, ...tls }, listener);
     readBeforeTimeouts(server);
     if (tls !== undefined) this.#watchRaw(server);
     // node:http drops the header lines above its limit; one more than ours tells that there were too many.

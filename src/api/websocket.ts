@@ -258,7 +258,10 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
     );
   }
 
-  /** Stops reading, also within what was read already, so that the peer has to wait. Without effect on a closed socket. */
+  /**
+   * No message until `resume`, also of what was read already; the peer has to wait. The end of the connection is told all the same,
+   * after the messages that had come. Without effect on a closed socket.
+   */
   pause(): void {
     this.#pausedByUser = true;
     this.#connection.pause();

@@ -1,5 +1,5 @@
-/** The longest delay that `setTimeout` takes; a longer one would fire at once. */
-const MAX_DELAY = 0x7fff_ffff;
+/** The longest delay that timers take, in milliseconds: 24 days. A longer one would fire at once. */
+export const MAX_DELAY = 0x7fff_ffff;
 
 /**
  * Calls `judge` once so many milliseconds have passed and what the kernel holds by then has been read. If our own loop was

@@ -3,18 +3,18 @@ import { giveChunkBack } from './staging.js';
 import type { Transport } from './transport.js';
 import { Waiters } from './waiters.js';
 
-/** Octets that are worth a write before the turn is over. Chosen by the bench; see bench/README.md. */
-const FULL = 524_288;
+/** Bytes that are worth a write before the turn is over. Chosen by the bench; see bench/README.md. */
+const EARLY_FLUSH_BYTES = 524_288;
 
 /**
  * Bytes of one write, about: what has left shows while a slow peer takes many megabytes, on transports that tell only when a
  * write has ended. Chosen by the bench; see bench/README.md.
  */
-const SLICE = 1_048_576;
+const WRITE_BYTES = 1_048_576;
 /** A write may be this much longer, rather than leave a small rest. */
 const SLACK = 65_536;
 /** Bytes that never need slicing. */
-export const LONGEST_WRITE = SLICE + SLACK;
+export const LONGEST_WRITE = WRITE_BYTES + SLACK;
 
 /** What leaves together: in one write, or in several if it is long. */
 export class Batch {
@@ -48,12 +48,12 @@ export class Batch {
     }
     const slice: Uint8Array[] = [];
     this.sliceLength = 0;
-    while (this.#part < this.parts.length && this.sliceLength < SLICE) slice.push(this.#nextPiece());
+    while (this.#part < this.parts.length && this.sliceLength < WRITE_BYTES) slice.push(this.#nextPiece());
     return slice;
   }
 
   #nextPiece(): Uint8Array {
-    const room = SLICE - this.sliceLength;
+    const room = WRITE_BYTES - this.sliceLength;
     const rest = this.parts[this.#part].subarray(this.#offset);
     const piece = rest.length > room + SLACK ? rest.subarray(0, room) : rest;
     this.sliceLength += piece.length;
@@ -75,7 +75,7 @@ export class Batch {
 
 /** The outbox of a backlog. */
 interface Output {
-  writeParts(parts: readonly Uint8Array[]): boolean;
+  writeParts(parts: readonly Uint8Array[], bytes: number): boolean;
   /** @param endsBatch whether that was the last of a batch */
   addDeparted(length: number, endsBatch: boolean): void;
 }
@@ -122,7 +122,7 @@ export class Backlog {
 
   /** Whether what waits is to leave now: a turn that sends without end must not hold more and more. */
   get isFull(): boolean {
-    return this.waiting !== null && this.waiting.length >= FULL;
+    return this.waiting !== null && this.waiting.length >= EARLY_FLUSH_BYTES;
   }
 
   /** The batch in front of the chunk, for more to be added. */
@@ -167,13 +167,14 @@ export class Backlog {
   /** The write in flight has ended. @returns whether its batch has left whole, with the writes that this one left for later */
   written(): boolean {
     const batch = this.inFlight!;
-    this.inFlight = null;
     return this.#onWritten(batch) || this.#write(batch);
   }
 
   #write(batch: Batch): boolean {
     for (;;) {
-      if (!this.#output.writeParts(batch.nextSlice())) {
+      this.inFlight = null;
+      const slice = batch.nextSlice();
+      if (!this.#output.writeParts(slice, batch.sliceLength)) {
         this.inFlight = batch;
         return false;
       }
@@ -185,6 +186,8 @@ export class Backlog {
   #onWritten(batch: Batch): boolean {
     const left = batch.endSlice();
     const isLast = batch.length === 0;
+    // Until the next write takes it up, the rest counts.
+    this.inFlight = isLast ? null : batch;
     if (isLast) {
       this.#completed++;
       if (this.#releasesMemory) for (const chunk of batch.chunks) giveChunkBack(chunk);

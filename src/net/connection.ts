@@ -71,7 +71,7 @@ export class Connection extends Link implements TimeLimited {
   }
 
   pause(): void {
-    if (this.#delivers) this.inbox.pause();
+    if (this.#state === 'open') this.inbox.pause();
   }
 
   resume(): void {
@@ -145,7 +145,7 @@ export class Connection extends Link implements TimeLimited {
   /**
    * Fails the connection (§7.1.7) because user code threw: Close 1011, "an unexpected condition" (§7.4.1).
    *
-   * @returns what was thrown, as an Error, for the door to report
+   * @returns what was thrown, as an Error, for the entry point to report
    */
   failByHandler(error: unknown): Error {
     const cause = toError(error);
@@ -153,7 +153,7 @@ export class Connection extends Link implements TimeLimited {
     return cause;
   }
 
-  /** What a caller gets who waits for something that the end of this connection made impossible. */
+  /** The error for operations still pending when the connection ends. */
   closedError(): WebSocketClosedError {
     const cause = this.#cause;
     return new WebSocketClosedError(this.#closing.result(), cause === undefined ? undefined : { cause });
@@ -225,7 +225,8 @@ export class Connection extends Link implements TimeLimited {
   }
 
   get answersWhilePaused(): boolean {
-    return true;
+    // In raw mode they are for the caller to answer.
+    return !this.#options.raw;
   }
 
   override onTurnEnd(): void {
@@ -265,6 +266,8 @@ export class Connection extends Link implements TimeLimited {
     this.#limits.stop();
     this.#closeOutbox();
     if (!this.#closing.sent) this.#closing.onLost();
+    // Whoever has paused may wait for something that does not come any more.
+    this.inbox.resume();
     this.inbox.onClose();
   }
 

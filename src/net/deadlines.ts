@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { performance } from 'node:perf_hooks';
+import { MAX_DELAY } from './after-reading.js';
 
 /** Something that wants to be looked at when a time has come. Belongs to at most one slot of the wheel. */
 export interface Timed {
@@ -15,9 +16,6 @@ export interface Timed {
 
 /** Milliseconds: deadlines that fall into the same slot are handled by the same timer. */
 const SLOT = 50;
-
-/** The longest delay that `setTimeout` takes; a longer one would fire at once. */
-const MAX_DELAY = 0x7fff_ffff;
 
 /** The timer belongs to no connection, whichever asks for it first. */
 const scope = new AsyncResource('wasock.deadlines');
@@ -76,7 +74,7 @@ function clearTimer(): void {
  * timer, but after the event loop has read the sockets once: immediates come after that on every Node.
  */
 function fire(): void {
-  // Until then it stands for the timer: none is set for what is due now.
+  // `timer` stays set until then, so that `scheduleDeadline` sets no other for what is due already.
   const now = performance.now();
   setImmediate(judge, now);
 }

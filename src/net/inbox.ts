@@ -12,7 +12,7 @@ import type { Transport } from './transport.js';
 
 /** Bytes that may wait before the transport is told to stop: what was read last comes on top of that. */
 export const RESERVE_BYTES = 65_536;
-/** Whatever waits beyond this begins with a data frame, or there would have been a control frame to handle. */
+/** If more than this waits, and it holds no whole control frame in front, a data frame stands first. */
 const LONGEST_CONTROL_FRAME = MAX_FRAME_HEADER + MAX_CONTROL_PAYLOAD;
 /** Milliseconds for which one connection may hold up the others. */
 const MAX_TURN = 8;
@@ -37,7 +37,7 @@ export interface InboxEvents extends ReceiverSink {
   onInputClose(): void;
   /** What the receiver reported to threw `error`. */
   onThrow(error: unknown): void;
-  /** Runs `act` as if the connection had called it, whoever does. */
+  /** Runs `act` in the async context of the connection. */
   runInAsyncScope(act: () => void): void;
 }
 
@@ -60,6 +60,8 @@ export class Inbox {
   #reserve: Reserve | null = null;
   #scheduled = false;
   #paused = false;
+  /** While paused: a data frame comes next, so that there is nothing to handle. */
+  #isDataNext = false;
   #started = false;
   /** The transport was told to stop. */
   #stopped = false;
@@ -97,7 +99,7 @@ export class Inbox {
     return this.#reserve === null;
   }
 
-  /** Whether the peer may have said more than we know. */
+  /** Whether we are paused, or have bytes not handled yet: the peer may have said more than we know. */
   get isHeldUp(): boolean {
     return this.#paused || this.#reserve !== null;
   }
@@ -114,7 +116,9 @@ export class Inbox {
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
+    this.#isDataNext = false;
     this.#receiver?.stop();
+    this.#schedule();
   }
 
   resume(): void {
@@ -124,11 +128,6 @@ export class Inbox {
     this.#readOn();
   }
 
-  /** Forgets what waits. */
-  close(): void {
-    this.#reserve = null;
-  }
-
   /** Discards all that is still to come: the connection has failed, or the peer's Close was received. */
   discard(): void {
     if (this.#discarding) return;
@@ -136,12 +135,12 @@ export class Inbox {
     this.#receiver?.discard();
     if (this.#reserve === null) return;
     this.#reserve = null;
-    // What stood behind it may be due now; not within a walk.
+    // An end that waited for it may be due now; not within a walk.
     setImmediate(() => this.#onHandled());
   }
 
   /** The turn has several frames: its time counts. */
-  onFrames(): void {
+  onBatchBegin(): void {
     turnBegan = performance.now();
     nextLook = 1;
   }
@@ -176,8 +175,8 @@ export class Inbox {
     const end = WINDOW_START + length;
     if (this.#mustWait()) this.#keep(codec.bytes, WINDOW_START, end);
     else {
-      const stop = this.#receive(end);
-      if (stop < end) this.#keep(codec.bytes, stop, end);
+      const stop = this.#receive(end, false);
+      if (stop < end) this.#putBack(codec.bytes, stop, end);
       this.#events.onTurnEnd();
     }
     return this.#mayReadOn();
@@ -188,8 +187,8 @@ export class Inbox {
     this.receivedBytes += chunk.length;
     if (this.#mustWait()) this.#keep(chunk, 0, chunk.length);
     else {
-      const taken = this.#receive(WINDOW_START + copyToWindow(chunk)) - WINDOW_START;
-      if (taken < chunk.length) this.#putBack(chunk.subarray(taken));
+      const taken = this.#receive(WINDOW_START + copyToWindow(chunk), false) - WINDOW_START;
+      if (taken < chunk.length) this.#putBack(chunk, taken, chunk.length);
       this.#events.onTurnEnd();
       this.#tellEnd();
     }
@@ -203,20 +202,17 @@ export class Inbox {
   #keep(source: Buffer, start: number, end: number): void {
     if (this.#discarding) return;
     this.#reserve ??= new Reserve();
-    const waited = this.#reserve.length;
     this.#reserve.append(source, start, end);
-    if (this.#paused && waited < LONGEST_CONTROL_FRAME) this.#answerWhilePaused(this.#reserve);
     this.#schedule();
   }
 
   /** As `#keep`, for bytes that were received before those that wait: a callback may have brought more. */
-  #putBack(bytes: Buffer): void {
-    if (this.#reserve === null) this.#keep(bytes, 0, bytes.length);
-    else this.#reserve.prepend(bytes);
+  #putBack(source: Buffer, start: number, end: number): void {
+    if (this.#reserve === null) this.#keep(source, start, end);
+    else this.#reserve.prepend(source.subarray(start, end));
   }
 
-  /** @param onlyControl stop before the first frame that is not a whole control frame */
-  #receive(end: number, onlyControl = false): number {
+  #receive(end: number, onlyControl: boolean): number {
     messagesOfTurn = 0;
     nextLook = Number.POSITIVE_INFINITY;
     this.#events.onTurnBegin();
@@ -225,46 +221,45 @@ export class Inbox {
     this.#receiver = receiver;
     claimWindow();
     try {
-      return onlyControl ? receiver.receiveControl(WINDOW_START, end) : receiver.receive(WINDOW_START, end);
+      return receiver.receive(WINDOW_START, end, onlyControl);
     } catch (error) {
       this.#events.onThrow(error);
       return end;
     } finally {
       releaseWindow();
-      this.#letGo(receiver);
+      this.#release(receiver);
     }
   }
 
-  #letGo(receiver: Receiver): void {
+  #release(receiver: Receiver): void {
     if (!receiver.isIdle && !this.#discarding) return;
     this.#receiver = null;
     if (receiver.isIdle) giveReceiverBack(receiver);
   }
 
   #schedule(): void {
-    if (this.#reserve === null || this.#paused || this.#scheduled) return;
+    if (this.#reserve === null || this.#scheduled || (this.#paused && !this.#mayAnswer)) return;
     this.#scheduled = true;
     setImmediate(() => this.#events.runInAsyncScope(() => this.#takeUp()));
+  }
+
+  /** Whether control frames may come next that are handled though paused: a Close is seen, a Ping is answered. */
+  get #mayAnswer(): boolean {
+    return this.#events.answersWhilePaused && !this.#isDataNext;
   }
 
   /** One turn's work on what waits. */
   #takeUp(): void {
     this.#scheduled = false;
     const reserve = this.#reserve;
-    if (reserve === null || this.#paused) return;
-    const length = reserve.copyToWindow();
-    reserve.skip(this.#receive(WINDOW_START + length) - WINDOW_START);
+    const onlyControl = this.#paused;
+    if (reserve === null || (onlyControl && !this.#mayAnswer)) return;
+    const taken = this.#receive(WINDOW_START + reserve.copyToWindow(), onlyControl) - WINDOW_START;
+    reserve.skip(taken);
     this.#events.onTurnEnd();
-    this.#onHandled();
-  }
-
-  /** Handles the control frames that come before the next message, though paused: a Close is seen, a Ping is answered. */
-  #answerWhilePaused(reserve: Reserve): void {
-    if (!this.#events.answersWhilePaused || windowIsClaimed()) return;
-    const end = WINDOW_START + reserve.copyToWindow();
-    reserve.skip(this.#receive(end, true) - WINDOW_START);
-    this.#events.onTurnEnd();
-    this.#onHandled();
+    // A control frame of which part is missing is tried again when more comes.
+    if (onlyControl && taken === 0) this.#isDataNext = reserve.length > LONGEST_CONTROL_FRAME;
+    else this.#onHandled();
   }
 
   /** Something that waited is handled. */

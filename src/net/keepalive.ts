@@ -1,25 +1,9 @@
-/**
- * Below this many bytes a second, neither what arrives nor what the peer takes holds the Pong deadline back. Above, the peer is
- * alive, and the Pong may stand after much else, or the Ping may.
- */
-export const MIN_RATE = 8192;
-
-/** Milliseconds. A timer that fires this much late was held up by a busy process: the Pong may be among the bytes not read yet. */
-export const LATE = 1000;
-
-/** What is on its way to a peer may take it so long to read, in milliseconds for each MiB, and at most altogether. */
-const GRACE_PER_MIB = 8000;
-const MAX_GRACE = 120_000;
-
-/** How much longer a peer may be silent that has so many bytes to read. */
-export function readingTime(bytes: number): number {
-  return Math.min(MAX_GRACE, Math.floor((bytes / 1_048_576) * GRACE_PER_MIB));
-}
+import { LATE, readingTime } from './pace.js';
 
 /** What the connection is doing when its keepalive looks at it. */
 export interface Progress {
   /** The peer's silence is not its own: something of it waits here, unhandled, or it is busy with much data. */
-  readonly excused: boolean;
+  readonly isExcused: boolean;
   /** Bytes that have left since the peer was heard last. */
   readonly bytesOnTheWay: number;
 }
@@ -66,9 +50,9 @@ export class Keepalive {
   }
 
   /** @returns whether the peer has more time for its Pong */
-  #extend(now: number, { excused, bytesOnTheWay }: Progress): boolean {
+  #extend(now: number, { isExcused, bytesOnTheWay }: Progress): boolean {
     if (now - this.#pongDeadline > LATE) this.#pongDeadline = Math.ceil(now) + LATE;
-    else if (excused) {
+    else if (isExcused) {
       this.#pongDeadline = Math.ceil(now) + this.#pongTimeout;
       this.#grace = 0;
     } else {

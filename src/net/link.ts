@@ -14,25 +14,15 @@ import { canUseWindow, WindowTransport } from './window-transport.js';
  * async resource, so that what a timer, or somebody else's turn, makes it tell is told in the context of its opening.
  */
 export abstract class Link extends AsyncResource implements TransportEvents, InboxEvents, OutboxEvents {
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
   protected readonly transport: Transport;
-  protected readonly inbox: Inbox;
-  protected readonly outbox: Outbox;
 
   constructor(name: string, socket: Duplex, receiver: ReceiverOptions, outbox: OutboxSettings) {
     super(name);
     this.transport = canUseWindow(socket) ? new WindowTransport(socket, this) : new StreamTransport(socket, this);
     this.inbox = new Inbox(this.transport, this, receiver);
     this.outbox = new Outbox(this.transport, this, outbox);
-  }
-
-  /** What has come from the peer. */
-  get input(): Inbox {
-    return this.inbox;
-  }
-
-  /** What goes to the peer. */
-  get output(): Outbox {
-    return this.outbox;
   }
 
   onWindow(length: number): boolean {
@@ -43,8 +33,8 @@ export abstract class Link extends AsyncResource implements TransportEvents, Inb
     return this.inbox.onChunk(chunk);
   }
 
-  onFrames(): void {
-    this.inbox.onFrames();
+  onBatchBegin(): void {
+    this.inbox.onBatchBegin();
   }
 
   onTurnBegin(): void {

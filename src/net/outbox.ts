@@ -30,14 +30,13 @@ export interface OutboxSettings {
 }
 
 /**
- * What one connection has still to write. Frames of one turn are put together and leave in one write. At most one write
- * is in the hands of the kernel; while it is, frames wait here, where they are counted.
+ * What one connection has still to write. Frames of one turn leave in one write. At most one write is in the hands of the
+ * kernel; while it is, frames wait here, where they are counted.
  */
 export class Outbox {
   readonly #transport: Transport;
   readonly #events: OutboxEvents;
   readonly #settings: OutboxSettings;
-
   /** Published frames. While there are any, there is neither a chunk nor a backlog: nothing waits in front of them. */
   #run: SharedRun | null = null;
   /** The chunk that frames are appended to. */
@@ -48,10 +47,10 @@ export class Outbox {
   #backlog: Backlog | null = null;
   /** Octets that have left: the kernel has taken them, or the cipher. */
   departed = 0;
-
   #held = false;
   #scheduled = false;
-  #writing = false;
+  /** Bytes that the transport is just being given. */
+  #writing = 0;
   #ending = false;
   #closed = false;
 
@@ -163,17 +162,22 @@ export class Outbox {
   flush(): void {
     this.#scheduled = false;
     // A stream in memory may bring an answer, and with it a flush, while we are writing to it.
-    if (this.#writing || this.#closed || this.#backlog?.inFlight) return;
+    if (this.#writing > 0 || this.#closed || this.#backlog?.inFlight) return;
     while (this.#chunk !== null || this.#run !== null || this.#backlog?.waiting) {
       const whole = this.#backlog === null ? this.#writeFrames() : this.#writeBatch(this.#backlog);
       if (!whole) return;
     }
-    this.#dropBacklog();
+    if (this.#backlog?.isDone) this.#backlog = null;
     if (this.#ending) this.#transport.end();
   }
 
-  /** Bytes that the kernel has taken so far, those of the write under way included as far as the transport can tell. */
-  get progress(): number {
+  /** `departed` when everything has left that was appended until now. */
+  get appended(): number {
+    return this.departed + this.#writing + this.bufferedAmount;
+  }
+
+  /** As `departed`, with what the kernel has taken of the write under way, as far as the transport can tell. */
+  get bytesTaken(): number {
     const underWay = this.#backlog?.inFlight?.sliceLength ?? 0;
     return underWay === 0 ? this.departed : this.departed + Math.max(0, underWay - this.#transport.queuedBytes);
   }
@@ -186,9 +190,9 @@ export class Outbox {
     this.#run = null;
     this.#chunk = null;
     this.#hint = Math.min(part.length, LARGEST_CHUNK);
-    this.#writing = true;
+    this.#writing = part.length;
     const whole = this.#transport.write(part);
-    this.#writing = false;
+    this.#writing = 0;
     if (this.#closed) return false;
     if (whole && this.#backlog === null) {
       if (chunk !== null && this.#transport.releasesMemory) giveChunkBack(chunk);
@@ -207,11 +211,11 @@ export class Outbox {
     return backlog.writeWaiting();
   }
 
-  /** Writes part of a batch. @returns whether the kernel took all at once, and the outbox is still open */
-  writeParts(parts: readonly Uint8Array[]): boolean {
-    this.#writing = true;
+  /** Writes part of a batch. @returns whether the kernel took it at once, and the outbox is open */
+  writeParts(parts: readonly Uint8Array[], bytes: number): boolean {
+    this.#writing = bytes;
     const whole = this.#transport.writeAll(parts);
-    this.#writing = false;
+    this.#writing = 0;
     return whole && !this.#closed;
   }
 
@@ -225,7 +229,7 @@ export class Outbox {
     }
     if (this.#closed || !backlog.behind || this.#isBehind()) return;
     backlog.behind = false;
-    this.#dropBacklog();
+    if (this.#backlog?.isDone) this.#backlog = null;
     this.#events.onDrain();
   }
 
@@ -233,10 +237,6 @@ export class Outbox {
     this.departed += length;
     if (endsBatch && this.bufferedAmount <= this.#settings.highWaterMark) this.#backlog?.settle();
     this.#events.onDeparted();
-  }
-
-  #dropBacklog(): void {
-    if (this.#backlog?.isDone) this.#backlog = null;
   }
 
   /** Sends FIN behind all that is here; later frames are dropped. */
@@ -279,7 +279,7 @@ export class Outbox {
       if (run !== null) this.#run = run;
       return run !== null;
     }
-    if (this.#chunk !== null || this.#backlog !== null || this.#writing) return false;
+    if (this.#chunk !== null || this.#backlog !== null || this.#writing > 0) return false;
     this.#run = SharedRun.of(frame);
     return true;
   }
@@ -293,7 +293,7 @@ export class Outbox {
   /** Adds memory that is not copied behind what is here. */
   #addPart(part: Uint8Array): Backlog {
     if (this.#chunk !== null) this.#sealChunk(this.#chunk);
-    this.#backlog ??= new Backlog(this, this.#transport, this.#writing ? 1 : 0);
+    this.#backlog ??= new Backlog(this, this.#transport, this.#writing > 0 ? 1 : 0);
     this.#backlog.open.add(part);
     return this.#backlog;
   }
@@ -343,7 +343,7 @@ export class Outbox {
   #sealChunk(chunk: Chunk): Backlog {
     this.#hint = Math.min(chunk.used, LARGEST_CHUNK);
     this.#chunk = null;
-    this.#backlog ??= new Backlog(this, this.#transport, this.#writing ? 1 : 0);
+    this.#backlog ??= new Backlog(this, this.#transport, this.#writing > 0 ? 1 : 0);
     this.#backlog.open.addChunk(chunk);
     return this.#backlog;
   }

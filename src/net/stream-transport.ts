@@ -26,11 +26,31 @@ export function stopListening(socket: Duplex): void {
 }
 
 function onData(this: TransportSocket, chunk: Buffer): void {
-  if (!this[EVENTS].onChunk(chunk)) callMethod(this, 'pause');
+  if (this[EVENTS].onChunk(chunk)) return;
+  callMethod(this, 'pause');
+  holdHandle(this);
+}
+
+function refuseToRead(): number {
+  return 0;
+}
+
+/** Keeps a socket from reading, whoever asks it to: streams do by themselves, and users may. */
+export function holdHandle(socket: Duplex): void {
+  const { _handle: handle } = socket as { _handle?: ReadingHandle | null };
+  if (typeof handle?.readStart === 'function') handle.readStart = refuseToRead;
+}
+
+export function releaseHandle(socket: Duplex): void {
+  const { _handle: handle } = socket as { _handle?: ReadingHandle | null };
+  if (handle?.readStart !== refuseToRead) return;
+  delete (handle as Partial<ReadingHandle>).readStart;
+  // Somebody has asked for it meanwhile, and believes that it reads.
+  if (handle.reading) handle.readStart();
 }
 
 /** The method of the socket's class: what a socket has of its own under that name is for its users. */
-export function callMethod(socket: Duplex, name: 'pause' | 'resume'): void {
+function callMethod(socket: Duplex, name: 'pause' | 'resume'): void {
   Object.getPrototypeOf(socket)[name].call(socket);
 }
 
@@ -43,11 +63,18 @@ function onError(this: TransportSocket, error: Error): void {
 }
 
 function onClose(this: TransportSocket): void {
-  // What a stream had read before it broke, and could not hand over because it was paused.
+  // What a stream had read before it broke, and could not hand over because it was paused. `read` would tell of it, too.
+  this.off('data', onData);
   const rest =
     this.readableEnded || this.readableLength === 0 ? null : (this.read(this.readableLength) as Buffer | null);
   if (rest !== null) this[EVENTS].onChunk(rest);
   this[EVENTS].onClose();
+}
+
+/** A libuv handle, as far as its reading goes. */
+interface ReadingHandle {
+  reading: boolean;
+  readStart(): number;
 }
 
 /** A libuv handle, as far as it tells what of a write is still to be taken by the kernel. */
@@ -85,6 +112,7 @@ export class StreamTransport implements Transport {
   }
 
   resume(): void {
+    releaseHandle(this.socket);
     callMethod(this.socket, 'resume');
   }
 
@@ -95,6 +123,7 @@ export class StreamTransport implements Transport {
   }
 
   markResumed(): void {
+    releaseHandle(this.socket);
     callMethod(this.socket, 'resume');
   }
 

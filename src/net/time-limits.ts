@@ -1,7 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import { ERROR_CODE, FAULT, type Fault, WebSocketError } from '../protocol/errors.js';
 import { cancelDeadline, scheduleDeadline, type Timed } from './deadlines.js';
-import { Keepalive, LATE, MIN_RATE, readingTime } from './keepalive.js';
+import type { Inbox } from './inbox.js';
+import { Keepalive } from './keepalive.js';
+import type { Outbox } from './outbox.js';
+import { LATE, MIN_RATE, readingTime } from './pace.js';
 
 /** Durations in milliseconds, 0 is off. */
 export interface TimeLimitOptions {
@@ -12,38 +15,27 @@ export interface TimeLimitOptions {
   readonly closeTimeout: number;
 }
 
-/** What has come from the peer. */
-interface Input {
-  /** Whether we do not want to hear more, or have not handled what came: then the peer's silence is ours. */
-  readonly isHeldUp: boolean;
-  /** Bytes of the message under way that have arrived. */
-  readonly messageOctets: number;
-  /** All that has come, handled or not. */
-  readonly receivedBytes: number;
-}
-
-/** What goes to the peer. */
-interface Output {
-  /** Bytes that have left. */
-  readonly departed: number;
-  /** The same with what the kernel has taken of a write that goes on. */
-  readonly progress: number;
-  /** Whether the kernel has not taken what was written before. */
-  readonly isBlocked: boolean;
-  /** Bytes that have not left. */
-  readonly bufferedAmount: number;
-  /** Sends FIN after what was written. */
-  end(): void;
-}
-
 /** What the time limits ask of their connection, and what they do to it. */
 export interface TimeLimited {
   readonly state: 'open' | 'closing' | 'closed';
-  readonly input: Input;
-  readonly output: Output;
+  readonly inbox: Pick<Inbox, 'isHeldUp' | 'messageOctets' | 'receivedBytes'>;
+  readonly outbox: Pick<Outbox, 'departed' | 'bytesTaken' | 'isBlocked' | 'bufferedAmount' | 'end'>;
   sendPing(): void;
   terminate(cause?: Error): void;
   onFault(fault: Fault): void;
+}
+
+/** What a peer has done lately. */
+interface Pace {
+  /** It has sent enough to be alive. */
+  readonly sends: boolean;
+  /** The kernel has taken enough of what we sent. */
+  readonly takes: boolean;
+  /**
+   * Before that, the kernel had refused to take more: then what it takes shows that the peer reads. What it takes without having
+   * refused shows nothing, as its buffers hold megabytes.
+   */
+  readonly wasBlocked: boolean;
 }
 
 /** A slow message gets this long for each of its octets on top of `messageTimeout`: one second for 8 KiB. */
@@ -69,13 +61,13 @@ export class TimeLimits implements Timed {
   /** Until when our Close must have left or, once it has, the connection must have ended; 0 before it is sent. */
   #closeDeadline = 0;
   #closeHasLeft = false;
-  /** When the connection was looked at last, what had been received and sent by then, and whether the kernel took no more. */
-  #lastLook = 0;
-  #receivedAtLook = 0;
-  #sentAtLook = 0;
-  #blockedAtLook = false;
+  /** When it was last measured what had been received and taken by the kernel, and whether that took no more. */
+  #measuredAt = 0;
+  #receivedBefore = 0;
+  #takenBefore = 0;
+  #wasBlocked = false;
   /** What had left when the peer was heard last. */
-  #sentAtLife = 0;
+  #departedAtLastRead = 0;
 
   constructor(options: TimeLimitOptions, connection: TimeLimited) {
     this.#options = options;
@@ -113,7 +105,7 @@ export class TimeLimits implements Timed {
 
   /** A sign of life. */
   onRead(): void {
-    this.#sentAtLife = this.#connection.output.departed;
+    this.#departedAtLastRead = this.#connection.outbox.departed;
     if (this.#options.idleTimeout > 0) this.#lastRead = wholeNow();
   }
 
@@ -142,14 +134,14 @@ export class TimeLimits implements Timed {
   onClosing(): void {
     if (this.#closeDeadline !== 0 || this.#options.closeTimeout === 0) return;
     const now = wholeNow();
-    this.#look(now);
+    this.#measure(now);
     this.#closeDeadline = now + this.#options.closeTimeout;
     this.onDeparted();
     this.#schedule();
   }
 
   get #isFlushed(): boolean {
-    return this.#connection.output.bufferedAmount === 0;
+    return this.#connection.outbox.bufferedAmount === 0;
   }
 
   /** Something has left. */
@@ -166,19 +158,24 @@ export class TimeLimits implements Timed {
 
   /** Bytes that have left since the peer was heard last. */
   get #bytesOnTheWay(): number {
-    return this.#connection.output.progress - this.#sentAtLife;
+    return this.#connection.outbox.bytesTaken - this.#departedAtLastRead;
   }
 
   onDeadline(now: number, due: number): void {
     const connection = this.#connection;
     if (this.#closeDeadline !== 0 && now >= this.#closeDeadline) return this.#onCloseDeadline(now);
     if (connection.state !== 'open') return this.#schedule();
-    if (now - due > LATE || connection.input.isHeldUp) this.#beginAnew(Math.ceil(now));
-    if (now >= this.#idleDeadline() && !this.#isReading(now)) {
-      return connection.terminate(late(ERROR_CODE.IDLE_TIMEOUT, 'nothing was received'));
-    }
+    if (now - due > LATE || connection.inbox.isHeldUp) this.#beginAnew(Math.ceil(now));
     if (now >= this.#messageDeadline()) return connection.onFault(FAULT.MESSAGE_TIMEOUT);
-    this.#keepAlive(now);
+    const isIdle = now >= this.#idleDeadline();
+    const isKeepaliveDue = now >= (this.#keepalive?.deadline ?? NEVER);
+    if (isIdle || isKeepaliveDue) {
+      const pace = this.#measure(now);
+      if (now >= this.#idleDeadline()) {
+        return connection.terminate(late(ERROR_CODE.IDLE_TIMEOUT, 'nothing was received'));
+      }
+      if (isKeepaliveDue) this.#keepAlive(pace, now);
+    }
     this.#schedule();
   }
 
@@ -187,57 +184,46 @@ export class TimeLimits implements Timed {
     if (this.#options.idleTimeout > 0) this.#lastRead = now;
   }
 
-  /** Whether the peer is silent because it is busy with what we send; then it may be silent anew. */
-  #isReading(now: number): boolean {
-    const isReading = this.#takesData(now) || (this.#connection.output.isBlocked && !this.#blockedAtLook);
-    if (isReading) this.#lastRead = Math.ceil(now);
-    this.#look(now);
-    return isReading;
-  }
-
   /** What was sent still leaves, at a pace that is worth waiting for; or `closeTimeout` is over: FIN, and a moment later the end. */
   #onCloseDeadline(now: number): void {
-    if (!this.#closeHasLeft && this.#isFast(this.#connection.output.progress - this.#sentAtLook, now)) {
-      this.#look(now);
+    if (!this.#closeHasLeft && this.#measure(now).takes) {
       this.#closeDeadline = Math.ceil(now) + this.#options.closeTimeout;
       return this.#schedule();
     }
     const end = this.#closeDeadline + LINGER;
     if (now >= end) return this.#connection.terminate();
-    this.#connection.output.end();
+    this.#connection.outbox.end();
     scheduleDeadline(this, end);
   }
 
-  #keepAlive(now: number): void {
-    const keepalive = this.#keepalive;
-    if (keepalive === null || now < keepalive.deadline) return;
+  #keepAlive({ sends, takes, wasBlocked }: Pace, now: number): void {
     const connection = this.#connection;
-    const received = connection.input.receivedBytes - this.#receivedAtLook;
-    const excused = connection.input.isHeldUp || this.#isFast(received, now) || this.#takesData(now);
-    this.#look(now);
-    const verdict = keepalive.check(now, { excused, bytesOnTheWay: this.#bytesOnTheWay });
+    const isExcused = connection.inbox.isHeldUp || sends || (wasBlocked && takes);
+    const verdict = this.#keepalive?.check(now, { isExcused, bytesOnTheWay: this.#bytesOnTheWay });
     if (verdict === 'dead') connection.terminate(late(ERROR_CODE.PONG_TIMEOUT, 'no Pong was received'));
     else if (verdict === 'ping') connection.sendPing();
   }
 
-  /**
-   * Whether the kernel took more, at a pace that shows that the peer reads, after it had refused to. What it takes without having
-   * refused shows nothing: its buffers hold megabytes.
-   */
-  #takesData(now: number): boolean {
-    return this.#blockedAtLook && this.#isFast(this.#connection.output.progress - this.#sentAtLook, now);
-  }
-
-  #isFast(bytes: number, now: number): boolean {
-    return bytes * 1000 >= MIN_RATE * (now - this.#lastLook);
-  }
-
-  #look(now: number): void {
-    const connection = this.#connection;
-    this.#lastLook = Math.floor(now);
-    this.#receivedAtLook = connection.input.receivedBytes;
-    this.#sentAtLook = connection.output.progress;
-    this.#blockedAtLook = connection.output.isBlocked;
+  /** What has happened since this was called last. */
+  #measure(now: number): Pace {
+    const { inbox, outbox } = this.#connection;
+    const { receivedBytes } = inbox;
+    const { bytesTaken } = outbox;
+    const elapsed = now - this.#measuredAt;
+    const isFast = (bytes: number) => bytes > 0 && bytes * 1000 >= MIN_RATE * elapsed;
+    const pace = {
+      sends: isFast(receivedBytes - this.#receivedBefore),
+      takes: isFast(bytesTaken - this.#takenBefore),
+      wasBlocked: this.#wasBlocked,
+    };
+    this.#measuredAt = Math.floor(now);
+    this.#receivedBefore = receivedBytes;
+    this.#takenBefore = bytesTaken;
+    this.#wasBlocked = outbox.isBlocked;
+    // Silent because it is busy with what we send: then it may be silent anew.
+    const isReading = pace.wasBlocked ? pace.takes : outbox.isBlocked;
+    if (isReading && this.#options.idleTimeout > 0) this.#lastRead = Math.ceil(now);
+    return pace;
   }
 
   #idleDeadline(): number {
@@ -248,7 +234,7 @@ export class TimeLimits implements Timed {
   #messageDeadline(): number {
     const { messageTimeout } = this.#options;
     if (messageTimeout === 0 || this.#messageBegan === 0) return NEVER;
-    return this.#messageBegan + messageTimeout + this.#connection.input.messageOctets * MESSAGE_MS_PER_OCTET;
+    return this.#messageBegan + messageTimeout + this.#connection.inbox.messageOctets * MESSAGE_MS_PER_OCTET;
   }
 
   #schedule(): void {

@@ -31,7 +31,7 @@ export interface Transport {
   readonly releasesMemory: boolean;
   /** Bytes of the write under way that the kernel has not taken; all of them, `Infinity`, if that cannot be seen. */
   readonly queuedBytes: number;
-  /** Has what the peer sends told from now on. Call once; a socket that somebody has paused needs `resume` beside it. */
+  /** Starts reporting what the peer sends. Call once; if the socket was paused, call `resume` too. */
   start(): void;
   /** Reads on. */
   resume(): void;
@@ -49,7 +49,7 @@ export interface Transport {
   writeAll(parts: readonly Uint8Array[]): boolean;
   /** Sends FIN behind what was written. */
   end(): void;
-  /** After the peer's FIN: has the socket fail now if it was none, but the break of the connection, as far as that can be seen. */
+  /** After the peer's FIN: makes the socket fail now if that was really an RST, where that can be seen. */
   probe(): void;
   /** Ends both directions at once and frees the descriptor. */
   destroy(): void;

@@ -101,16 +101,16 @@ export class PendingUpgrade implements Timed {
   onData(octets: Buffer): void {
     // What follows a request that is refused, or that is answered like any other, is of no use to anybody.
     if (!this.isPending || this.isAnswering()) return;
-    const { length } = this.#ahead === null ? this.#head : { length: this.#aheadLength };
-    if (length + octets.length > MAX_AHEAD) return this.#refuseAhead();
+    const held = this.#ahead === null ? this.#head.length : this.#aheadLength;
+    if (held + octets.length > MAX_AHEAD) return this.#refuseAhead();
     if (this.#ahead === null) {
       // In one piece, as a thousand small ones would cost a multiple of their bytes.
       this.#ahead = Buffer.allocUnsafeSlow(MAX_AHEAD);
       this.#head.copy(this.#ahead);
       this.#head = NO_OCTETS;
     }
-    octets.copy(this.#ahead, length);
-    this.#aheadLength = length + octets.length;
+    octets.copy(this.#ahead, held);
+    this.#aheadLength = held + octets.length;
   }
 
   #refuseAhead(): void {

@@ -6,7 +6,14 @@ import { WINDOW_END, WINDOW_START } from '../codec/memory-map.js';
 import { codec } from '../codec/select.js';
 import { type WriteOwner, writeDirectly } from './direct-write.js';
 import { copyFromWindow } from './receive-window.js';
-import { EVENTS, StreamTransport, stopListening, type TransportSocket } from './stream-transport.js';
+import {
+  EVENTS,
+  holdHandle,
+  releaseHandle,
+  StreamTransport,
+  stopListening,
+  type TransportSocket,
+} from './stream-transport.js';
 
 /** The libuv handle under a `net.Socket`, as far as a switch to a user buffer needs it. */
 interface StreamHandle {
@@ -60,7 +67,9 @@ export function canUseWindow(socket: Duplex): boolean {
 
 /** node:net calls it as a method of the socket, and stops the handle at `false`. */
 function onWindow(this: TransportSocket, length: number): boolean {
-  return this[EVENTS].onWindow(length);
+  const readsOn = this[EVENTS].onWindow(length);
+  if (!readsOn) holdHandle(this);
+  return readsOn;
 }
 
 /** As `onWindow`, but the octets go to the readable side of the socket, as those of any other. */
@@ -117,6 +126,7 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
 
   /** Whatever state the stream above is in: nothing passes through it. */
   override resume(): void {
+    releaseHandle(this.socket);
     const handle = handleOf(this.socket);
     // With a size of 0 it does nothing but start a handle that does not read.
     if (handle?.reading === false) this.socket.read(0);
@@ -149,7 +159,7 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
 
   /** libuv tells of an RST as if it were FIN if data came in front of it; a write, of nothing, tells which it was. */
   override probe(): void {
-    Socket.prototype.write.call(this.socket, '');
+    if (this.socket.writable) Socket.prototype.write.call(this.socket, '');
   }
 
   onDirectWrite(status: number): void {

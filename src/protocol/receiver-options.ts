@@ -5,7 +5,7 @@ import type { Role } from './frame-rules.js';
 /** Where a receiver reports to. What it hands over is the sink's to keep, unless the receiver is zero-copy. */
 export interface ReceiverSink {
   /** Several frames are about to be reported, one after the other. */
-  onFrames(): void;
+  onBatchBegin(): void;
   /** A whole Text or Binary message. Text is a string or bytes, as `textAs` says. */
   onMessage(opcode: number, data: string | Buffer): void;
   /** A whole control frame. */

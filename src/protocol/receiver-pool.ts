@@ -24,7 +24,7 @@ function poolOf(options: ReceiverOptions): Receiver[] {
 }
 
 /** Stands for no connection. */
-const NOBODY: ReceiverSink = { onFrames() {}, onMessage() {}, onControl() {}, onFrame() {}, onFault() {} };
+const NOBODY: ReceiverSink = { onBatchBegin() {}, onMessage() {}, onControl() {}, onFrame() {}, onFault() {} };
 
 /**
  * A receiver in its first state, for a connection that has something to receive. One that has nothing under way needs none,

@@ -123,54 +123,46 @@ export class Receiver implements FrameRules {
    * Takes the octets `[start, end)` of the codec's window, which follow those taken before; in front of `start` there is
    * room for a header.
    *
+   * @param onlyControl stop before the first frame that is not a whole control frame
    * @returns where it stopped: octets from there on are as they came and are to be given again. Less than `end` if the
-   *   frame table was full, or if `stop` was called.
+   *   frame table was full, if `stop` was called, or if only control frames are wanted
    */
-  receive(start: number, end: number): number {
+  receive(start: number, end: number, onlyControl = false): number {
     this.#stopped = false;
     if (this.#discarding) return end;
+    if (onlyControl && this.#isWithinData) return start;
     if (this.#remaining > 0) {
       start = this.#receiveRest(start, end);
       if (this.#discarding) return end;
       if (start === end || this.#stopped) return start;
-    } else if (this.#cutHeader !== null) {
-      start = this.#restoreHeader(start);
     }
-    return this.#receiveFrames(start, end);
+    const begin = start;
+    if (this.#cutHeader !== null) start = this.#restoreHeader(start);
+    const stop = this.#receiveFrames(start, end, onlyControl);
+    if (stop >= begin) return stop;
+    // The header stays cut.
+    this.#cutHeaderAt(stop, begin - stop);
+    return begin;
   }
 
-  /** As `receive`, but stops before the first frame that is not a whole control frame. */
-  receiveControl(start: number, end: number): number {
-    if (this.#discarding) return end;
-    if (this.#remaining > 0 || this.#cutHeader !== null) return start;
+  /** Whether what comes next belongs to a data frame of which part has come. */
+  get #isWithinData(): boolean {
+    if (this.#remaining > 0) return this.#control === null;
+    return this.#cutHeader !== null && (this.#cutHeader[0] & CONTROL_BIT) === 0;
+  }
+
+  #receiveFrames(start: number, end: number, onlyControl: boolean): number {
     const words = this.#codec.words;
     const rows = this.#codec.scan(start, end);
     const stop = words[SCAN_END];
     const tableEnd = FRAME_TABLE + rows * FRAME_WORDS;
     beginOwnedPayloads();
+    if (rows > 1) this.sink.onBatchBegin();
 
     let frameStart = start;
     for (let row = FRAME_TABLE; row < tableEnd; row += FRAME_WORDS) {
-      if (!isWholeControl(words, row)) return this.#putBack(row, tableEnd, frameStart);
-      const payloadStart = words[row + ROW_START];
-      frameStart = payloadStart + words[row + ROW_PRESENT];
-      this.#receiveFrame(words, row, payloadStart, frameStart, stop);
-      if (this.#discarding) return end;
-    }
-    return stop;
-  }
-
-  #receiveFrames(start: number, end: number): number {
-    const words = this.#codec.words;
-    const rows = this.#codec.scan(start, end);
-    const stop = words[SCAN_END];
-    const tableEnd = FRAME_TABLE + rows * FRAME_WORDS;
-    beginOwnedPayloads();
-    if (rows > 1) this.sink.onFrames();
-
-    let frameStart = start;
-    for (let row = FRAME_TABLE; row < tableEnd; row += FRAME_WORDS) {
-      if (this.#stopped) return this.#putBack(row, tableEnd, frameStart);
+      if (this.#stopped || (onlyControl && !isWholeControl(words, row)))
+        return this.#putBack(row, tableEnd, frameStart);
       const payloadStart = words[row + ROW_START];
       frameStart = payloadStart + words[row + ROW_PRESENT];
       if (this.#isPlainMessage(words, row)) {

@@ -1,56 +1,48 @@
-import { MIN_RATE, readingTime } from '../net/keepalive.js';
-
-/** What goes to the peer. */
-interface Output {
-  /** Bytes that have not left. */
-  readonly bufferedAmount: number;
-  /** All bytes that the kernel has taken. */
-  readonly progress: number;
-}
+import { afterReading } from '../net/after-reading.js';
+import type { Outbox } from '../net/outbox.js';
+import { MIN_RATE, readingTime } from '../net/pace.js';
 
 /**
- * Ends a connection whose closing handshake takes longer than `closeTimeout`. As long as what was sent before the Close leaves at a
- * pace worth waiting for, the time begins anew, and what has left has still to be read: npm `ws` would cut it off.
+ * Ends a connection whose closing handshake takes longer than `closeTimeout`. While what was sent before the Close leaves at
+ * `MIN_RATE`, the time-out starts again. Then the peer gets `readingTime` for it. npm `ws` has neither.
  */
 export class CloseTimer {
-  readonly #output: Output;
+  readonly #outbox: Pick<Outbox, 'bufferedAmount' | 'bytesTaken'>;
   readonly #timeout: number;
   readonly #end: () => void;
-  readonly #progressAtClose: number;
-  #progress = 0;
+  readonly #takenAtClose: number;
+  #taken = 0;
   /** Whether the peer was given time to read what was on its way to it. */
   #isLast = false;
-  #timer: NodeJS.Timeout | null = null;
+  #cancel: () => void = () => {};
 
   /** @param timeout in milliseconds */
-  constructor(output: Output, timeout: number, end: () => void) {
-    this.#output = output;
+  constructor(outbox: Pick<Outbox, 'bufferedAmount' | 'bytesTaken'>, timeout: number, end: () => void) {
+    this.#outbox = outbox;
     this.#timeout = timeout;
     this.#end = end;
-    this.#progressAtClose = output.progress;
+    this.#takenAtClose = outbox.bytesTaken;
     this.#start(timeout);
   }
 
   stop(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#cancel();
   }
 
   #start(milliseconds: number): void {
-    this.#progress = this.#output.progress;
-    // Judged after a turn of reading: the process may have been busy while the peer's Close lay in the kernel.
-    this.#timer = setTimeout(() => setImmediate(() => this.#judge()), milliseconds);
+    this.#taken = this.#outbox.bytesTaken;
+    this.#cancel = afterReading(milliseconds, () => this.#judge());
   }
 
   #judge(): void {
-    if (this.#timer === null) return;
-    const { bufferedAmount, progress } = this.#output;
-    if (bufferedAmount > 0 && (progress - this.#progress) * 1000 >= MIN_RATE * this.#timeout)
-      this.#start(this.#timeout);
+    const { bufferedAmount, bytesTaken } = this.#outbox;
+    const lately = bytesTaken - this.#taken;
+    const isLeaving = bufferedAmount > 0 && lately > 0 && lately * 1000 >= MIN_RATE * this.#timeout;
+    if (isLeaving) this.#start(this.#timeout);
     else if (bufferedAmount > 0 || this.#isLast) this.#end();
     else {
       this.#isLast = true;
-      this.#start(readingTime(progress - this.#progressAtClose));
+      this.#start(readingTime(bytesTaken - this.#takenAtClose));
     }
   }
 }

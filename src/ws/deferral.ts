@@ -7,13 +7,15 @@ export interface Deferrable {
   goOn(): void;
   /** Calls listeners; nothing that they throw comes back. */
   run(event: () => void): void;
+  /** Runs `act` in the async context of the connection. */
+  runInAsyncScope(act: () => void): void;
 }
 
 /** For `allowSynchronousEvents: false`: tells one event in each turn of the event loop. */
 export class Deferral {
   readonly #events: Deferrable;
   #due: (() => void) | null = null;
-  /** The turn of what is due has come, and found the user paused. */
+  /** The event's turn came while the user had paused. */
   #isHeld = false;
 
   constructor(events: Deferrable) {
@@ -35,7 +37,7 @@ export class Deferral {
   goOn(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
-    setImmediate(this.#onTurn);
+    setImmediate(() => this.#events.runInAsyncScope(this.#onTurn));
   }
 
   readonly #onTurn = (): void => {

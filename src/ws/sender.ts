@@ -133,7 +133,7 @@ export class Sender {
     this._bufferedBytes += octetsOf(payload);
     const isBusy = this.#queue !== null;
     this.#queue ??= [];
-    // It is sent in the context of the send that the queue began with.
+    // The queue is sent in the context of its first send; each callback keeps its own.
     this.#queue.push({ firstOctet, payload, mask, callback: done && AsyncResource.bind(done) });
     if (!isBusy) void this.#sendQueued(this.#queue);
   }

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 
 /** The connection that writes past the stream of a socket. */
-interface Link {
+interface FrameWriter {
   /** Octets that were sent and that the kernel has not taken. */
   readonly bufferedAmount: number;
   /** Writes what waits for the end of the turn. */
@@ -13,7 +13,7 @@ interface Link {
 const LINK = Symbol('wasock.link');
 
 interface LinkedSocket extends Duplex {
-  [LINK]: Link;
+  [LINK]: FrameWriter;
 }
 
 /** A method of the socket's class, in front of which frames leave that were sent before the call. */
@@ -49,7 +49,7 @@ const BUFFER_SIZE: PropertyDescriptor = {
  * For those who use `_socket` itself: what they write or end comes after the frames that were sent before, to pause it pauses
  * the WebSocket, and `bufferSize` knows of frames, which do not pass through the stream.
  */
-export function linkSocket(socket: Duplex, link: Link): void {
+export function linkSocket(socket: Duplex, link: FrameWriter): void {
   (socket as LinkedSocket)[LINK] = link;
   // What others have put in front of the class's methods stays there.
   if (!Object.hasOwn(socket, 'write')) socket.write = write;

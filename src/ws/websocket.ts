@@ -253,8 +253,8 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
   }
 
   #answer(payload: Buffer): void {
-    this.#autoPongs ??= new AutoPongs(this.#wire!.output, Number(this.#kept.maxPendingAutoPongs) | 0);
-    if (this.#autoPongs.isFull) return this.terminate();
+    this.#autoPongs ??= new AutoPongs(this.#wire!.outbox, Number(this.#kept.maxPendingAutoPongs) | 0);
+    if (!this.#autoPongs.makeRoom()) return this.terminate();
     this.pong(payload, !this._isServer);
     this.#autoPongs.add();
   }
@@ -298,7 +298,7 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
 
   #startCloseTimer(): void {
     const wire = this.#wire!;
-    this._closeTimer = new CloseTimer(wire.output, Number(this.#kept.closeTimeout), () => wire.destroy());
+    this._closeTimer = new CloseTimer(wire.outbox, Number(this.#kept.closeTimeout), () => wire.destroy());
   }
 
   [ON_CONCLUDE](code: number, reason: Buffer): void {

@@ -27,8 +27,8 @@ import {
 } from './wire-events.js';
 import { type WriteCallback, WriteCallbacks } from './write-callbacks.js';
 
-/** Octets that are worth a write before the turn is over: with twice as many a client that sends 16 KiB waits longer than it sends. */
-const MUCH = 32_768;
+/** Bytes that are worth a write before the turn is over: with twice as many a client that sends 16 KiB waits longer than it sends. */
+const EARLY_FLUSH_BYTES = 32_768;
 
 /**
  * One open connection below a WebSocket of this entry point, by the rules of npm `ws`. What listeners throw is for the process to
@@ -92,7 +92,7 @@ export class Wire extends Link {
    * npm `ws` would have written it; if it is much, it is written now.
    */
   get bufferedAmount(): number {
-    if (!this.outbox.isBlocked && this.outbox.bufferedAmount >= MUCH) this.flush();
+    if (!this.outbox.isBlocked && this.outbox.bufferedAmount >= EARLY_FLUSH_BYTES) this.flush();
     return this.outbox.isBlocked ? this.outbox.bufferedAmount : 0;
   }
 
@@ -125,7 +125,7 @@ export class Wire extends Link {
 
   #expect(callback: WriteCallback, error?: Error): void {
     this.#callbacks ??= new WriteCallbacks();
-    this.#callbacks.push(callback, this.outbox.departed + this.outbox.bufferedAmount, error);
+    this.#callbacks.push(callback, this.outbox.appended, error);
     this.onDeparted();
   }
 
@@ -169,7 +169,7 @@ export class Wire extends Link {
 
   // ——— receiving
 
-  /** Tells nothing more, until `resume`; but what was received before the end of the connection is told with that. */
+  /** No events until `resume`, or the end of the connection, which first delivers what was received. */
   pause(): void {
     this.#paused = true;
     this.transport.markPaused();
@@ -344,6 +344,6 @@ export class Wire extends Link {
     this.inbox.discard();
     this.#feeding?.goOn();
     // After the callbacks of what was not sent.
-    nextTick(() => this.run(() => this.#end[ON_CLOSED]()));
+    nextTick(() => this.runInAsyncScope(() => this.run(() => this.#end[ON_CLOSED]())));
   }
 }

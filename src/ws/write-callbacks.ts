@@ -4,7 +4,7 @@ import { nextTick } from 'node:process';
 /** Called once: without an error when the frame has left, and else with the reason why it has not. */
 export type WriteCallback = (error?: Error | null) => void;
 
-/** One who wants to know. */
+/** One callback and its state. */
 interface Entry {
   callback: WriteCallback;
   /** How many bytes will have left when the frame has. */
@@ -17,9 +17,8 @@ interface Entry {
 }
 
 /**
- * Who wants to know that a frame has left, in the order of the frames. Each is called in a tick of its own, as a stream does, and
- * in the context in which the callback was given: a tick that is asked for there finds nearly always that the frame has left by
- * then. Only if it has not, what the context is has to be kept.
+ * Callbacks of sends, in frame order. Each runs in its own tick, in the context it was given in. Its `nextTick` carries that
+ * context; only if the frame has not left by then is the callback bound.
  */
 export class WriteCallbacks {
   #first: Entry | null = null;

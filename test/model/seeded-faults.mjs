@@ -42,10 +42,9 @@ function seed(folder, edits) {
   }
 }
 
-/** Runs the model test on that copy. @returns {{ isFound: boolean, seconds: number, how: string }} */
-function search(folder, minutes, { entry = 'all', only = [] } = {}) {
+/** Runs the model test on this build. @returns {{ isFound: boolean, seconds: number, how: string }} */
+function search(build, minutes, { entry = 'all', only = [] } = {}) {
   const began = performance.now();
-  const build = path.join(folder, 'build');
   const options = ['--build', build, '--minutes', String(minutes), '--seed', args.seed, '--entry', entry, '--quick'];
   if (only.length > 0) options.push('--only', only.join());
   const { status, stdout, stderr } = spawnSync(process.execPath, [RUN, ...options], {
@@ -56,6 +55,8 @@ function search(folder, minutes, { entry = 'all', only = [] } = {}) {
   // A loop without an end is found, too.
   if (status === null) return { isFound: true, seconds, how: 'it hangs' };
   const rule = /^ {2}(.*)$/m.exec(stdout)?.[1] ?? stderr.trim().split('\n')[0] ?? '';
+  // A build that does not load finds nothing.
+  if (!/, \d+ findings/.test(stdout)) throw new Error(rule);
   return { isFound: status !== 0, seconds, how: status === 0 ? '' : rule };
 }
 
@@ -68,7 +69,7 @@ function tryFault(name, { edits, ...options }) {
   const folder = copyOfPackage();
   try {
     seed(folder, edits);
-    const { isFound, seconds, how } = search(folder, Number(args.minutes), options);
+    const { isFound, seconds, how } = search(path.join(folder, 'build'), Number(args.minutes), options);
     row(name, isFound ? 'found' : 'MISSED', seconds, how);
     return isFound;
   } catch (error) {
@@ -81,7 +82,7 @@ function tryFault(name, { edits, ...options }) {
 
 /** The build as it is. @returns whether nothing was found */
 function tryNone() {
-  const { isFound, seconds, how } = search(path.dirname(args.build), Number(args.minutes) / 2);
+  const { isFound, seconds, how } = search(args.build, Number(args.minutes) / 2);
   row('none: the build as it is', isFound ? 'FAULTY' : 'clean', seconds, how);
   return !isFound;
 }

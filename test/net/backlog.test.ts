@@ -17,14 +17,20 @@ test('a batch counts the octets of its parts', () => {
 function makeBacklog({ begun = 0 as 0 | 1, taken = [] as boolean[], releasesMemory = true } = {}) {
   const slices: Buffer[] = [];
   const departures: number[] = [];
+  /** What had not left each time that something did. */
+  const rests: number[] = [];
   const output = {
     writeParts(parts: readonly Uint8Array[]) {
       slices.push(Buffer.concat(parts));
       return taken.shift() ?? true;
     },
-    addDeparted: (length: number) => void departures.push(length),
+    addDeparted(length: number) {
+      departures.push(length);
+      rests.push(backlog.length);
+    },
   };
-  return { backlog: new Backlog(output, { releasesMemory }, begun), slices, departures };
+  const backlog: Backlog = new Backlog(output, { releasesMemory }, begun);
+  return { backlog, slices, departures, rests };
 }
 
 test('is done when nothing is in flight or waits, and nobody is owed a drain', () => {
@@ -87,7 +93,7 @@ describe('what is long leaves in writes of 1 MiB', () => {
   const random = (length: number) => randomBytes(length);
 
   test('so that what has left shows, also while the rest is in flight', () => {
-    const { backlog, slices, departures } = makeBacklog({ taken: [true, false, true, false, true] });
+    const { backlog, slices, departures, rests } = makeBacklog({ taken: [true, false, true, false, true] });
     const parts = [10, 2.5 * MIB, 10, 1.5 * MIB, 70_000].map(random);
     for (const part of parts) backlog.open.add(part);
     const total = parts.reduce((sum, { length }) => sum + length, 0);
@@ -98,6 +104,8 @@ describe('what is long leaves in writes of 1 MiB', () => {
     expect(backlog.written()).toBe(true);
     expect(departures.reduce((sum, length) => sum + length)).toBe(total);
     expect(sizes(slices)).toEqual(departures);
+    // What has not left counts, also while it is told that something has.
+    expect(rests).toEqual(departures.map((_length, i) => departures.slice(i + 1).reduce((sum, rest) => sum + rest, 0)));
     expect(Buffer.concat(slices).equals(Buffer.concat(parts))).toBe(true);
     expect(Math.max(...departures)).toBeLessThanOrEqual(LONGEST_WRITE);
   });

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { Keepalive, type Progress } from '../../src/net/keepalive.js';
 
-const SILENT: Progress = { excused: false, bytesOnTheWay: 0 };
-const EXCUSED: Progress = { excused: true, bytesOnTheWay: 0 };
-const withMiB = (mebibytes: number): Progress => ({ excused: false, bytesOnTheWay: mebibytes * 1_048_576 });
+const SILENT: Progress = { isExcused: false, bytesOnTheWay: 0 };
+const EXCUSED: Progress = { isExcused: true, bytesOnTheWay: 0 };
+const withMiB = (mebibytes: number): Progress => ({ isExcused: false, bytesOnTheWay: mebibytes * 1_048_576 });
 
 /** Pings every 1000 ms, expects a Pong within 300; began at time 0. */
 const keepalive = () => new Keepalive(1000, 300, 0);
@@ -77,7 +77,7 @@ describe('a keepalive', () => {
     k.pingAt(0);
     k.check(0, SILENT);
     k.check(20_000, withMiB(100));
-    expect(k.check(140_000, { ...withMiB(100), excused: true })).toBe('wait');
+    expect(k.check(140_000, { ...withMiB(100), isExcused: true })).toBe('wait');
     expect(k.deadline).toBe(160_000);
     expect(k.check(160_000, withMiB(100))).toBe('wait');
     expect(k.deadline).toBe(280_000);

@@ -53,23 +53,23 @@ class Simulation {
   readonly #peer: Peer;
   /** Where in what was sent the Pings end that were not answered. */
   readonly #pings: number[] = [];
-  readonly input = { isHeldUp: false, messageOctets: 0, receivedBytes: 0 };
-  readonly output: { progress: number; departed: number; isBlocked: boolean; bufferedAmount: number; end(): void };
+  readonly inbox = { isHeldUp: false, messageOctets: 0, receivedBytes: 0 };
+  readonly outbox: { bytesTaken: number; departed: number; isBlocked: boolean; bufferedAmount: number; end(): void };
 
   constructor(sent: number, peer: Peer, options: Partial<TimeLimitOptions> = {}) {
     this.#sent = sent;
     this.#peer = peer;
     const simulation = this;
-    this.output = {
-      get progress() {
+    this.outbox = {
+      get bytesTaken() {
         return Math.min(simulation.#sent, KERNEL + simulation.#read);
       },
       /** As the slices end. */
       get departed() {
-        return this.progress === simulation.#sent ? this.progress : Math.floor(this.progress / MIB) * MIB;
+        return this.bytesTaken === simulation.#sent ? this.bytesTaken : Math.floor(this.bytesTaken / MIB) * MIB;
       },
       get isBlocked() {
-        return this.progress < simulation.#sent;
+        return this.bytesTaken < simulation.#sent;
       },
       get bufferedAmount() {
         return simulation.#sent - this.departed;
@@ -124,7 +124,7 @@ class Simulation {
   #answer(): void {
     while (this.#pings.length > 0 && this.#pings[0] <= this.#read) {
       this.#pings.shift();
-      this.input.receivedBytes += 6;
+      this.inbox.receivedBytes += 6;
       this.limits.onRead();
       this.limits.onPong();
     }
@@ -168,6 +168,12 @@ describe('on a moved clock, with the default limits', () => {
     now = 1;
     const idle = new Simulation(0, { rate: 0 }, { idleTimeout: 30_000, pingInterval: 0 }).until(1000);
     expect(idle.endedAt).toBeLessThanOrEqual(30_100);
+  });
+
+  test('idleTimeout ends no peer that is busy reading, however often it is pinged', () => {
+    const options = { idleTimeout: 5000, pingInterval: 1000, pongTimeout: 0 };
+    const simulation = new Simulation(12_000_000, { rate: 150_000 }, options).until(100);
+    expect(simulation.state).toBe('open');
   });
 
   test.each([

@@ -19,6 +19,7 @@ const TESTED_BY: Record<string, string> = {
   // The base of Connection and of ws/wire.ts, and what their handlers are.
   'net/link.ts': 'net/connection.test.ts',
   'net/connection-handler.ts': 'net/connection.test.ts',
+  'net/pace.ts': 'net/time-limits-clock.test.ts',
   // An interface; its two implementations have tests.
   'net/transport.ts': 'net/stream-transport.test.ts',
   // Split by behaviour into receiver-*.test.ts.

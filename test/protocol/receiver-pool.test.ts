@@ -14,7 +14,7 @@ class Texts implements ReceiverSink {
   }
   onControl(): void {}
   onFrame(): void {}
-  onFrames(): void {}
+  onBatchBegin(): void {}
   onFault(): void {
     this.texts.push('fault');
   }

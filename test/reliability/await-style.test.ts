@@ -9,6 +9,7 @@ import { CERTIFICATE, PRIVATE_KEY } from '../support/certificate.js';
 import { frameFor } from '../support/framer.js';
 import { acceptance, RawPeer, RawServer } from '../support/raw-peer.js';
 import { acceptedSocket, aWhile, connected, rejection, served, settles, until } from '../support/servers.js';
+import { turns } from '../support/waiting.js';
 
 const CLOSE_1000 = Buffer.of(3, 232);
 
@@ -96,6 +97,37 @@ describe.each(ROLES)('a %s from which nobody receives', (role, open) => {
   });
 });
 
+test.each(ROLES)(
+  'an RST of the peer of a %s from which nobody receives is told by `closed`, however much waits',
+  async (role, open) => {
+    const { ws, peer } = await open({ pingInterval: 100 });
+    for (let i = 0; i < 20_000; i++) peer.write(frameFor(role, 1, `${i}`));
+    await aWhile(100);
+    peer.reset();
+    expect((await ws.closed).closeCode).toBe(1006);
+    const { messages } = await received(ws);
+    expect(messages).toEqual(texts(messages.length));
+    expect(messages.length).toBeGreaterThan(1000);
+  },
+);
+
+test('raw mode hands over control frames in their turn: they fill the queue like others, and none passes a pause', async () => {
+  const { ws, peer } = await acceptedSocket({ raw: true });
+  for (let i = 0; i < 3000; i++) {
+    peer.write(frameFor('server', 9, 'x'.repeat(125)));
+    if (i % 100 === 0) await turns(2);
+  }
+  await aWhile();
+  ws.pause();
+  for (let queued = 0; ; queued++) {
+    if (!(await settles(ws.receivePacket(), 100))) {
+      expect(queued).toBeGreaterThan(16);
+      expect(queued).toBeLessThan(1100);
+      break;
+    }
+  }
+});
+
 test('a consumer that takes long for each message keeps its connection', async () => {
   const { ws, peer } = await acceptedSocket({ pingInterval: 60, pongTimeout: 120 });
   const answerPings = setInterval(() => {
@@ -115,12 +147,12 @@ test('a consumer that takes long for each message keeps its connection', async (
 
 describe.each(ROLES)('hangup of a %s', (role, open) => {
   test.each([
-    ['in the same turn', async () => {}],
-    ['after await', undefined],
-  ])('lets what was sent leave: %s', async (_name, between) => {
+    ['in the same turn', false],
+    ['after await', true],
+  ])('first writes what was sent: %s', async (_name, awaits) => {
     const { ws, peer } = await open();
     const sent = ws.send('last words');
-    if (between === undefined) await sent;
+    if (awaits) await sent;
     ws.hangup();
     expect((await peer.takeAll()).length).toBe(role === 'server' ? 12 : 16);
     expect(ws.readyState).toBe(ReadyState.Closed);

@@ -101,7 +101,7 @@ export class ReceiverHarness implements ReceiverSink {
     expect(changed, 'index of the first payload that has changed since it was handed over').toBe(-1);
   }
 
-  onFrames(): void {}
+  onBatchBegin(): void {}
 
   onMessage(opcode: number, data: string | Buffer): void {
     if (typeof data === 'string') return this.#record({ message: opcode, text: data });

@@ -8,6 +8,9 @@ function makeOutput() {
     bufferedAmount: 0,
     flushes: 0,
     isBlocked: false,
+    get appended() {
+      return output.departed + output.bufferedAmount;
+    },
     append: () => {
       output.bufferedAmount += 6;
     },
@@ -22,7 +25,7 @@ function makeOutput() {
 }
 
 function answer(pongs: AutoPongs, output: ReturnType<typeof makeOutput>): boolean {
-  if (pongs.isFull) return false;
+  if (!pongs.makeRoom()) return false;
   output.append();
   pongs.add();
   return true;
