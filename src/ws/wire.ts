@@ -48,6 +48,8 @@ export class Wire extends Link {
   /** By the user, who may do so at the WebSocket or at its socket: there is one state, as with any stream. */
   #paused = false;
   #concluded = false;
+  /** The peer has sent FIN, and what came before has its turn first. */
+  #endIsDue = false;
   #ended = false;
   /** Nothing more is sent. */
   #closed = false;
@@ -95,8 +97,6 @@ export class Wire extends Link {
     if (!this.outbox.isBlocked && this.outbox.bufferedAmount >= EARLY_FLUSH_BYTES) this.flush();
     return this.outbox.isBlocked ? this.outbox.bufferedAmount : 0;
   }
-
-  // ——— sending
 
   /**
    * Sends one frame. A long payload is not to be written to before the callback, as with any stream.
@@ -167,8 +167,6 @@ export class Wire extends Link {
     return Object.assign(new Error('Cannot call write after a stream was destroyed'), { code: 'ERR_STREAM_DESTROYED' });
   }
 
-  // ——— receiving
-
   /** No events until `resume`, or the end of the connection, which first delivers what was received. */
   pause(): void {
     this.#paused = true;
@@ -199,8 +197,9 @@ export class Wire extends Link {
   }
 
   goOn(): void {
-    if (this.#gone) this.#finish();
-    else if (!this.#paused || this.#concluded) this.#resumeInbox();
+    if (this.#gone) return this.#finish();
+    if (!this.#paused || this.#concluded) this.#resumeInbox();
+    if (this.#endIsDue) this.onInputEnd();
   }
 
   /** Nothing but the end is waited for any more. */
@@ -316,6 +315,8 @@ export class Wire extends Link {
   }
 
   onInputEnd(): void {
+    this.#endIsDue = !!this.#deferral?.isDue;
+    if (this.#endIsDue) return;
     this.#end[ON_END]();
     this.end();
   }

@@ -131,4 +131,20 @@ describe.each(DOORS)('%s: pausing', (name, door) => {
     await until(() => messages.length === 300);
     expect(messages).toEqual(numbers(300));
   });
+
+  test.runIf(name === 'wasock/ws')('holds an event that waits for its turn, though the peer has sent FIN', async () => {
+    const server = await RawServer.listen();
+    const ws = new door.WebSocket(server.url, { allowSynchronousEvents: false } as never);
+    const events: string[] = [];
+    for (const event of ['ping', 'message', 'close']) ws.on(event, () => events.push(event));
+    // Between the Ping, which comes with the handshake, and its turn.
+    ws.on('open', () => setImmediate(() => ws.pause()));
+    const { peer } = await server.accept('', frameFor('client', 9));
+    peer.socket.end();
+    await aWhile();
+    expect(events).toEqual([]);
+    ws.resume();
+    await once(ws, 'close');
+    expect(events).toEqual(['ping', 'close']);
+  });
 });
