@@ -45,9 +45,9 @@ export const FAULTS = [
     edits: [
       {
         file: 'net/inbox.js',
-        find: `        this.#paused = true;
+        find: `        this.#isDataNext = false;
         this.#receiver?.stop();`,
-        replace: '        this.#paused = true;',
+        replace: '        this.#isDataNext = false;',
       },
     ],
     entry: 'wasock',
@@ -118,9 +118,9 @@ export const FAULTS = [
         file: 'net/outbox.js',
         find: `        if (this.#chunk !== null)
             this.#sealChunk(this.#chunk);
-        this.#backlog ??= new backlog_js_1.Backlog(this, this.#transport, this.#writing ? 1 : 0);
+        this.#backlog ??= new backlog_js_1.Backlog(this, this.#transport, this.#writing > 0 ? 1 : 0);
         this.#backlog.open.add(part);`,
-        replace: `        this.#backlog ??= new backlog_js_1.Backlog(this, this.#transport, this.#writing ? 1 : 0);
+        replace: `        this.#backlog ??= new backlog_js_1.Backlog(this, this.#transport, this.#writing > 0 ? 1 : 0);
         this.#backlog.open.add(part);`,
       },
     ],
