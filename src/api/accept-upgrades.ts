@@ -1,6 +1,9 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { type Refusal, refuse } from '../handshake/server.js';
-import type { PendingUpgrade } from '../net/upgrade.js';
+import { watchRequestListeners } from '../net/node/request-rejections.js';
+import { bindResponse } from '../net/opening/bound-response.js';
+import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
+import { UpgradeListener } from '../net/opening/upgrade-listener.js';
 import {
   toError,
   WebSocketClosedError,
@@ -8,14 +11,11 @@ import {
   WebSocketProtocolMismatchError,
 } from '../protocol/errors.js';
 import type { Opcode } from '../protocol/opcode.js';
-import { bindResponse } from './bound-response.js';
 import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions, within } from './connections.js';
 import { isThenable, reportError } from './handler-delivery.js';
 import { checkPath, checkType, ownOptions, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import type { Data } from './payload.js';
 import type { PreparedMessage } from './prepared-message.js';
-import { watchRequestListeners } from './rejections.js';
-import { UpgradeListener } from './upgrades.js';
 import { backdoor, type WebSocket } from './websocket.js';
 
 /** Options of `acceptUpgrades`: its own, and what is asked of its clients. */

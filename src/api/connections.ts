@@ -1,4 +1,4 @@
-import { MAX_DELAY } from '../net/after-reading.js';
+import { MAX_DELAY } from '../net/timing/after-reading.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload } from '../protocol/close-payload.js';
 import { checkDuration } from './limits.js';

@@ -14,11 +14,11 @@ import {
   type Refusal,
   refuse,
 } from '../handshake/server.js';
-import { connect } from '../net/connect.js';
-import { type PendingOwner, PendingUpgrade } from '../net/upgrade.js';
+import { spendResponse } from '../net/opening/bound-response.js';
+import { connect } from '../net/opening/connect.js';
+import { type PendingOwner, PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { WebSocketCreationError, WebSocketError, WebSocketHandshakeError } from '../protocol/errors.js';
 import { type AwaitedUpgrade, awaitedUpgrade } from './accept-upgrades.js';
-import { spendResponse } from './bound-response.js';
 import { handled, rejected } from './handled-promise.js';
 import {
   type ConnectionLimits,

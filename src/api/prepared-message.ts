@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { encodeKeptFrame } from '../net/frames.js';
+import { encodeKeptFrame } from '../net/writing/shared-frames.js';
 import type { Opcode } from '../protocol/opcode.js';
 import { type Data, messageOpcode, toPayload } from './payload.js';
 

@@ -7,15 +7,17 @@ import http, {
 import https, { type ServerOptions as TlsOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Accepted, formatAcceptance, isRefusal, judgeUpgrade, type Refusal, refuse } from '../handshake/server.js';
-import { acceptCheaply } from '../net/accept.js';
-import { MAX_DELAY } from '../net/after-reading.js';
-import { Arrivals } from '../net/arrivals.js';
-import { readBeforeTimeouts } from '../net/http-timeouts.js';
-import type { PendingUpgrade } from '../net/upgrade.js';
+import { acceptCheaply } from '../net/node/accept.js';
+import { readBeforeTimeouts } from '../net/node/http-server.js';
+import { bindResponse } from '../net/opening/bound-response.js';
+import { Arrivals } from '../net/opening/first-reads.js';
+import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
+import { pathnameOf } from '../net/opening/request-target.js';
+import { UpgradeListener } from '../net/opening/upgrade-listener.js';
+import { MAX_DELAY } from '../net/timing/after-reading.js';
 import { toError } from '../protocol/errors.js';
 import type { Opcode } from '../protocol/opcode.js';
 import { checkAddress } from './address.js';
-import { bindResponse } from './bound-response.js';
 import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions, within } from './connections.js';
 import { handled } from './handled-promise.js';
 import { isThenable, reportError, type SocketHandlers } from './handler-delivery.js';
@@ -23,9 +25,7 @@ import { checkType, type ResolvedLimits, resolveLimits, type ServerLimits } from
 import { openForHandlers } from './open.js';
 import type { Data } from './payload.js';
 import type { PreparedMessage } from './prepared-message.js';
-import { pathnameOf } from './request-target.js';
 import { agreedProtocol, checkAnswer, type UpgradeResult } from './upgrade-answer.js';
-import { UpgradeListener } from './upgrades.js';
 
 /** What an `upgrade` handler is told beside the request. */
 export interface UpgradeContext {

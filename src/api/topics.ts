@@ -1,4 +1,4 @@
-import { encodeFrame } from '../net/frames.js';
+import { encodeFrame } from '../net/writing/shared-frames.js';
 import type { Opcode } from '../protocol/opcode.js';
 import { type Data, messageOpcode, toPayload } from './payload.js';
 import { frameOf, PreparedMessage } from './prepared-message.js';

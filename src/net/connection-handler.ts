@@ -1,8 +1,8 @@
 import type { Buffer } from 'node:buffer';
 import type { CloseResult } from '../protocol/errors.js';
 import type { ReceiverOptions } from '../protocol/receiver-options.js';
-import type { OutboxSettings } from './outbox.js';
-import type { TimeLimitOptions } from './time-limits.js';
+import type { TimeLimitOptions } from './timing/time-limits.js';
+import type { OutboxSettings } from './writing/outbox.js';
 
 /**
  * What an entry point implements: all that can happen on a connection. What `onMessage`, `onFrame`, `onPing` and `onPong` throw

@@ -8,7 +8,7 @@ import { type Fault, toError, WebSocketClosedError, WebSocketProtocolError } fro
 import { FIN, Opcode } from '../protocol/opcode.js';
 import type { ConnectionHandler, ConnectionOptions, ConnectionState } from './connection-handler.js';
 import { Link } from './link.js';
-import { type TimeLimited, TimeLimits } from './time-limits.js';
+import { type TimeLimited, TimeLimits } from './timing/time-limits.js';
 
 const NO_OCTETS = new Uint8Array(0);
 

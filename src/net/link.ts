@@ -3,11 +3,11 @@ import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { Fault } from '../protocol/errors.js';
 import type { ReceiverOptions } from '../protocol/receiver-options.js';
-import { Inbox, type InboxEvents } from './inbox.js';
-import { Outbox, type OutboxEvents, type OutboxSettings } from './outbox.js';
-import { StreamTransport } from './stream-transport.js';
-import type { Transport, TransportEvents } from './transport.js';
-import { canUseWindow, WindowTransport } from './window-transport.js';
+import { Inbox, type InboxEvents } from './reading/inbox.js';
+import { StreamTransport } from './transport/stream-transport.js';
+import type { Transport, TransportEvents } from './transport/transport.js';
+import { canUseWindow, WindowTransport } from './transport/window-transport.js';
+import { Outbox, type OutboxEvents, type OutboxSettings } from './writing/outbox.js';
 
 /**
  * A socket after its opening handshake, with what comes of it and what goes to it: joins transport, inbox and outbox. It is an

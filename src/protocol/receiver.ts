@@ -19,7 +19,7 @@ import {
 } from '../codec/memory-map.js';
 import { FAULT, type Fault } from './errors.js';
 import { type FrameRules, judgeFrame, payloadLength, type Role } from './frame-rules.js';
-import { MessageBuffer } from './message.js';
+import { MessageBuffer } from './message-buffer.js';
 import { CONTROL_BIT, FIN, OPCODE_MASK, Opcode } from './opcode.js';
 import { beginOwnedPayloads, ownedPayload } from './owned-payload.js';
 import type { ReceiverOptions, ReceiverSink } from './receiver-options.js';

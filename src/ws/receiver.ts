@@ -1,9 +1,9 @@
 import type { Buffer } from 'node:buffer';
 import { Duplex, Writable } from 'node:stream';
-import type { Verdict } from './faults.js';
+import { type SocketOptions, wireSettings } from './opening/socket-options.js';
 import { type BinaryType, joined, type Octets, shapeOf } from './payload.js';
-import { type SocketOptions, wireSettings } from './socket-options.js';
-import { Wire } from './wire.js';
+import type { Verdict } from './wire/faults.js';
+import { Wire } from './wire/wire.js';
 import {
   type EndEvents,
   type FrameEvents,
@@ -14,7 +14,7 @@ import {
   ON_MESSAGE,
   ON_PING,
   ON_PONG,
-} from './wire-events.js';
+} from './wire/wire-events.js';
 
 /** What a receiver is made with. By default it is that of a client and knows no limits. */
 export interface ReceiverSettings extends SocketOptions {

@@ -4,13 +4,13 @@ import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import { isUint8Array } from 'node:util/types';
 import { MAX_FRAME_HEADER } from '../codec/memory-map.js';
-import { copyMasked } from '../net/masked-copy.js';
+import { copyMasked } from '../net/writing/masked-copy.js';
 import { isCloseCode, MAX_CLOSE_REASON } from '../protocol/close-code.js';
+import { writeFrameHeader, writeMaskingKey } from '../protocol/frame-header.js';
 import { newMaskingKey } from '../protocol/masking-key.js';
 import { FIN, MAX_CONTROL_PAYLOAD, Opcode, RSV1 } from '../protocol/opcode.js';
-import { writeFrameHeader, writeMaskingKey } from '../protocol/sender.js';
 import { isBlob, NO_OCTETS, toBuffer } from './payload.js';
-import type { WriteCallback } from './write-callbacks.js';
+import type { WriteCallback } from './wire/write-callbacks.js';
 
 /** Writes a masking key of its own into the four octets. */
 export type GenerateMask = (mask: Buffer) => void;

@@ -6,9 +6,9 @@ import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { acceptKey, isKey } from '../handshake/key.js';
-import { acceptCheaply } from '../net/accept.js';
-import { refuse } from './refusal.js';
-import { DEFAULTS, type KeptOptions, type SocketOptions } from './socket-options.js';
+import { acceptCheaply } from '../net/node/accept.js';
+import { refuse } from './opening/refusal.js';
+import { DEFAULTS, type KeptOptions, type SocketOptions } from './opening/socket-options.js';
 import * as subprotocol from './subprotocol.js';
 import { openOn, WebSocket } from './websocket.js';
 

@@ -4,20 +4,20 @@ import type { ClientRequest } from 'node:http';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import { CloseCode } from '../protocol/close-code.js';
-import { AutoPongs } from './auto-pongs.js';
-import { abortOpening, openAsClient, TELL_ERROR } from './client.js';
-import type { ClientOptions } from './client-options.js';
-import { CloseTimer } from './close-timer.js';
-import { makeEnumerable } from './enumerable.js';
-import { addEventListener, defineAttributes, removeEventListener } from './event-target.js';
-import type { Verdict } from './faults.js';
+import { makeEnumerable } from './events/enumerable.js';
+import { addEventListener, defineAttributes, removeEventListener } from './events/event-target.js';
+import { abortOpening, openAsClient, TELL_ERROR } from './opening/client.js';
+import type { ClientOptions } from './opening/client-options.js';
+import { type KeptOptions, type SocketOptions, wireSettings, withBinaryType } from './opening/socket-options.js';
 import { BINARY_TYPES, type BinaryType, isBlob, joined, NO_OCTETS, type Octets, shapeOf, toBuffer } from './payload.js';
 import { CLOSED, CLOSING, CONNECTING, OPEN, STATES } from './ready-state.js';
 import { Receiver } from './receiver.js';
 import type { SendOptions } from './sender.js';
-import { linkSocket } from './socket-link.js';
-import { type KeptOptions, type SocketOptions, wireSettings, withBinaryType } from './socket-options.js';
-import { Wire } from './wire.js';
+import { AutoPongs } from './wire/auto-pongs.js';
+import { CloseTimer } from './wire/close-timer.js';
+import type { Verdict } from './wire/faults.js';
+import { linkSocket } from './wire/socket-link.js';
+import { Wire } from './wire/wire.js';
 import {
   type EndEvents,
   type FrameEvents,
@@ -28,9 +28,9 @@ import {
   ON_MESSAGE,
   ON_PING,
   ON_PONG,
-} from './wire-events.js';
-import { WireSender } from './wire-sender.js';
-import type { WriteCallback } from './write-callbacks.js';
+} from './wire/wire-events.js';
+import { WireSender } from './wire/wire-sender.js';
+import type { WriteCallback } from './wire/write-callbacks.js';
 
 /** Streams on which a WebSocket was opened. */
 export const openOn = new WeakSet<Duplex>();

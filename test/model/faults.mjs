@@ -9,7 +9,7 @@ export const FAULTS = [
     name: 'inbox: what comes is handled though earlier bytes wait, or while paused',
     edits: [
       {
-        file: 'net/inbox.js',
+        file: 'net/reading/inbox.js',
         find: 'return this.#reserve !== null || this.#paused || (0, receive_window_js_1.windowIsClaimed)();',
         replace: 'return (0, receive_window_js_1.windowIsClaimed)();',
       },
@@ -19,7 +19,7 @@ export const FAULTS = [
     name: 'inbox: what was received before the connection broke is not told',
     edits: [
       {
-        file: 'net/inbox.js',
+        file: 'net/reading/inbox.js',
         find: `        this.#end = 'close';
         this.#tellEnd();`,
         replace: `        this.#reserve = null;
@@ -32,7 +32,7 @@ export const FAULTS = [
     name: 'inbox: FIN is told before what came with it',
     edits: [
       {
-        file: 'net/inbox.js',
+        file: 'net/reading/inbox.js',
         find: `        this.#end ??= 'input end';
         this.#tellEnd();`,
         replace: '        this.#events.onInputEnd();',
@@ -44,7 +44,7 @@ export const FAULTS = [
     name: 'inbox: a pause within a read is noticed at its end',
     edits: [
       {
-        file: 'net/inbox.js',
+        file: 'net/reading/inbox.js',
         find: `        this.#isDataNext = false;
         this.#receiver?.stop();`,
         replace: '        this.#isDataNext = false;',
@@ -54,14 +54,16 @@ export const FAULTS = [
   },
   {
     name: 'inbox: reads on without a bound',
-    edits: [{ file: 'net/inbox.js', find: 'const mayReadOn = this.#hasRoom;', replace: 'const mayReadOn = true;' }],
+    edits: [
+      { file: 'net/reading/inbox.js', find: 'const mayReadOn = this.#hasRoom;', replace: 'const mayReadOn = true;' },
+    ],
     entry: 'wasock',
   },
   {
     name: 'callbacks: not settled where bytes depart',
     edits: [
       {
-        file: 'net/outbox.js',
+        file: 'net/writing/outbox.js',
         find: '        this.#events.onDeparted();',
         replace: '',
       },
@@ -72,7 +74,7 @@ export const FAULTS = [
     name: 'callbacks: run in the context of whoever settles them',
     edits: [
       {
-        file: 'ws/write-callbacks.js',
+        file: 'ws/wire/write-callbacks.js',
         find: '        entry.callback = node_async_hooks_1.AsyncResource.bind(entry.callback);',
         replace: '',
       },
@@ -83,7 +85,7 @@ export const FAULTS = [
     name: 'outbox: a chunk that the kernel still reads is used again',
     edits: [
       {
-        file: 'net/backlog.js',
+        file: 'net/writing/backlog.js',
         find: `        batch.nextSlice();
         this.inFlight = batch;`,
         replace: `        batch.nextSlice();
@@ -98,7 +100,7 @@ export const FAULTS = [
     name: 'outbox: the latest Pong is forgotten when the peer catches up',
     edits: [
       {
-        file: 'net/outbox.js',
+        file: 'net/writing/outbox.js',
         find: `            this.#appendLatestPong();
             this.flush();`,
         replace: '            this.flush();',
@@ -108,14 +110,14 @@ export const FAULTS = [
   },
   {
     name: 'outbox: those who wait are not told of the end',
-    edits: [{ file: 'net/outbox.js', find: '        this.#backlog?.reject(this.#events);\n', replace: '' }],
+    edits: [{ file: 'net/writing/outbox.js', find: '        this.#backlog?.reject(this.#events);\n', replace: '' }],
     entry: 'wasock',
   },
   {
     name: 'outbox: a long payload overtakes the frames before it',
     edits: [
       {
-        file: 'net/outbox.js',
+        file: 'net/writing/outbox.js',
         find: `        if (this.#chunk !== null)
             this.#sealChunk(this.#chunk);
         this.#backlog ??= new backlog_js_1.Backlog(this, this.#transport, this.#writing > 0 ? 1 : 0);

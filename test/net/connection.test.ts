@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { WINDOW_SIZE } from '../../src/codec/memory-map.js';
-import { encodeFrame } from '../../src/net/frames.js';
-import { RESERVE_BYTES } from '../../src/net/inbox.js';
+import { RESERVE_BYTES } from '../../src/net/reading/inbox.js';
+import { encodeFrame } from '../../src/net/writing/shared-frames.js';
 import { makeConnection, type Opening, openConnection } from '../support/connection-harness.js';
 import { FramePeer } from '../support/frame-peer.js';
 import { frameFor } from '../support/framer.js';

@@ -7,7 +7,7 @@ import type { WebSocket } from 'ws';
 import { newWebSocket } from '../../src/api/new-websocket.js';
 import type { WebSocket as ServedSocket } from '../../src/api/websocket.js';
 import { WINDOW_SIZE } from '../../src/codec/memory-map.js';
-import { RESERVE_BYTES } from '../../src/net/inbox.js';
+import { RESERVE_BYTES } from '../../src/net/reading/inbox.js';
 import type { Role } from '../../src/protocol/frame-rules.js';
 import { openConnection } from '../support/connection-harness.js';
 import { FramePeer } from '../support/frame-peer.js';

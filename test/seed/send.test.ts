@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Opcode, WebSocketClosedError } from '../../src/index.js';
-import { Outbox } from '../../src/net/outbox.js';
-import type { Transport } from '../../src/net/transport.js';
+import type { Transport } from '../../src/net/transport/transport.js';
+import { Outbox } from '../../src/net/writing/outbox.js';
 import { FIN } from '../../src/protocol/opcode.js';
 import { frameFor } from '../support/framer.js';
 import { RawServer, rawWebSocket } from '../support/raw-peer.js';

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { Transport } from '../../src/net/transport.js';
+import type { Transport } from '../../src/net/transport/transport.js';
 
 /** A transport without a socket. What is written counts only when the kernel reads it: at once, or when `complete` says so. */
 export class FakeTransport implements Transport {

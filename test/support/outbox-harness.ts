@@ -1,4 +1,4 @@
-import { Outbox } from '../../src/net/outbox.js';
+import { Outbox } from '../../src/net/writing/outbox.js';
 import { FakeTransport } from './fake-transport.js';
 
 export const HIGH_WATER_MARK = 65_536;

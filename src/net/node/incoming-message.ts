@@ -1,0 +1,34 @@
+import { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { parseRequestHead, type RequestHead } from '../../handshake/request-head.js';
+
+/** What node:http's parser calls on each message that it makes, and so do others that make one. */
+interface Headed {
+  _addHeaderLines?: (rawHeaders: string[], count: number) => void;
+}
+
+/** Whether `buildRequest` works on this Node. */
+export const canBuildRequests = typeof (IncomingMessage.prototype as Headed)._addHeaderLines === 'function';
+
+/** The request that node:http would have made of this head: an upgrade request, complete, without a body. */
+export function buildRequest({ method, url, rawHeaders }: RequestHead, socket: Duplex): IncomingMessage {
+  const request = new IncomingMessage(socket as Socket);
+  request.httpVersionMajor = 1;
+  request.httpVersionMinor = 1;
+  request.httpVersion = '1.1';
+  (request as Headed)._addHeaderLines?.(rawHeaders, rawHeaders.length);
+  request.method = method;
+  request.url = url;
+  Object.assign(request, { upgrade: true });
+  request.complete = true;
+  request.push(null);
+  return request;
+}
+
+/** The same from the `text` of a head alone. */
+export function requestOf(text: string, socket: Duplex): IncomingMessage {
+  const head = parseRequestHead(text, text.length);
+  if (head === null) throw new TypeError('not the text of a request head');
+  return buildRequest(head, socket);
+}

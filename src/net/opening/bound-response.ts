@@ -1,0 +1,39 @@
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { nextTick } from 'node:process';
+import { Writable } from 'node:stream';
+import type { PendingUpgrade } from './pending-upgrade.js';
+
+/**
+ * A response to an upgrade request, for handlers that know requests and responses only. node:http makes none, because it
+ * leaves the socket to whoever listens for `'upgrade'`. When it is finished the connection ends.
+ */
+export function bindResponse(pending: PendingUpgrade): ServerResponse {
+  const response = new ServerResponse(pending.request as IncomingMessage);
+  const socket = pending.socket as Socket;
+  // Makes node:http write `Connection: close`: what follows the request is not to be taken for another one.
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  response.once('finish', () => {
+    if (response.socket === socket) response.detachSocket(socket);
+    pending.end();
+    // As node:http does with its own, behind the listeners to 'finish'.
+    nextTick(() => response.emit('close'));
+  });
+  return response;
+}
+
+/**
+ * Makes the response of an accepted upgrade one that was sent (`headersSent`, `writableEnded`), so that a trailing
+ * `res.end()` does nothing. The 101 itself was written to the socket.
+ */
+export function spendResponse(response: ServerResponse, pending: PendingUpgrade): void {
+  // A trailing `res.end('Hello')` would be an error event, `write after end`, that nobody listens for.
+  response.on('error', () => {});
+  response.detachSocket(pending.socket as Socket);
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() }) as unknown as Socket;
+  response.assignSocket(nowhere);
+  response.writeHead(101);
+  response.end();
+  response.detachSocket(nowhere);
+}

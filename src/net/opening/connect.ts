@@ -1,0 +1,226 @@
+import { Buffer } from 'node:buffer';
+import http, { type ClientRequest, type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import type { Duplex } from 'node:stream';
+import { judgeResponse, openingHeaders, parseUrl } from '../../handshake/client.js';
+import { newKey } from '../../handshake/key.js';
+import {
+  WebSocketCreationError,
+  WebSocketError,
+  WebSocketFailedUpgradeError,
+  WebSocketHandshakeError,
+} from '../../protocol/errors.js';
+import { afterReading } from '../timing/after-reading.js';
+
+/** Octets of the body of a refusal that the error carries. */
+const MAX_ERROR_BODY = 1024;
+/** The largest number that the HTTP parser of Node takes; to it a larger one is a very small one. */
+const MAX_INT32 = 0x7fff_ffff;
+/** 1xx responses before the final one (RFC 9110 §15.2), at most. */
+const MAX_INFORMATIONAL = 8;
+const MAX_REDIRECTS = 10;
+
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+/** Headers that are meant for the host that they were given for, and for no other. */
+const CREDENTIALS: readonly string[] = ['authorization', 'cookie', 'proxy-authorization'];
+
+/** What to ask of which server. */
+export interface ConnectOptions {
+  readonly protocols: readonly string[];
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  readonly origin?: string;
+  readonly signal?: AbortSignal;
+  /** Milliseconds from the look-up of the name to the 101; 0 is off. */
+  readonly handshakeTimeout: number;
+  /** Octets of the response's head, at most. */
+  readonly maxHeaderBytes: number;
+  readonly followRedirects: boolean;
+  /** Handed on to `http.request` or `https.request`: agent, createConnection, lookup, the options of `tls.connect`. */
+  readonly request: https.RequestOptions;
+}
+
+/** A connection on which the server answered 101. */
+export interface Connected {
+  readonly socket: Duplex;
+  /** Octets that came behind the 101: the server's first frames. */
+  readonly head: Buffer;
+  readonly protocol: string;
+  readonly url: URL;
+}
+
+/**
+ * The client's side of the opening handshake (RFC 6455 §4.1).
+ *
+ * @throws WebSocketCreationError if there is no connection, with what node:net or node:tls said as `cause`
+ * @throws WebSocketFailedUpgradeError if the server answers with something else than 101
+ * @throws WebSocketHandshakeError, WebSocketProtocolMismatchError if its 101 breaks a rule
+ * @throws the signal's reason if it is aborted
+ */
+export async function connect(url: URL, options: ConnectOptions): Promise<Connected> {
+  const { signal, handshakeTimeout } = options;
+  signal?.throwIfAborted();
+  const abort = new AbortController();
+  const onAbort = () => abort.abort();
+  const giveUp = () => abort.abort(tooLate(url, handshakeTimeout));
+  signal?.addEventListener('abort', onAbort);
+  const cancel = handshakeTimeout > 0 ? afterReading(handshakeTimeout, giveUp) : undefined;
+  try {
+    return await connectWithin(url, options, abort.signal);
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : error;
+  } finally {
+    cancel?.();
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+function tooLate(url: URL, handshakeTimeout: number): WebSocketCreationError {
+  return new WebSocketCreationError(`${url.href} did not answer within ${handshakeTimeout} ms (handshakeTimeout)`);
+}
+
+async function connectWithin(url: URL, options: ConnectOptions, signal: AbortSignal): Promise<Connected> {
+  for (let redirects = 0; ; redirects++) {
+    signal.throwIfAborted();
+    const answer = await request(url, options, signal);
+    if (!(answer instanceof WebSocketFailedUpgradeError)) return answer;
+    const location = answer.headers.location;
+    if (!options.followRedirects || !REDIRECTS.includes(answer.status) || typeof location !== 'string') throw answer;
+    if (redirects === MAX_REDIRECTS)
+      throw new WebSocketCreationError(`${url.href}: more than ${MAX_REDIRECTS} redirects`);
+    const target = redirectTarget(url, location);
+    if (target.host !== url.host) options = withoutCredentials(options);
+    url = target;
+  }
+}
+
+/** @throws WebSocketCreationError whatever is wrong with it: it is the server's fault, not the caller's */
+function redirectTarget(from: URL, location: string): URL {
+  try {
+    return judgeRedirect(from, new URL(location, from));
+  } catch (cause) {
+    if (cause instanceof WebSocketError) throw cause;
+    throw new WebSocketCreationError(`${from.origin} redirects to ${JSON.stringify(location)}`, { cause });
+  }
+}
+
+function judgeRedirect(from: URL, target: URL): URL {
+  if (target.protocol === 'http:') target.protocol = 'ws:';
+  if (target.protocol === 'https:') target.protocol = 'wss:';
+  if (from.protocol === 'wss:' && target.protocol !== 'wss:') {
+    throw new WebSocketCreationError(`Redirect from ${from.origin} to ${target.origin} refused: it gives up TLS`);
+  }
+  return parseUrl(target);
+}
+
+function withoutCredentials(options: ConnectOptions): ConnectOptions {
+  const kept = Object.entries(options.headers ?? {}).filter(([name]) => !CREDENTIALS.includes(name.toLowerCase()));
+  return { ...options, headers: Object.fromEntries(kept) };
+}
+
+/** One request. @returns the connection, or the answer that was none; rejects when the signal is aborted, at any stage */
+function request(
+  url: URL,
+  options: ConnectOptions,
+  signal: AbortSignal,
+): Promise<Connected | WebSocketFailedUpgradeError> {
+  const { protocols, origin, headers } = options;
+  const key = newKey();
+  const secure = url.protocol === 'wss:';
+  const sent = (secure ? https : http).request({
+    ...options.request,
+    // By default none: a connection that an agent kept alive may be closed by the server just when the request is sent.
+    agent: options.request.agent ?? (options.request.createConnection === undefined ? false : undefined),
+    method: 'GET',
+    protocol: secure ? 'https:' : 'http:',
+    hostname: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+    path: url.pathname + url.search,
+    auth: credentials(url),
+    headers: openingHeaders({ key, protocols, origin, headers }),
+    maxHeaderSize: Math.min(options.maxHeaderBytes, MAX_INT32),
+  });
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      reject(signal.reason);
+      // A socket that an agent brings only later is destroyed by node:http, or given back to the agent.
+      sent.destroy();
+    };
+    signal.addEventListener('abort', onAbort);
+    sent.on('close', () => signal.removeEventListener('abort', onAbort));
+    const onUpgrade = (response: IncomingMessage, socket: Duplex, head: Buffer) => {
+      // Until a connection listens: a stream may break in the turn in which it brought the 101.
+      socket.on('error', ignore);
+      try {
+        resolve({ socket, head, url, protocol: judgeResponse(response, { key, protocols }).protocol });
+      } catch (error) {
+        socket.destroy();
+        reject(error);
+      }
+    };
+    sent.on('upgrade', onUpgrade);
+    sent.on('response', (response) => {
+      // A 101 that node:http takes for no upgrade lacks the headers that would make it one.
+      if (response.statusCode === 101) onUpgrade(response, response.socket, Buffer.alloc(0));
+      else resolve(readRefusal(response, signal));
+    });
+    sent.on('error', (error) => reject(creationError(url, error)));
+    limitInformational(sent, reject);
+    sent.end();
+  });
+}
+
+/** On its own, as what listens to a socket lives as long as that. */
+function ignore(): void {}
+
+function credentials(url: URL): string | undefined {
+  if (url.username === '' && url.password === '') return undefined;
+  return `${percentDecoded(url.username)}:${percentDecoded(url.password)}`;
+}
+
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A `%` that stands for itself.
+    return text;
+  }
+}
+
+function limitInformational(sent: ClientRequest, reject: (error: Error) => void): void {
+  let seen = 0;
+  sent.on('information', () => {
+    if (++seen <= MAX_INFORMATIONAL) return;
+    reject(
+      new WebSocketHandshakeError(`Invalid WebSocket handshake: more than ${MAX_INFORMATIONAL} 1xx responses`, 100),
+    );
+    sent.destroy();
+  });
+}
+
+/** What has come of the body once it ends or breaks off, is long enough, or the signal is aborted. */
+function readRefusal(response: IncomingMessage, signal: AbortSignal): Promise<WebSocketFailedUpgradeError> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  return new Promise((resolve) => {
+    const finish = () => {
+      const body = Buffer.concat(chunks).subarray(0, MAX_ERROR_BODY);
+      resolve(new WebSocketFailedUpgradeError(response.statusCode ?? 0, response.headers, body));
+      signal.removeEventListener('abort', finish);
+      response.destroy();
+    };
+    response.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length >= MAX_ERROR_BODY) finish();
+    });
+    // A body that breaks off is not what this answer is about.
+    response.on('error', ignore);
+    response.on('end', finish).on('close', finish);
+    signal.addEventListener('abort', finish);
+  });
+}
+
+function creationError(url: URL, error: Error): Error {
+  if (error instanceof WebSocketError) return error;
+  return new WebSocketCreationError(`No connection to ${url.origin}: ${error.message}`, { cause: error });
+}

@@ -1,0 +1,174 @@
+import { Buffer } from 'node:buffer';
+import type { Server as HttpServer } from 'node:http';
+import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { WINDOW_START } from '../../codec/memory-map.js';
+import { codec } from '../../codec/select.js';
+import { parseRequestHead, type RequestHead } from '../../handshake/request-head.js';
+import { canBuildRequests } from '../node/incoming-message.js';
+import { cancelDeadline, scheduleDeadline, type Timed } from '../timing/deadlines.js';
+import { copyFromWindow } from '../transport/receive-window.js';
+import { listenTo, type TransportSocket } from '../transport/stream-transport.js';
+import type { TransportEvents } from '../transport/transport.js';
+import { canUseWindow, readAsStream, readIntoWindow } from '../transport/window-transport.js';
+
+/** What becomes of an opening handshake that needed no HTTP parser. */
+export interface EarlyRoutes {
+  /** Octets that the head of a request may have. */
+  readonly maxHeaderBytes: number;
+  /** Milliseconds that a client has for its request before the socket is given to node:http. */
+  readonly patience: number;
+  /** Whether requests for this target are wanted. */
+  wants(url: string): boolean;
+  /** @param head what came behind it: the client's first frames */
+  onRequest(request: RequestHead, socket: Socket, head: Buffer): void;
+}
+
+/** The listeners of an HTTP server to its own `'connection'` event: node:http is one. */
+type Listener = (socket: Socket) => void;
+
+const NO_OCTETS = Buffer.alloc(0);
+
+/**
+ * The connections of an HTTP server until their first octets have come. Nearly always those are an opening handshake in
+ * one piece, which is read from the receive window without an HTTP parser; all others go to node:http as if nobody had
+ * looked at them, with its rules, limits, time-outs and answers.
+ */
+export class Arrivals implements Timed {
+  slot = 0;
+  readonly routes: EarlyRoutes;
+  readonly #server: HttpServer;
+  /** Those that wait, in a ring from the one that has waited longest: nothing to allocate for so short a time. */
+  readonly #ring = new Ring();
+  readonly #listeners: Listener[] = [];
+
+  /** @param server made for this, with nobody else's listeners to `'connection'` */
+  constructor(server: HttpServer, routes: EarlyRoutes) {
+    this.routes = routes;
+    this.#server = server;
+    if (!canBuildRequests) return;
+    this.#listeners = server.listeners('connection') as Listener[];
+    server.removeAllListeners('connection');
+    // Documented for node:net; with it a socket does not begin to read before it is known how.
+    Object.assign(server, { pauseOnConnect: true });
+    server.on('connection', (socket: Socket) => {
+      if (canUseWindow(socket)) this.#wait(new Arrival(socket, this));
+      else this.giveAway(socket);
+    });
+  }
+
+  #wait(arrival: Arrival): void {
+    if (this.#ring.next === this.#ring) scheduleDeadline(this, arrival.since + this.routes.patience);
+    arrival.insertBefore(this.#ring);
+  }
+
+  /** Some have waited long enough. */
+  onDeadline(now: number): void {
+    const { patience } = this.routes;
+    for (const arrival of this.#waiting()) {
+      if (arrival.since + patience > now) return scheduleDeadline(this, arrival.since + patience);
+      arrival.giveUp();
+    }
+  }
+
+  *#waiting(): Iterable<Arrival> {
+    while (this.#ring.next !== this.#ring) yield this.#ring.next as Arrival;
+  }
+
+  /** Gives a socket to node:http. */
+  giveAway(socket: Socket): void {
+    for (const listener of this.#listeners) listener.call(this.#server, socket);
+    socket.resume();
+  }
+
+  /** Gives all that wait to node:http. */
+  giveAllAway(): void {
+    for (const arrival of this.#waiting()) arrival.giveUp();
+    cancelDeadline(this);
+  }
+}
+
+/** Where the head of the request ends that begins the window, before `end`; where it begins, if it has no end there. */
+function headEnd(end: number): number {
+  const emptyLine = codec.bytes.subarray(WINDOW_START, end).indexOf('\r\n\r\n');
+  return emptyLine === -1 ? WINDOW_START : WINDOW_START + emptyLine + 4;
+}
+
+/** A member of a ring, at first of one of its own. */
+class Ring {
+  previous: Ring = this;
+  next: Ring = this;
+
+  insertBefore(other: Ring): void {
+    this.previous = other.previous;
+    this.next = other;
+    this.previous.next = this;
+    other.previous = this;
+  }
+
+  leave(): void {
+    this.previous.next = this.next;
+    this.next.previous = this.previous;
+    this.previous = this;
+    this.next = this;
+  }
+}
+
+/** One connection until its first octets. */
+class Arrival extends Ring implements TransportEvents {
+  /** Monotonic, in whole milliseconds. */
+  readonly since = Math.floor(performance.now());
+  readonly #socket: TransportSocket & Socket;
+  readonly #arrivals: Arrivals;
+
+  constructor(socket: Socket, arrivals: Arrivals) {
+    super();
+    this.#arrivals = arrivals;
+    this.#socket = listenTo(socket, this) as TransportSocket & Socket;
+    readIntoWindow(this.#socket);
+    socket.read(0);
+  }
+
+  onWindow(length: number): boolean {
+    this.leave();
+    const socket = this.#socket;
+    const { routes } = this.#arrivals;
+    const end = WINDOW_START + length;
+    // Only the head: all strings that are cut out of this one keep it alive, and behind it there may be half a megabyte.
+    const behind = headEnd(Math.min(end, WINDOW_START + routes.maxHeaderBytes));
+    const text = codec.bytes.toString('latin1', WINDOW_START, behind);
+    const request = parseRequestHead(text, routes.maxHeaderBytes);
+    if (request === null || !routes.wants(request.url)) this.#giveAway(copyFromWindow(WINDOW_START, end));
+    else routes.onRequest(request, socket, behind === end ? NO_OCTETS : copyFromWindow(behind, end));
+    // Whoever has the socket now stops it at the next read, if it is to stop.
+    return true;
+  }
+
+  /** It has not said anything yet. */
+  giveUp(): void {
+    this.leave();
+    this.#giveAway(NO_OCTETS);
+  }
+
+  #giveAway(octets: Buffer): void {
+    const socket = this.#socket;
+    readAsStream(socket);
+    if (octets.length > 0) socket.unshift(octets);
+    this.#arrivals.giveAway(socket);
+  }
+
+  onEnd(): void {
+    this.#socket.destroy();
+  }
+
+  onClose(): void {
+    this.leave();
+  }
+
+  // A socket that fails is closed as well.
+  onError(): void {}
+  onChunk(): boolean {
+    return true;
+  }
+  onWritten(): void {}
+}

@@ -1,0 +1,250 @@
+import { Buffer } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import { performance } from 'node:perf_hooks';
+import type { Duplex } from 'node:stream';
+import { RequestHead } from '../../handshake/request-head.js';
+import { formatRefusal, type Refusal, refuse } from '../../handshake/server.js';
+import { buildRequest } from '../node/incoming-message.js';
+import { peerAddress } from '../node/peer-address.js';
+import { cancelDeadline, scheduleDeadline, type Timed } from '../timing/deadlines.js';
+import { readAsStream } from '../transport/window-transport.js';
+
+/** How long a refused client has to read the answer and to close, in milliseconds. */
+const REFUSED_LINGER = 800;
+
+/** Bytes that a client may send before it has the answer. RFC 6455 §4.1: it waits for that before it sends more. */
+const MAX_AHEAD = 65_536;
+
+const NO_OCTETS = Buffer.alloc(0);
+const nobody = () => false;
+
+/** Who wants to know of the handshakes that take time. */
+export interface PendingOwner {
+  onWatched(pending: PendingUpgrade): void;
+  /** The answer is given, or the client has left. Called once, also for a handshake that was not watched. */
+  onSettled(pending: PendingUpgrade): void;
+}
+
+/**
+ * A server's side of one opening handshake, from its request to its answer, which is given once. If the answer takes time,
+ * it has to `watch` its client, and to `readAhead`.
+ */
+export class PendingUpgrade implements Timed {
+  slot = 0;
+  /** What the request says. */
+  readonly asked: IncomingMessage | RequestHead;
+  readonly socket: Duplex;
+  /** Whether somebody else has begun to write an answer to the socket. */
+  isAnswering: () => boolean = nobody;
+  /** What came after the request. */
+  #head: Buffer;
+  /** `#head` and what came after it, once there is any. */
+  #ahead: Buffer | null = null;
+  #aheadLength = 0;
+  #isReading = false;
+  /** The stream's state before we read. */
+  #flowing: boolean | null = null;
+  #request: IncomingMessage | null;
+  readonly #timeout: number;
+  readonly #owner: PendingOwner;
+  #state: 'pending' | 'accepted' | 'refused' | 'gone' = 'pending';
+  #isWatched = false;
+  #abort: AbortController | null = null;
+
+  /**
+   * @param timeout milliseconds until a handshake that is watched is refused with 503; 0 for never
+   */
+  constructor(
+    asked: IncomingMessage | RequestHead,
+    socket: Duplex,
+    head: Buffer,
+    timeout: number,
+    owner: PendingOwner,
+  ) {
+    this.asked = asked;
+    this.#request = asked instanceof RequestHead ? null : asked;
+    this.socket = socket;
+    this.#head = head;
+    this.#timeout = timeout;
+    this.#owner = owner;
+  }
+
+  /** The answer takes time. Meanwhile errors of a client that leaves are caught. */
+  watch(): this {
+    if (this.#isWatched) return this;
+    this.#isWatched = true;
+    this.#owner.onWatched(this);
+    const { socket } = this;
+    readAsStream(socket);
+    pendings.set(socket, this);
+    socket.on('error', onGone);
+    socket.on('close', onGone);
+    socket.on('end', onEnd);
+    if (this.#timeout > 0) scheduleDeadline(this, performance.now() + this.#timeout);
+    return this;
+  }
+
+  /**
+   * Reads what the client sends while the answer is thought about, so that its end is noticed and what waits has a limit.
+   * More than 64 KiB is refused. To be called in the turn in which the request came; after an answer it does nothing.
+   */
+  readAhead(): void {
+    if (!this.isPending) return;
+    this.watch();
+    if (this.#head.length > MAX_AHEAD) return this.#refuseAhead();
+    const { socket } = this;
+    this.#isReading = true;
+    this.#flowing = socket.readableFlowing;
+    socket.on('data', onData).resume();
+  }
+
+  onData(octets: Buffer): void {
+    // What follows a request that is refused, or that is answered like any other, is of no use to anybody.
+    if (!this.isPending || this.isAnswering()) return;
+    const held = this.#ahead === null ? this.#head.length : this.#aheadLength;
+    if (held + octets.length > MAX_AHEAD) return this.#refuseAhead();
+    if (this.#ahead === null) {
+      // In one piece, as a thousand small ones would cost a multiple of their bytes.
+      this.#ahead = Buffer.allocUnsafeSlow(MAX_AHEAD);
+      this.#head.copy(this.#ahead);
+      this.#head = NO_OCTETS;
+    }
+    octets.copy(this.#ahead, held);
+    this.#aheadLength = held + octets.length;
+  }
+
+  #refuseAhead(): void {
+    this.refuse(refuse(400, { body: 'More than 64 KiB came before the answer\n' }));
+  }
+
+  /** The peer's IP address, where the transport has one. To be asked before the answer: a client may leave right after it. */
+  get remoteAddress(): string | undefined {
+    return peerAddress(this.socket);
+  }
+
+  /** The request as node:http has it. */
+  get request(): IncomingMessage {
+    this.#request ??= buildRequest(this.asked as RequestHead, this.socket);
+    return this.#request;
+  }
+
+  /** The request if anybody has seen it, and else the text of its head. */
+  get kept(): IncomingMessage | string {
+    return this.#request ?? (this.asked as RequestHead).text;
+  }
+
+  get isPending(): boolean {
+    return this.#state === 'pending';
+  }
+
+  /** Hands over the octets that came behind the request: the client's first frames. They are not kept here. */
+  takeHead(): Buffer {
+    const head = this.#ahead?.subarray(0, this.#aheadLength) ?? this.#head;
+    this.#head = NO_OCTETS;
+    this.#ahead = null;
+    return head;
+  }
+
+  /** Whether the client has left before it got an answer. */
+  get isGone(): boolean {
+    return this.#state === 'gone' || this.socket.destroyed || this.socket.readableEnded;
+  }
+
+  /** Aborted when the client leaves, or is refused, while the answer is being thought about. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#state === 'gone' || this.#state === 'refused') this.#abort.abort();
+    return this.#abort.signal;
+  }
+
+  /** Writes the 101; from now on the socket is a connection's. @param acceptance from `formatAcceptance` */
+  accept(acceptance: string): void {
+    this.#settle('accepted');
+    this.isAnswering = nobody;
+    try {
+      this.socket.write(acceptance, 'latin1');
+    } catch (error) {
+      // A stream that throws is broken. What it may report later is nothing new, and must not end the process.
+      this.watch();
+      this.socket.destroy();
+      throw error;
+    }
+    if (this.#isWatched) this.#unwatch();
+  }
+
+  #unwatch(): void {
+    pendings.delete(this.socket);
+    this.socket.off('error', onGone);
+    this.socket.off('close', onGone);
+    this.socket.off('end', onEnd);
+    if (!this.#isReading) return;
+    this.socket.off('data', onData);
+    // Whoever reads on takes the stream as it was.
+    Object.assign(this.socket, { readableFlowing: this.#flowing });
+  }
+
+  /** Writes the refusal and ends the connection, whatever else the client has sent. */
+  refuse(refusal: Refusal): void {
+    this.#end(formatRefusal(refusal));
+  }
+
+  /** Ends a connection on which somebody else wrote the answer. */
+  end(): void {
+    this.#end('');
+  }
+
+  #end(answer: string): void {
+    if (this.#state !== 'pending') return;
+    this.watch();
+    this.#settle('refused');
+    this.#abort?.abort();
+    this.socket.end(answer === '' ? undefined : answer, 'utf8');
+    this.#discardInput();
+  }
+
+  onDeadline(): void {
+    if (this.#state !== 'pending') this.socket.destroy();
+    // An answer that has begun may take its time, as any other.
+    else if (!this.isAnswering()) this.refuse(refuse(503, { body: 'The opening handshake took too long\n' }));
+  }
+
+  /** Octets left unread when a socket is closed make the kernel send RST, which would overtake our answer. */
+  #discardInput(): void {
+    this.socket.resume();
+    scheduleDeadline(this, performance.now() + REFUSED_LINGER);
+  }
+
+  #settle(state: 'accepted' | 'refused' | 'gone'): void {
+    this.#state = state;
+    cancelDeadline(this);
+    if (state !== 'accepted') this.takeHead();
+    this.#owner.onSettled(this);
+  }
+
+  /** The client has left. */
+  onGone(): void {
+    if (this.#state === 'pending') {
+      this.#settle('gone');
+      this.#abort?.abort();
+    }
+    if (this.#state === 'refused') cancelDeadline(this);
+    this.socket.destroy();
+  }
+}
+
+/** Handshakes that are watched, so that their sockets share their listeners. */
+const pendings = new WeakMap<Duplex, PendingUpgrade>();
+
+function onGone(this: Duplex): void {
+  pendings.get(this)?.onGone();
+}
+
+function onData(this: Duplex, octets: Buffer): void {
+  pendings.get(this)?.onData(octets);
+}
+
+/** Who sends FIN before the answer has closed its end, as a browser does whose user went on to another page. */
+function onEnd(this: Duplex): void {
+  const pending = pendings.get(this);
+  if (pending?.isPending && !pending.isAnswering()) pending.onGone();
+}

@@ -1,0 +1,204 @@
+import type { Buffer } from 'node:buffer';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { RequestHead } from '../../handshake/request-head.js';
+import { isUpgrade, refuse } from '../../handshake/server.js';
+import { type PendingOwner, PendingUpgrade } from './pending-upgrade.js';
+import { pathnameOf } from './request-target.js';
+import { UnclaimedUpgrade } from './unclaimed-upgrade.js';
+
+/** What is asked of clients that have no answer yet. */
+export interface UpgradeLimits {
+  /** Milliseconds; 0 for no limit. */
+  readonly handshakeTimeout: number;
+  readonly maxPendingHandshakes: number;
+}
+
+/** What becomes of the upgrade requests of an HTTP server. */
+export interface UpgradeRoutes {
+  /** Exact pathname of those to claim; left out, all. */
+  readonly path: string | undefined;
+  /** A WebSocket upgrade that is claimed. */
+  onUpgrade(pending: PendingUpgrade): void;
+  /** An upgrade that is to be answered like any other request. */
+  onPlain(pending: PendingUpgrade): void;
+  /** A WebSocket upgrade for another path that nobody else listens for. */
+  onUnclaimed(pending: PendingUpgrade): void;
+}
+
+/** node:http's way, from Node 24.9 on, to be told which upgrade requests are plain requests. */
+interface UpgradeChooser {
+  shouldUpgradeCallback?: (request: IncomingMessage) => boolean;
+}
+
+/** Our listeners on each HTTP server: what none of them claims is answered by one of them, if nobody else listens. */
+const listeners = new WeakMap<HttpServer, readonly UpgradeListener[]>();
+
+/** Listens for the upgrade requests of an HTTP server, counts those under way and refuses what is too much. */
+export class UpgradeListener implements PendingOwner {
+  readonly #server: HttpServer;
+  readonly #routes: UpgradeRoutes;
+  readonly #limits: UpgradeLimits;
+  readonly #pending = new Set<PendingUpgrade>();
+  #closing = false;
+
+  constructor(server: HttpServer, limits: UpgradeLimits, routes: UpgradeRoutes) {
+    this.#server = server;
+    this.#limits = limits;
+    this.#routes = routes;
+    const { path } = routes;
+    if (oursOn(server).some((listener) => listener.#routes.path === path)) {
+      throw new TypeError(`The upgrades of this server at ${path ?? 'every path'} are accepted already`);
+    }
+    if (oursOn(server).length === 0) server.prependListener('upgrade', guard);
+    listeners.set(server, [...oursOn(server), this]);
+    server.on('upgrade', this.#onUpgrade);
+    leavePlainRequests(server);
+  }
+
+  /** 503 to handshakes that are under way and to those that still come. */
+  refuseAll(): void {
+    this.#closing = true;
+    for (const pending of this.#pending) {
+      // What a handler has begun to answer, it may end.
+      if (!pending.isAnswering()) pending.refuse(unavailable('The server is closing'));
+    }
+  }
+
+  onWatched(pending: PendingUpgrade): void {
+    this.#pending.add(pending);
+  }
+
+  onSettled(pending: PendingUpgrade): void {
+    this.#pending.delete(pending);
+  }
+
+  stopListening(): void {
+    this.#server.off('upgrade', this.#onUpgrade);
+    const others = oursOn(this.#server).filter((listener) => listener !== this);
+    listeners.set(this.#server, others);
+    if (others.length === 0) this.#server.off('upgrade', guard);
+  }
+
+  readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const claimed = this.claims(request);
+    if (!claimed && !this.#isLastResort(request)) return;
+    if (isBehindAnother(socket)) return destroy(socket);
+
+    const pending = this.#begin(request, socket, head).watch();
+    if (pending.isPending) this.#route(pending, request, claimed);
+    pending.readAhead();
+  };
+
+  #route(pending: PendingUpgrade, request: IncomingMessage, claimed: boolean): void {
+    if (claimed) this.#routes.onUpgrade(pending);
+    else if (isWebSocket(request)) this.#routes.onUnclaimed(pending);
+    else if (hasBody(request)) {
+      // The body is in `head` and in the socket, unparsed: no handler could read it.
+      pending.refuse(refuse(400, { body: 'An upgrade request to another protocol may not have a body here\n' }));
+    } else this.#routes.onPlain(pending);
+  }
+
+  /** Whether requests for this target are claimed, where nobody else claims any. */
+  wants(url: string): boolean {
+    const { path } = this.#routes;
+    return path === undefined || pathnameOf(url) === path;
+  }
+
+  /** A WebSocket upgrade that is wanted, and that came without node:http. */
+  onRequest(request: RequestHead, socket: Duplex, head: Buffer): void {
+    const pending = this.#begin(request, socket, head);
+    if (pending.isPending) this.#routes.onUpgrade(pending);
+    pending.readAhead();
+  }
+
+  #begin(request: IncomingMessage | RequestHead, socket: Duplex, head: Buffer): PendingUpgrade {
+    const pending = new PendingUpgrade(request, socket, head, this.#limits.handshakeTimeout, this);
+    if (this.#pending.size >= this.#limits.maxPendingHandshakes) {
+      pending.refuse(unavailable('Too many opening handshakes are under way'));
+    } else if (this.#closing) pending.refuse(unavailable('The server is closing'));
+    return pending;
+  }
+
+  get handshakeTimeout(): number {
+    return this.#limits.handshakeTimeout;
+  }
+
+  /** An exact path goes before one that takes every path. */
+  claims(request: IncomingMessage): boolean {
+    if (!isWebSocket(request)) return false;
+    const { path } = this.#routes;
+    if (path !== undefined) return pathnameOf(request.url) === path;
+    return !oursOn(this.#server).some((other) => other.#routes.path === pathnameOf(request.url));
+  }
+
+  /** Whether it is for this one to answer what it does not claim: nobody else claims it, or may want it. */
+  #isLastResort(request: IncomingMessage): boolean {
+    const [first] = oursOn(this.#server);
+    return first === this && areOursAlone(this.#server) && !isClaimed(this.#server, request);
+  }
+}
+
+/**
+ * Whether an earlier request on the same connection is still being answered, or was answered with the end of the
+ * connection. A client may not pipeline an opening handshake (RFC 6455 §4.1: it waits for the answer before it sends
+ * more), and an answer written now would be taken for that of the other request.
+ */
+function isBehindAnother(socket: Duplex): boolean {
+  // Where node:http keeps the response that the socket is lent to; it emits 'upgrade' without a regard to it.
+  const { _httpMessage: response } = socket as { _httpMessage?: object | null };
+  return (response !== undefined && response !== null) || !socket.writable;
+}
+
+function destroy(socket: Duplex): void {
+  socket.on('error', () => {});
+  socket.destroy();
+}
+
+/** Runs before all listeners of a server that has some of ours: what none of ours claims may be ignored by all others. */
+function guard(this: HttpServer, request: IncomingMessage, socket: Duplex): void {
+  if (areOursAlone(this) || isClaimed(this, request)) return;
+  // What is being answered is somebody's, and what somebody before us has done to the socket is not to be seen.
+  const isTouched = isBehindAnother(socket) || this.rawListeners('upgrade')[0] !== guard;
+  const timeouts = isTouched ? [] : oursOn(this).map((listener) => listener.handshakeTimeout);
+  const limited = timeouts.filter((timeout) => timeout > 0);
+  new UnclaimedUpgrade(request, socket, limited.length === 0 ? 0 : Math.min(...limited));
+}
+
+function isClaimed(server: HttpServer, request: IncomingMessage): boolean {
+  return oursOn(server).some((listener) => listener.claims(request));
+}
+
+/** Whether nobody else listens for the upgrades of this server. */
+function areOursAlone(server: HttpServer): boolean {
+  const ours = oursOn(server).length;
+  return ours > 0 && server.listenerCount('upgrade') === ours + server.listenerCount('upgrade', guard);
+}
+
+function oursOn(server: HttpServer): readonly UpgradeListener[] {
+  return listeners.get(server) ?? [];
+}
+
+function unavailable(body: string) {
+  return refuse(503, { body: `${body}\n` });
+}
+
+/** Whether `websocket` is among the protocols that the client asks for. */
+function isWebSocket(request: IncomingMessage): boolean {
+  return request.headers.upgrade?.toLowerCase() === 'websocket' || isUpgrade(request);
+}
+
+function hasBody(request: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  return encoding !== undefined || (length !== undefined && length !== '0');
+}
+
+/** On a Node that asks, upgrades to other protocols that have a body stay plain requests, unless somebody else listens. */
+function leavePlainRequests(server: HttpServer & UpgradeChooser): void {
+  const before = server.shouldUpgradeCallback;
+  if (typeof before !== 'function' || oursOn(server).length > 1) return;
+  server.shouldUpgradeCallback = (request) => {
+    // One without a body is ours to answer on every Node, in the same way: with the end of the connection.
+    return areOursAlone(server) ? isWebSocket(request) || !hasBody(request) : before.call(server, request);
+  };
+}

@@ -1,0 +1,300 @@
+import type { Buffer } from 'node:buffer';
+import { performance } from 'node:perf_hooks';
+import { MAX_FRAME_HEADER, WINDOW_START } from '../../codec/memory-map.js';
+import { codec } from '../../codec/select.js';
+import { MAX_CONTROL_PAYLOAD } from '../../protocol/opcode.js';
+import type { Receiver } from '../../protocol/receiver.js';
+import type { ReceiverOptions, ReceiverSink } from '../../protocol/receiver-options.js';
+import { giveReceiverBack, takeReceiver } from '../../protocol/receiver-pool.js';
+import { claimWindow, copyToWindow, releaseWindow, windowIsClaimed } from '../transport/receive-window.js';
+import type { Transport } from '../transport/transport.js';
+import { Reserve } from './reserve.js';
+
+/** Bytes that may wait before the transport is told to stop: what was read last comes on top of that. */
+export const RESERVE_BYTES = 65_536;
+/** If more than this waits, and it holds no whole control frame in front, a data frame stands first. */
+const LONGEST_CONTROL_FRAME = MAX_FRAME_HEADER + MAX_CONTROL_PAYLOAD;
+/** Milliseconds for which one connection may hold up the others. */
+const MAX_TURN = 8;
+/** Messages between two looks at the clock, at most: a look costs about as much as a short message. */
+const MAX_STRIDE = 16;
+
+// The turn under way: there is one at a time, as all connections of the thread share the window.
+let messagesOfTurn = 0;
+let nextLook = Number.POSITIVE_INFINITY;
+let turnBegan = 0;
+
+/** What the inbox tells its connection. */
+export interface InboxEvents extends ReceiverSink {
+  /** Whether control frames in front of the next message are handled while paused. */
+  readonly answersWhilePaused: boolean;
+  /** Frames are about to be handled. */
+  onTurnBegin(): void;
+  onTurnEnd(): void;
+  /** The peer will send no more, and what it sent is handled. */
+  onInputEnd(): void;
+  /** The transport is closed, and what it brought is handled. The last call. */
+  onInputClose(): void;
+  /** What the receiver reported to threw `error`. */
+  onThrow(error: unknown): void;
+  /** Runs `act` in the async context of the connection. */
+  runInAsyncScope(act: () => void): void;
+}
+
+/**
+ * What one connection has received and not handled yet. Normally nothing: bytes are handled where the transport puts them.
+ * Bytes wait in the reserve, as they came, while the connection is paused, while another one walks the window, and when
+ * they hold more frames than one turn handles. Order, pause and the bound hold whoever makes the socket read: each read is
+ * judged here, and the transport is told anew to stop.
+ */
+export class Inbox {
+  readonly #transport: Transport;
+  readonly #events: InboxEvents;
+  /** Take effect with the next message. */
+  options: ReceiverOptions;
+  /** `null` while nothing is under way. */
+  #receiver: Receiver | null = null;
+  /** Bytes that have come, handled or not. */
+  receivedBytes = 0;
+  /** `null` while nothing waits. */
+  #reserve: Reserve | null = null;
+  #scheduled = false;
+  #paused = false;
+  /** While paused: a data frame comes next, so that there is nothing to handle. */
+  #isDataNext = false;
+  #started = false;
+  /** The transport was told to stop. */
+  #stopped = false;
+  #discarding = false;
+  /** How the input has ended, which is told once all before it is handled. */
+  #end: 'input end' | 'close' | null = null;
+
+  constructor(transport: Transport, events: InboxEvents, options: ReceiverOptions) {
+    this.#transport = transport;
+    this.#events = events;
+    this.options = options;
+  }
+
+  /** Whether part of a frame or of a fragmented message has arrived, and the rest has not. */
+  get midMessage(): boolean {
+    return this.#receiver?.midMessage ?? false;
+  }
+
+  /** Whether the first fragment of a message was received, and the last was not. */
+  get fragmented(): boolean {
+    return this.#receiver?.fragmented ?? false;
+  }
+
+  /** Octets of the message under way that have arrived. */
+  get messageOctets(): number {
+    return this.#receiver?.messageOctets ?? 0;
+  }
+
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
+  /** Whether all that was received is handled. */
+  get isEmpty(): boolean {
+    return this.#reserve === null;
+  }
+
+  /** Whether we are paused, or have bytes not handled yet: the peer may have said more than we know. */
+  get isHeldUp(): boolean {
+    return this.#paused || this.#reserve !== null;
+  }
+
+  /** Begins to read. */
+  start(): void {
+    this.#transport.start();
+    this.#started = true;
+    this.#stopped = true;
+    if (!this.#paused) this.#readOn();
+  }
+
+  /** Stops before the next message, also within a read. Reading goes on until the reserve is full. */
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#isDataNext = false;
+    this.#receiver?.stop();
+    this.#schedule();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#schedule();
+    this.#readOn();
+  }
+
+  /** Discards all that is still to come: the connection has failed, or the peer's Close was received. */
+  discard(): void {
+    if (this.#discarding) return;
+    this.#discarding = true;
+    this.#receiver?.discard();
+    if (this.#reserve === null) return;
+    this.#reserve = null;
+    // An end that waited for it may be due now; not within a walk.
+    setImmediate(() => this.#onHandled());
+  }
+
+  /** The turn has several frames: its time counts. */
+  onBatchBegin(): void {
+    turnBegan = performance.now();
+    nextLook = 1;
+  }
+
+  /**
+   * Counts a message that was handled, and ends the turn if it has taken long. The clock is looked at after the first
+   * message, and then after as many as should fit into the turn at the pace so far, 16 at most.
+   */
+  countMessage(): void {
+    if (++messagesOfTurn < nextLook) return;
+    const elapsed = performance.now() - turnBegan;
+    if (elapsed > MAX_TURN) return this.#receiver?.stop();
+    const fitting = ((MAX_TURN - elapsed) * messagesOfTurn) / elapsed;
+    nextLook = messagesOfTurn + (fitting < MAX_STRIDE ? Math.ceil(fitting) : MAX_STRIDE);
+  }
+
+  /** The peer's FIN. What waits here was sent before it. */
+  onEnd(): void {
+    this.#end ??= 'input end';
+    this.#tellEnd();
+  }
+
+  /** The transport is closed. What waits here came before that. */
+  onClose(): void {
+    this.#end = 'close';
+    this.#tellEnd();
+  }
+
+  /** Takes `length` bytes that stand at the start of the window. @returns whether to read on */
+  onWindow(length: number): boolean {
+    this.receivedBytes += length;
+    const end = WINDOW_START + length;
+    if (this.#mustWait()) this.#keep(codec.bytes, WINDOW_START, end);
+    else {
+      const stop = this.#receive(end, false);
+      if (stop < end) this.#putBack(codec.bytes, stop, end);
+      this.#events.onTurnEnd();
+    }
+    return this.#mayReadOn();
+  }
+
+  /** Takes bytes that are somewhere else. @returns whether to read on */
+  onChunk(chunk: Buffer): boolean {
+    this.receivedBytes += chunk.length;
+    if (this.#mustWait()) this.#keep(chunk, 0, chunk.length);
+    else {
+      const taken = this.#receive(WINDOW_START + copyToWindow(chunk), false) - WINDOW_START;
+      if (taken < chunk.length) this.#putBack(chunk, taken, chunk.length);
+      this.#events.onTurnEnd();
+      this.#tellEnd();
+    }
+    return this.#mayReadOn();
+  }
+
+  #mustWait(): boolean {
+    return this.#reserve !== null || this.#paused || windowIsClaimed();
+  }
+
+  #keep(source: Buffer, start: number, end: number): void {
+    if (this.#discarding) return;
+    this.#reserve ??= new Reserve();
+    this.#reserve.append(source, start, end);
+    this.#schedule();
+  }
+
+  /** As `#keep`, for bytes that were received before those that wait: a callback may have brought more. */
+  #putBack(source: Buffer, start: number, end: number): void {
+    if (this.#reserve === null) this.#keep(source, start, end);
+    else this.#reserve.prepend(source.subarray(start, end));
+  }
+
+  #receive(end: number, onlyControl: boolean): number {
+    messagesOfTurn = 0;
+    nextLook = Number.POSITIVE_INFINITY;
+    this.#events.onTurnBegin();
+    if (this.#discarding) return end;
+    const receiver = this.#receiver ?? takeReceiver(codec, this.#events, this.options);
+    this.#receiver = receiver;
+    claimWindow();
+    try {
+      return receiver.receive(WINDOW_START, end, onlyControl);
+    } catch (error) {
+      this.#events.onThrow(error);
+      return end;
+    } finally {
+      releaseWindow();
+      this.#release(receiver);
+    }
+  }
+
+  #release(receiver: Receiver): void {
+    if (!receiver.isIdle && !this.#discarding) return;
+    this.#receiver = null;
+    if (receiver.isIdle) giveReceiverBack(receiver);
+  }
+
+  #schedule(): void {
+    if (this.#reserve === null || this.#scheduled || (this.#paused && !this.#mayAnswer)) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#events.runInAsyncScope(() => this.#takeUp()));
+  }
+
+  /** Whether control frames may come next that are handled though paused: a Close is seen, a Ping is answered. */
+  get #mayAnswer(): boolean {
+    return this.#events.answersWhilePaused && !this.#isDataNext;
+  }
+
+  /** One turn's work on what waits. */
+  #takeUp(): void {
+    this.#scheduled = false;
+    const reserve = this.#reserve;
+    const onlyControl = this.#paused;
+    if (reserve === null || (onlyControl && !this.#mayAnswer)) return;
+    const taken = this.#receive(WINDOW_START + reserve.copyToWindow(), onlyControl) - WINDOW_START;
+    reserve.skip(taken);
+    this.#events.onTurnEnd();
+    // A control frame of which part is missing is tried again when more comes.
+    if (onlyControl && taken === 0) this.#isDataNext = reserve.length > LONGEST_CONTROL_FRAME;
+    else this.#onHandled();
+  }
+
+  /** Something that waited is handled. */
+  #onHandled(): void {
+    if (this.#reserve?.length === 0) this.#reserve = null;
+    this.#schedule();
+    this.#readOn();
+    this.#tellEnd();
+  }
+
+  #tellEnd(): void {
+    if (this.#end === null || this.#reserve !== null) return;
+    if (windowIsClaimed()) {
+      setImmediate(() => this.#tellEnd());
+      return;
+    }
+    const end = this.#end;
+    this.#end = null;
+    if (end === 'close') this.#events.onInputClose();
+    else this.#events.onInputEnd();
+  }
+
+  get #hasRoom(): boolean {
+    return this.#reserve === null || this.#reserve.length < RESERVE_BYTES;
+  }
+
+  #mayReadOn(): boolean {
+    const mayReadOn = this.#hasRoom;
+    if (!mayReadOn) this.#stopped = true;
+    return mayReadOn;
+  }
+
+  #readOn(): void {
+    if (!this.#stopped || !this.#started || !this.#hasRoom) return;
+    this.#stopped = false;
+    this.#transport.resume();
+  }
+}

@@ -1,0 +1,194 @@
+import type { Buffer } from 'node:buffer';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { toError } from '../../protocol/errors.js';
+import type { Transport, TransportEvents } from './transport.js';
+
+/** Where a socket keeps its transport's events, so that all sockets share their listeners: an idle one costs less. */
+export const EVENTS = Symbol('wasock.events');
+
+export type TransportSocket = Duplex & { [EVENTS]: TransportEvents };
+
+/** From now on the events of the socket go to `events`, whoever they went to before. */
+export function listenTo(socket: Duplex, events: TransportEvents): TransportSocket {
+  const listened = socket as TransportSocket;
+  const isNew = listened[EVENTS] === undefined;
+  listened[EVENTS] = events;
+  if (isNew) listened.on('end', onEnd).on('error', onError).on('close', onClose);
+  return listened;
+}
+
+/** Leaves the socket as `listenTo` found it. */
+export function stopListening(socket: Duplex): void {
+  if ((socket as Partial<TransportSocket>)[EVENTS] === undefined) return;
+  socket.off('end', onEnd).off('error', onError).off('close', onClose);
+  delete (socket as Partial<TransportSocket>)[EVENTS];
+}
+
+function onData(this: TransportSocket, chunk: Buffer): void {
+  if (this[EVENTS].onChunk(chunk)) return;
+  callMethod(this, 'pause');
+  holdHandle(this);
+}
+
+function refuseToRead(): number {
+  return 0;
+}
+
+/** Keeps a socket from reading, whoever asks it to: streams do by themselves, and users may. */
+export function holdHandle(socket: Duplex): void {
+  const { _handle: handle } = socket as { _handle?: ReadingHandle | null };
+  if (typeof handle?.readStart === 'function') handle.readStart = refuseToRead;
+}
+
+export function releaseHandle(socket: Duplex): void {
+  const { _handle: handle } = socket as { _handle?: ReadingHandle | null };
+  if (handle?.readStart !== refuseToRead) return;
+  delete (handle as Partial<ReadingHandle>).readStart;
+  // Somebody has asked for it meanwhile, and believes that it reads.
+  if (handle.reading) handle.readStart();
+}
+
+/** The method of the socket's class: what a socket has of its own under that name is for its users. */
+function callMethod(socket: Duplex, name: 'pause' | 'resume'): void {
+  Object.getPrototypeOf(socket)[name].call(socket);
+}
+
+function onEnd(this: TransportSocket): void {
+  this[EVENTS].onEnd();
+}
+
+function onError(this: TransportSocket, error: Error): void {
+  this[EVENTS].onError(error);
+}
+
+function onClose(this: TransportSocket): void {
+  // What a stream had read before it broke, and could not hand over because it was paused. `read` would tell of it, too.
+  this.off('data', onData);
+  const rest =
+    this.readableEnded || this.readableLength === 0 ? null : (this.read(this.readableLength) as Buffer | null);
+  if (rest !== null) this[EVENTS].onChunk(rest);
+  this[EVENTS].onClose();
+}
+
+/** A libuv handle, as far as its reading goes. */
+interface ReadingHandle {
+  reading: boolean;
+  readStart(): number;
+}
+
+/** A libuv handle, as far as it tells what of a write is still to be taken by the kernel. */
+interface WritingHandle {
+  readonly writeQueueSize?: number;
+  readonly _parent?: WritingHandle | null;
+}
+
+/** A transport over any Duplex: TLS, pipes, in-memory pairs, HTTP/2 streams. The connection copies its chunks to the window. */
+export class StreamTransport implements Transport {
+  readonly socket: TransportSocket;
+  /** Callbacks still to come of writes that the stream took whole at once. */
+  #callbacksToSkip = 0;
+  #onWritten: ((error?: Error | null) => void) | null = null;
+
+  constructor(socket: Duplex, events: TransportEvents) {
+    this.socket = listenTo(socket, events);
+    // The peer's FIN must not end our side before the frames in front of it are handled and answered.
+    socket.allowHalfOpen = true;
+  }
+
+  get releasesMemory(): boolean {
+    return this.socket instanceof Socket;
+  }
+
+  get queuedBytes(): number {
+    let handle = (this.socket as { _handle?: WritingHandle | null })._handle;
+    // That of TLS writes to another, which alone knows what the kernel has taken.
+    while (handle?._parent) handle = handle._parent;
+    return handle?.writeQueueSize ?? Number.POSITIVE_INFINITY;
+  }
+
+  start(): void {
+    this.socket.on('data', onData);
+  }
+
+  resume(): void {
+    releaseHandle(this.socket);
+    callMethod(this.socket, 'resume');
+  }
+
+  markPaused(): void {
+    callMethod(this.socket, 'pause');
+    // Into the buffer of the stream, until that is full: so an RST is seen.
+    this.socket.read(0);
+  }
+
+  markResumed(): void {
+    releaseHandle(this.socket);
+    callMethod(this.socket, 'resume');
+  }
+
+  write(part: Uint8Array): boolean {
+    return this.#hasTaken(() => this.socket.write(part, this.#callback));
+  }
+
+  writeAll(parts: readonly Uint8Array[]): boolean {
+    const { socket } = this;
+    const last = parts.length - 1;
+    return this.#hasTaken(() => {
+      if (last > 0) socket.cork();
+      for (let i = 0; i < last; i++) socket.write(parts[i]);
+      socket.write(parts[last], this.#callback);
+      if (last > 0) socket.uncork();
+    });
+  }
+
+  /** @returns whether the stream took whole at once what `write` gives it */
+  #hasTaken(write: () => void): boolean {
+    const { socket } = this;
+    if (!this.#survives(write)) return false;
+    // A stream that has failed or was destroyed holds nothing either, but has not taken what it was given.
+    const whole = socket.writableLength === 0 && socket.writable;
+    if (whole) this.#callbacksToSkip++;
+    return whole;
+  }
+
+  /** A stream that throws is broken, and must not keep other connections from writing. */
+  #survives(act: () => void): boolean {
+    try {
+      act();
+      return true;
+    } catch (error) {
+      this.socket.destroy(toError(error));
+      return false;
+    }
+  }
+
+  /** Made when it is first needed: most sockets are written to directly. */
+  get #callback(): (error?: Error | null) => void {
+    this.#onWritten ??= (error) => {
+      if (this.#callbacksToSkip > 0) this.#callbacksToSkip--;
+      // node:net reports the writes that destroying a socket cancels as if they had succeeded.
+      else if (!error && !this.socket.destroyed) this.socket[EVENTS].onWritten();
+    };
+    return this.#onWritten;
+  }
+
+  end(): void {
+    this.#survives(() => this.socket.end());
+  }
+
+  probe(): void {}
+
+  destroySoon(): void {
+    const { _handle: handle } = this.socket as { _handle?: WritingHandle | null };
+    // node:tls hands over one write in each turn of the event loop.
+    if (handle?._parent && handle.writeQueueSize) setImmediate(() => this.destroy());
+    else this.destroy();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+    // Not every stream says that it is closed.
+    if (!this.releasesMemory) setImmediate(() => this.socket[EVENTS].onClose());
+  }
+}

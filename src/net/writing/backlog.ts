@@ -1,0 +1,212 @@
+import type { Transport } from '../transport/transport.js';
+import type { Chunk } from './chunk.js';
+import { giveChunkBack } from './staging.js';
+import { Waiters } from './waiters.js';
+
+/** Bytes that are worth a write before the turn is over. Chosen by the bench; see bench/README.md. */
+const EARLY_FLUSH_BYTES = 524_288;
+
+/**
+ * Bytes of one write, about: what has left shows while a slow peer takes many megabytes, on transports that tell only when a
+ * write has ended. Chosen by the bench; see bench/README.md.
+ */
+const WRITE_BYTES = 1_048_576;
+/** A write may be this much longer, rather than leave a small rest. */
+const SLACK = 65_536;
+/** Bytes that never need slicing. */
+export const LONGEST_WRITE = WRITE_BYTES + SLACK;
+
+/** What leaves together: in one write, or in several if it is long. */
+export class Batch {
+  readonly parts: Uint8Array[] = [];
+  /** The pooled chunks that parts are views of. */
+  readonly chunks: Chunk[] = [];
+  /** Bytes that have not left. */
+  length = 0;
+  /** Bytes of the write under way. */
+  sliceLength = 0;
+  /** The part that the next write begins with, and where in it. */
+  #part = 0;
+  #offset = 0;
+
+  add(part: Uint8Array): void {
+    this.parts.push(part);
+    this.length += part.length;
+  }
+
+  /** Adds the frames in a chunk. */
+  addChunk(chunk: Chunk): void {
+    this.add(chunk.frames);
+    this.chunks.push(chunk);
+  }
+
+  /** What to write next. */
+  nextSlice(): readonly Uint8Array[] {
+    if (this.#part === 0 && this.#offset === 0 && this.length <= LONGEST_WRITE) {
+      this.sliceLength = this.length;
+      return this.parts;
+    }
+    const slice: Uint8Array[] = [];
+    this.sliceLength = 0;
+    while (this.#part < this.parts.length && this.sliceLength < WRITE_BYTES) slice.push(this.#nextPiece());
+    return slice;
+  }
+
+  #nextPiece(): Uint8Array {
+    const room = WRITE_BYTES - this.sliceLength;
+    const rest = this.parts[this.#part].subarray(this.#offset);
+    const piece = rest.length > room + SLACK ? rest.subarray(0, room) : rest;
+    this.sliceLength += piece.length;
+    if (piece === rest) {
+      this.#part++;
+      this.#offset = 0;
+    } else this.#offset += room;
+    return piece;
+  }
+
+  /** The write under way has ended. @returns how many bytes have left with it */
+  endSlice(): number {
+    const left = this.sliceLength;
+    this.length -= left;
+    this.sliceLength = 0;
+    return left;
+  }
+}
+
+/** The outbox of a backlog. */
+interface Output {
+  writeParts(parts: readonly Uint8Array[], bytes: number): boolean;
+  /** @param endsBatch whether that was the last of a batch */
+  addDeparted(length: number, endsBatch: boolean): void;
+}
+
+/**
+ * What of an outbox the kernel has not taken at once: the write that goes on, what waits behind it, and who waits for the
+ * end of that. A peer that keeps up has none.
+ */
+export class Backlog {
+  /** What the kernel still reads. */
+  inFlight: Batch | null = null;
+  /** What stands in front of the outbox's chunk: full chunks, and payloads that are not copied. */
+  waiting: Batch | null = null;
+  /** The latest Pong that waits because the peer is behind. */
+  pong: Uint8Array | null = null;
+  /** The peer was found to be behind, and `onDrain` is owed. */
+  behind = false;
+
+  /** How many batches were begun, and how many of them have left. */
+  #begun: number;
+  #completed = 0;
+  /** The batch of the frame that was appended last. */
+  #lastFrame = 0;
+  #waiters: Waiters | null = null;
+  readonly #output: Output;
+  readonly #releasesMemory: boolean;
+
+  /** @param begun 1 if there is a batch already that the transport is just being given, else 0 */
+  constructor(output: Output, { releasesMemory }: Pick<Transport, 'releasesMemory'>, begun: 0 | 1) {
+    this.#output = output;
+    this.#releasesMemory = releasesMemory;
+    this.#begun = begun;
+  }
+
+  /** Octets. */
+  get length(): number {
+    return (this.inFlight?.length ?? 0) + (this.waiting?.length ?? 0);
+  }
+
+  /** Whether there is no reason to keep it. */
+  get isDone(): boolean {
+    return this.inFlight === null && this.waiting === null && this.pong === null && !this.behind;
+  }
+
+  /** Whether what waits is to leave now: a turn that sends without end must not hold more and more. */
+  get isFull(): boolean {
+    return this.waiting !== null && this.waiting.length >= EARLY_FLUSH_BYTES;
+  }
+
+  /** The batch in front of the chunk, for more to be added. */
+  get open(): Batch {
+    this.waiting ??= new Batch();
+    return this.waiting;
+  }
+
+  /** A frame was appended: it leaves with the batch that is begun next. @returns that batch's number */
+  onAppend(): number {
+    this.#lastFrame = this.#begun;
+    return this.#begun;
+  }
+
+  hasLeft(batch: number): boolean {
+    return this.#completed > batch;
+  }
+
+  takePong(): Uint8Array | null {
+    const { pong } = this;
+    this.pong = null;
+    return pong;
+  }
+
+  /** A write that was begun before there was a backlog. @param chunk what the part is a view of, if that is pooled */
+  onWriteBegun(part: Uint8Array, chunk: Chunk | null): void {
+    const batch = new Batch();
+    batch.add(part);
+    if (chunk !== null) batch.chunks.push(chunk);
+    batch.nextSlice();
+    this.inFlight = batch;
+  }
+
+  /** Writes what waits. @returns whether the kernel took it whole */
+  writeWaiting(): boolean {
+    const batch = this.waiting!;
+    this.waiting = null;
+    this.#begun++;
+    return this.#write(batch);
+  }
+
+  /** The write in flight has ended. @returns whether its batch has left whole, with the writes that this one left for later */
+  written(): boolean {
+    const batch = this.inFlight!;
+    return this.#onWritten(batch) || this.#write(batch);
+  }
+
+  #write(batch: Batch): boolean {
+    for (;;) {
+      this.inFlight = null;
+      const slice = batch.nextSlice();
+      if (!this.#output.writeParts(slice, batch.sliceLength)) {
+        this.inFlight = batch;
+        return false;
+      }
+      if (this.#onWritten(batch)) return true;
+    }
+  }
+
+  /** One write of a batch has ended. @returns whether it was the last */
+  #onWritten(batch: Batch): boolean {
+    const left = batch.endSlice();
+    const isLast = batch.length === 0;
+    // Until the next write takes it up, the rest counts.
+    this.inFlight = isLast ? null : batch;
+    if (isLast) {
+      this.#completed++;
+      if (this.#releasesMemory) for (const chunk of batch.chunks) giveChunkBack(chunk);
+    }
+    this.#output.addDeparted(left, isLast);
+    return isLast;
+  }
+
+  /** Settles when the frame that was appended last has left and `settle` was called. One promise for all of a batch. */
+  whenFree(): Promise<void> {
+    this.#waiters ??= new Waiters();
+    return this.#waiters.for(this.#lastFrame);
+  }
+
+  settle(): void {
+    this.#waiters?.settle(this.#completed);
+  }
+
+  reject(connection: { closedError(): Error }): void {
+    this.#waiters?.reject(connection);
+  }
+}

@@ -1,0 +1,82 @@
+import { Buffer } from 'node:buffer';
+import { MAX_FRAME_HEADER } from '../../codec/memory-map.js';
+import { frameHeaderLength, writeFrameHeader, writeMaskingKey } from '../../protocol/frame-header.js';
+import { viewOf } from '../../protocol/view.js';
+import { copyMasked } from './masked-copy.js';
+
+/** Octets of UTF-8 that a UTF-16 code unit takes at most. */
+const UTF8_MOST = 3;
+
+/** Octets that `appendText` may need room for. */
+export function textRoom(text: string): number {
+  return MAX_FRAME_HEADER + text.length * UTF8_MOST;
+}
+
+/** Memory in which frames are put one behind the other, for one write. Who appends has seen to it that there is room. */
+export class Chunk {
+  readonly #bytes: Buffer;
+  /** `#bytes.buffer`, which is slow to ask for. */
+  readonly #memory: ArrayBuffer;
+  /** Octets of frames, from the start on. */
+  used = 0;
+
+  constructor(octets: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(octets);
+    this.#memory = this.#bytes.buffer as ArrayBuffer;
+  }
+
+  /** How many octets it can hold. */
+  get size(): number {
+    return this.#bytes.length;
+  }
+
+  /** The frames, in place. */
+  get frames(): Buffer {
+    return viewOf(this.#memory, 0, this.used);
+  }
+
+  /** Appends a frame that is not masked. */
+  append(firstOctet: number, payload: Uint8Array): void {
+    const at = this.appendHeader(firstOctet, payload.length);
+    this.#bytes.set(payload, at);
+    this.used = at + payload.length;
+  }
+
+  /** Appends a frame with its masking key. @param key as `writeMaskingKey` takes it */
+  appendMasked(firstOctet: number, payload: Uint8Array, key: number): void {
+    const behindLength = writeFrameHeader(this.#bytes, this.used, firstOctet, 0x80, payload.length);
+    const at = writeMaskingKey(this.#bytes, behindLength, key);
+    copyMasked(this.#bytes, at, payload, key);
+    this.used = at + payload.length;
+  }
+
+  /** Appends a frame, not masked, of the UTF-8 of `text`. */
+  appendText(firstOctet: number, text: string): void {
+    const bytes = this.#bytes;
+    // The header is as long as for ASCII, which most texts are; others may need a longer one, and are moved.
+    let headerLength = frameHeaderLength(text.length, false);
+    const start = this.used;
+    const length = bytes.write(text, start + headerLength);
+    if (length !== text.length) {
+      const needed = frameHeaderLength(length, false);
+      if (needed !== headerLength) {
+        bytes.copyWithin(start + needed, start + headerLength, start + headerLength + length);
+        headerLength = needed;
+      }
+    }
+    writeFrameHeader(bytes, start, firstOctet, 0, length);
+    this.used = start + headerLength + length;
+  }
+
+  /** Appends the header of a frame that is not masked, whose payload follows elsewhere. @returns the index behind it */
+  appendHeader(firstOctet: number, payloadLength: number): number {
+    this.used = writeFrameHeader(this.#bytes, this.used, firstOctet, 0, payloadLength);
+    return this.used;
+  }
+
+  /** Appends frames that are encoded already. */
+  appendEncoded(frames: Uint8Array): void {
+    this.#bytes.set(frames, this.used);
+    this.used += frames.length;
+  }
+}

@@ -1,0 +1,350 @@
+import { Buffer } from 'node:buffer';
+import { MAX_FRAME_HEADER } from '../../codec/memory-map.js';
+import { frameHeaderLength } from '../../protocol/frame-header.js';
+import { FIN, Opcode } from '../../protocol/opcode.js';
+import type { Transport } from '../transport/transport.js';
+import { Backlog, LONGEST_WRITE } from './backlog.js';
+import { type Chunk, textRoom } from './chunk.js';
+import { beginTurn, forgetTurns, isDueEarly } from './early-flush.js';
+import { flushAtEndOfTurn } from './flush-turn.js';
+import { SharedRun } from './shared-run.js';
+import { leavesUncopied, UNCOPIED_FROM } from './sizes.js';
+import { enlargeChunk, giveChunkBack, LARGEST_CHUNK, takeChunk } from './staging.js';
+
+/** What an outbox tells its connection, and asks of it. */
+export interface OutboxEvents {
+  /** The peer had fallen behind and has caught up. */
+  onDrain(): void;
+  /** `departed` has grown. Must not run user code. */
+  onDeparted(): void;
+  /** The error for operations still pending when the connection ends. */
+  closedError(): Error;
+}
+
+/** What the outboxes of all connections of a server, or of a client, have in common. */
+export interface OutboxSettings {
+  /** Octets above which the peer counts as behind. */
+  readonly highWaterMark: number;
+  /** Where masking keys come from; `null` on a server, whose frames are not masked (RFC 6455 §5.1). */
+  readonly maskingKey: (() => number) | null;
+}
+
+/**
+ * What one connection has still to write. Frames of one turn leave in one write. At most one write is in the hands of the
+ * kernel; while it is, frames wait here, where they are counted.
+ */
+export class Outbox {
+  readonly #transport: Transport;
+  readonly #events: OutboxEvents;
+  readonly #settings: OutboxSettings;
+  /** Published frames. While there are any, there is neither a chunk nor a backlog: nothing waits in front of them. */
+  #run: SharedRun | null = null;
+  /** The chunk that frames are appended to. */
+  #chunk: Chunk | null = null;
+  /** The size that the last batch needed: where the next starts. */
+  #hint = 0;
+  /** What stands in front of the chunk. */
+  #backlog: Backlog | null = null;
+  /** Octets that have left: the kernel has taken them, or the cipher. */
+  departed = 0;
+  #held = false;
+  #scheduled = false;
+  /** Bytes that the transport is just being given. */
+  #writing = 0;
+  #ending = false;
+  #closed = false;
+
+  constructor(transport: Transport, events: OutboxEvents, settings: OutboxSettings) {
+    this.#transport = transport;
+    this.#events = events;
+    this.#settings = settings;
+  }
+
+  /** Octets of frames, headers included, that the kernel has not taken. */
+  get bufferedAmount(): number {
+    return (this.#chunk?.used ?? 0) + (this.#backlog?.length ?? 0) + (this.#run?.length ?? 0);
+  }
+
+  /** Whether the kernel has not taken what was written before, so that frames wait. */
+  get isBlocked(): boolean {
+    return !!this.#backlog?.inFlight;
+  }
+
+  /**
+   * Appends one frame. A payload at or above `UNCOPIED_FROM` octets is read where it is until it has left.
+   *
+   * @param firstOctet FIN, RSV bits and opcode
+   * @returns `true` if the payload's memory is the caller's again and the peer is not behind; else see `whenFree`
+   */
+  append(firstOctet: number, payload: string | Uint8Array): boolean {
+    if (this.#closed || this.#ending) return true;
+    if (this.#run !== null) this.#copyRun(this.#run);
+    if (typeof payload === 'string') {
+      // A long text is measured first; a masked one has to be, to be masked.
+      if (this.#settings.maskingKey !== null || textRoom(payload) > LARGEST_CHUNK) {
+        // That memory is ours: the caller need not wait for it.
+        this.append(firstOctet, Buffer.from(payload, 'utf8'));
+        return !this.#isBehind();
+      }
+      this.#reserve(textRoom(payload)).appendText(firstOctet, payload);
+      return this.#appended();
+    }
+    if (this.#settings.maskingKey === null && leavesUncopied(payload, this.#transport)) {
+      return this.#appendUncopied(firstOctet, payload);
+    }
+    this.#appendBytes(firstOctet, payload);
+    return this.#appended();
+  }
+
+  /**
+   * Appends one frame that is encoded already, header included, for a server.
+   *
+   * @param frame is never written to again by anybody, and is read where it is, if that saves a copy
+   * @returns `true` if the peer is not behind
+   */
+  appendFrame(frame: Uint8Array): boolean {
+    if (this.#closed || this.#ending) return true;
+    const isShared = this.#transport.releasesMemory;
+    const isLarge = frame.length >= UNCOPIED_FROM;
+    if (isShared && !isLarge && this.#joinsRun(frame)) return this.#appended();
+    if (this.#run !== null) this.#copyRun(this.#run);
+    if (isShared && isLarge) this.#addPart(frame);
+    else this.#reserve(frame.length).appendEncoded(frame);
+    return this.#appended();
+  }
+
+  #appended(): boolean {
+    const backlog = this.#backlog;
+    if (backlog === null) {
+      if (this.#held && isDueEarly() && this.#transport.releasesMemory) this.flush();
+      else this.#schedule();
+      return true;
+    }
+    backlog.onAppend();
+    if (backlog.isFull) this.flush();
+    else this.#schedule();
+    return !this.#isBehind();
+  }
+
+  /** Appends a Pong. While the peer is behind, only the latest waits (RFC 6455 §5.5.3 permits to answer just that one). */
+  appendPong(payload: Uint8Array): void {
+    if (this.#isBehind()) this.#backlog!.pong = payload;
+    else this.append(FIN | Opcode.Pong, payload);
+  }
+
+  /** Appends the Close frame. §5.5.1: nothing but the end may follow it, so a Pong that waits comes before. */
+  appendClose(payload: Uint8Array): void {
+    this.#appendLatestPong();
+    this.append(FIN | Opcode.Close, payload);
+  }
+
+  /**
+   * Settles when all that was appended until now has left and the peer is not behind. May be ignored. One promise for all
+   * frames of a batch, so that a peer who sends and does not read cannot make us hold one for each of its messages. Only
+   * to be called after an `append` that returned `false`.
+   */
+  whenFree(): Promise<void> {
+    return this.#backlog!.whenFree();
+  }
+
+  /** Keeps frames until `release`, which is sure to follow in this turn. */
+  hold(): void {
+    this.#held = true;
+    beginTurn(this);
+  }
+
+  release(): void {
+    this.#held = false;
+    if (!this.#scheduled) this.flush();
+  }
+
+  /** Writes what is here, if the kernel has taken what was written before. */
+  flush(): void {
+    this.#scheduled = false;
+    // A stream in memory may bring an answer, and with it a flush, while we are writing to it.
+    if (this.#writing > 0 || this.#closed || this.#backlog?.inFlight) return;
+    while (this.#chunk !== null || this.#run !== null || this.#backlog?.waiting) {
+      const whole = this.#backlog === null ? this.#writeFrames() : this.#writeBatch(this.#backlog);
+      if (!whole) return;
+    }
+    if (this.#backlog?.isDone) this.#backlog = null;
+    if (this.#ending) this.#transport.end();
+  }
+
+  /** `departed` when everything has left that was appended until now. */
+  get appended(): number {
+    return this.departed + this.#writing + this.bufferedAmount;
+  }
+
+  /** As `departed`, with what the kernel has taken of the write under way, as far as the transport can tell. */
+  get bytesTaken(): number {
+    const underWay = this.#backlog?.inFlight?.sliceLength ?? 0;
+    return underWay === 0 ? this.departed : this.departed + Math.max(0, underWay - this.#transport.queuedBytes);
+  }
+
+  /** Without a backlog. @returns whether the kernel took the frames whole */
+  #writeFrames(): boolean {
+    const chunk = this.#chunk;
+    if (chunk !== null && chunk.used > LONGEST_WRITE) return this.#writeBatch(this.#sealChunk(chunk));
+    const part = chunk === null ? this.#run!.octets : chunk.frames;
+    this.#run = null;
+    this.#chunk = null;
+    this.#hint = Math.min(part.length, LARGEST_CHUNK);
+    this.#writing = part.length;
+    const whole = this.#transport.write(part);
+    this.#writing = 0;
+    if (this.#closed) return false;
+    if (whole && this.#backlog === null) {
+      if (chunk !== null && this.#transport.releasesMemory) giveChunkBack(chunk);
+      this.addDeparted(part.length, false);
+      return true;
+    }
+    // Where there is a backlog now, it was made during the write, which is the first batch that it counts.
+    this.#backlog ??= new Backlog(this, this.#transport, 1);
+    this.#backlog.onWriteBegun(part, chunk);
+    return whole && this.#backlog.written();
+  }
+
+  /** @returns whether the kernel took what waits whole */
+  #writeBatch(backlog: Backlog): boolean {
+    if (this.#chunk !== null) this.#sealChunk(this.#chunk);
+    return backlog.writeWaiting();
+  }
+
+  /** Writes part of a batch. @returns whether the kernel took it at once, and the outbox is open */
+  writeParts(parts: readonly Uint8Array[], bytes: number): boolean {
+    this.#writing = bytes;
+    const whole = this.#transport.writeAll(parts);
+    this.#writing = 0;
+    return whole && !this.#closed;
+  }
+
+  /** The transport's word that the write in flight has ended. */
+  written(): void {
+    const backlog = this.#backlog;
+    if (!backlog?.inFlight) return;
+    if (backlog.written()) {
+      this.#appendLatestPong();
+      this.flush();
+    }
+    if (this.#closed || !backlog.behind || this.#isBehind()) return;
+    backlog.behind = false;
+    if (this.#backlog?.isDone) this.#backlog = null;
+    this.#events.onDrain();
+  }
+
+  addDeparted(length: number, endsBatch: boolean): void {
+    this.departed += length;
+    if (endsBatch && this.bufferedAmount <= this.#settings.highWaterMark) this.#backlog?.settle();
+    this.#events.onDeparted();
+  }
+
+  /** Sends FIN behind all that is here; later frames are dropped. */
+  end(): void {
+    if (this.#ending) return;
+    this.#appendLatestPong();
+    this.#ending = true;
+    this.flush();
+  }
+
+  /** Forgets what is here: the connection is closed. Chunks that the kernel may still read are left to the garbage collector. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    forgetTurns(this);
+    if (this.#chunk !== null) giveChunkBack(this.#chunk);
+    this.#chunk = null;
+    this.#run = null;
+    this.#backlog?.reject(this.#events);
+    this.#backlog = null;
+  }
+
+  #isBehind(): boolean {
+    const backlog = this.#backlog;
+    if (!backlog?.inFlight || this.bufferedAmount <= this.#settings.highWaterMark) return false;
+    backlog.behind = true;
+    return true;
+  }
+
+  #schedule(): void {
+    if (this.#held || this.#scheduled || this.#backlog?.inFlight) return;
+    this.#scheduled = true;
+    flushAtEndOfTurn(this);
+  }
+
+  /** Whether the frame can leave from the memory that it shares with others: if it stands in front, or behind such frames. */
+  #joinsRun(frame: Uint8Array): boolean {
+    if (this.#run !== null) {
+      const run = this.#run.with(frame);
+      if (run !== null) this.#run = run;
+      return run !== null;
+    }
+    if (this.#chunk !== null || this.#backlog !== null || this.#writing > 0) return false;
+    this.#run = SharedRun.of(frame);
+    return true;
+  }
+
+  /** A frame of our own follows: what was published before it is copied in front. */
+  #copyRun(run: SharedRun): void {
+    this.#run = null;
+    this.#reserve(run.length).appendEncoded(run.octets);
+  }
+
+  /** Adds memory that is not copied behind what is here. */
+  #addPart(part: Uint8Array): Backlog {
+    if (this.#chunk !== null) this.#sealChunk(this.#chunk);
+    this.#backlog ??= new Backlog(this, this.#transport, this.#writing > 0 ? 1 : 0);
+    this.#backlog.open.add(part);
+    return this.#backlog;
+  }
+
+  #appendUncopied(firstOctet: number, payload: Uint8Array): boolean {
+    this.#reserve(MAX_FRAME_HEADER).appendHeader(firstOctet, payload.length);
+    const backlog = this.#addPart(payload);
+    const batch = backlog.onAppend();
+    if (!this.#held || backlog.open.length >= LARGEST_CHUNK) this.flush();
+    // Otherwise the flush left it here, or in the hands of the kernel.
+    if (backlog.hasLeft(batch)) return true;
+    this.#isBehind();
+    return false;
+  }
+
+  #appendBytes(firstOctet: number, payload: Uint8Array): void {
+    const { maskingKey } = this.#settings;
+    const chunk = this.#reserve(frameHeaderLength(payload.length, maskingKey !== null) + payload.length);
+    if (maskingKey === null) chunk.append(firstOctet, payload);
+    else chunk.appendMasked(firstOctet, payload, maskingKey());
+  }
+
+  #appendLatestPong(): void {
+    const pong = this.#backlog?.takePong() ?? null;
+    if (pong !== null && !this.#ending && !this.#closed) this.#appendBytes(FIN | Opcode.Pong, pong);
+  }
+
+  /** The chunk, with room for `octets` more. */
+  #reserve(octets: number): Chunk {
+    const chunk = this.#chunk;
+    if (chunk === null) {
+      this.#chunk = takeChunk(Math.max(this.#hint, octets));
+      return this.#chunk;
+    }
+    const needed = chunk.used + octets;
+    if (needed <= chunk.size) return chunk;
+    if (needed > LARGEST_CHUNK) {
+      this.#sealChunk(chunk);
+      this.#chunk = takeChunk(octets);
+      return this.#chunk;
+    }
+    this.#chunk = enlargeChunk(chunk, needed);
+    return this.#chunk;
+  }
+
+  /** Ends the chunk: it waits, and the next frame begins another. */
+  #sealChunk(chunk: Chunk): Backlog {
+    this.#hint = Math.min(chunk.used, LARGEST_CHUNK);
+    this.#chunk = null;
+    this.#backlog ??= new Backlog(this, this.#transport, this.#writing > 0 ? 1 : 0);
+    this.#backlog.open.addChunk(chunk);
+    return this.#backlog;
+  }
+}

@@ -1,0 +1,98 @@
+import type { OutboxSettings } from '../../net/writing/outbox.js';
+import { newMaskingKey } from '../../protocol/masking-key.js';
+import type { ReceiverOptions } from '../../protocol/receiver-options.js';
+import type { BinaryType } from '../payload.js';
+import { type GenerateMask, maskingKey } from '../sender.js';
+
+/** What a socket is opened with. Sizes in octets; 0 is unlimited. */
+export interface SocketOptions {
+  readonly allowSynchronousEvents?: boolean;
+  readonly generateMask?: GenerateMask;
+  readonly maxBufferedChunks?: number;
+  readonly maxFragments?: number;
+  readonly maxPayload?: number;
+  readonly skipUTF8Validation?: boolean;
+}
+
+/** What a socket keeps of the options of its client or its server. */
+export interface KeptOptions {
+  readonly autoPong?: boolean;
+  readonly maxPendingAutoPongs?: number;
+  readonly closeTimeout?: number;
+  readonly throwUnlistened?: boolean;
+}
+
+/** What both kinds of sockets have by default. */
+export const DEFAULTS = {
+  allowSynchronousEvents: true,
+  autoPong: true,
+  closeTimeout: 30_000,
+  maxBufferedChunks: 262_144,
+  maxFragments: 16_384,
+  maxPayload: 104_857_600,
+  maxPendingAutoPongs: 60,
+  skipUTF8Validation: false,
+};
+
+/** What the wires of a server, or of a client, have in common. */
+export interface WireSettings {
+  readonly receiver: ReceiverOptions;
+  readonly outbox: OutboxSettings;
+  /** Whether several events may be told in one turn of the event loop. */
+  readonly isSynchronous: boolean;
+}
+
+/** A limit as npm `ws` reads it. */
+function limit(value: number | undefined): number {
+  return (Number(value) | 0) > 0 ? Number(value) | 0 : Number.POSITIVE_INFINITY;
+}
+
+// Those of the socket that was opened last, as mostly all have the same: receivers are kept by them.
+let latestOfServer: ReceiverOptions | null = null;
+let latestOfClient: ReceiverOptions | null = null;
+
+function receiverOptions(isServer: boolean, options: SocketOptions, binaryType: BinaryType): ReceiverOptions {
+  const wanted: ReceiverOptions = {
+    role: isServer ? 'server' : 'client',
+    maxPayload: limit(options.maxPayload),
+    maxFragments: limit(options.maxFragments),
+    maxPieces: limit(options.maxBufferedChunks),
+    skipUtf8: !!options.skipUTF8Validation,
+    textAs: 'bytes',
+    zeroCopy: false,
+    awaited: false,
+    raw: binaryType === 'fragments',
+    lenientLengths: true,
+  };
+  const latest = isServer ? latestOfServer : latestOfClient;
+  if (latest !== null && isSame(latest, wanted)) return latest;
+  if (isServer) latestOfServer = wanted;
+  else latestOfClient = wanted;
+  return wanted;
+}
+
+function isSame(one: ReceiverOptions, other: ReceiverOptions): boolean {
+  return (Object.keys(one) as (keyof ReceiverOptions)[]).every((name) => one[name] === other[name]);
+}
+
+/** The same but for what `binaryType` asks of the receiver. */
+export function withBinaryType(options: ReceiverOptions, binaryType: BinaryType): ReceiverOptions {
+  const raw = binaryType === 'fragments';
+  return raw === options.raw ? options : { ...options, raw };
+}
+
+const OF_SERVER: OutboxSettings = { highWaterMark: Number.POSITIVE_INFINITY, maskingKey: null };
+const OF_CLIENT: OutboxSettings = { highWaterMark: Number.POSITIVE_INFINITY, maskingKey: newMaskingKey };
+
+function outboxSettings(isServer: boolean, generateMask: GenerateMask | undefined): OutboxSettings {
+  if (isServer) return OF_SERVER;
+  return generateMask === undefined ? OF_CLIENT : { ...OF_CLIENT, maskingKey: () => maskingKey(generateMask) };
+}
+
+export function wireSettings(isServer: boolean, options: SocketOptions, binaryType: BinaryType): WireSettings {
+  return {
+    receiver: receiverOptions(isServer, options, binaryType),
+    outbox: outboxSettings(isServer, options.generateMask),
+    isSynchronous: options.allowSynchronousEvents ?? true,
+  };
+}

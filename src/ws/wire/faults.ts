@@ -1,0 +1,75 @@
+import { FLAG_FIRST_OCTET, LENGTH7_SHIFT } from '../../codec/memory-map.js';
+import { FAULT, type Fault } from '../../protocol/errors.js';
+import { OPCODE_MASK, RSV2, RSV3 } from '../../protocol/opcode.js';
+
+/** What npm `ws` calls a fault of a peer: an error with a documented `code`. */
+export interface ReceiverError extends Error {
+  readonly code: string;
+}
+
+/** An error, and the close code that is sent because of it. */
+export interface Verdict {
+  readonly error: ReceiverError;
+  readonly closeCode: number;
+}
+
+/** What is known of a fault beside its kind. */
+export interface FaultDetail {
+  /** Of the row of the frame table: what a header said. */
+  readonly flags?: number;
+  /** The payload length that the header declared. */
+  readonly length?: number;
+  /** The code of a Close frame. */
+  readonly closeCode?: number;
+}
+
+/** The error that npm `ws` reports for a fault, by its documented codes and messages. */
+export function verdictOf(fault: Fault, detail: FaultDetail): Verdict {
+  const [code, message, ErrorClass = RangeError] = describeLimit(fault, detail) ?? describeFrame(fault, detail);
+  const error = Object.assign(new ErrorClass(message), { code: `WS_ERR_${code}` }) as ReceiverError;
+  return { error, closeCode: code === 'UNSUPPORTED_DATA_PAYLOAD_LENGTH' ? 1009 : fault.closeCode };
+}
+
+/** `WS_ERR_…`, the message, and the class if that is not RangeError. */
+type Description = readonly [code: string, message: string, ErrorClass?: new (message: string) => Error];
+
+function describeLimit(fault: Fault, { length = 0 }: FaultDetail): Description | undefined {
+  if (fault === FAULT.LENGTH_SIGN_BIT || length > Number.MAX_SAFE_INTEGER) {
+    return ['UNSUPPORTED_DATA_PAYLOAD_LENGTH', 'Unsupported WebSocket frame: payload length > 2^53 - 1'];
+  }
+  if (fault === FAULT.MESSAGE_TOO_BIG) return ['UNSUPPORTED_MESSAGE_LENGTH', 'Max payload size exceeded'];
+  if (fault === FAULT.TOO_MANY_FRAGMENTS) return ['TOO_MANY_BUFFERED_PARTS', 'Too many message fragments'];
+  if (fault === FAULT.TOO_MANY_PIECES) return ['TOO_MANY_BUFFERED_PARTS', 'Too many buffered chunks'];
+  return undefined;
+}
+
+function describeFrame(fault: Fault, { flags = 0, closeCode = 0 }: FaultDetail): Description {
+  switch (fault) {
+    case FAULT.RESERVED_BITS:
+      return (flags & (RSV2 | RSV3)) !== 0
+        ? ['UNEXPECTED_RSV_2_3', invalid('RSV2 and RSV3 must be clear')]
+        : ['UNEXPECTED_RSV_1', invalid('RSV1 must be clear')];
+    case FAULT.FRAGMENTED_CONTROL:
+      return ['EXPECTED_FIN', invalid('FIN must be set')];
+    case FAULT.CONTROL_TOO_LONG:
+      return ['INVALID_CONTROL_PAYLOAD_LENGTH', invalid(`invalid payload length ${(flags >>> LENGTH7_SHIFT) & 0x7f}`)];
+    case FAULT.BAD_CLOSE_LENGTH:
+      return ['INVALID_CONTROL_PAYLOAD_LENGTH', invalid('invalid payload length 1')];
+    case FAULT.EXPECTED_MASK:
+      return ['EXPECTED_MASK', invalid('MASK must be set')];
+    case FAULT.UNEXPECTED_MASK:
+      return ['UNEXPECTED_MASK', invalid('MASK must be clear')];
+    case FAULT.BAD_CLOSE_CODE:
+      return ['INVALID_CLOSE_CODE', invalid(`invalid status code ${closeCode}`)];
+    case FAULT.BAD_CLOSE_REASON:
+    case FAULT.INVALID_UTF8:
+      return ['INVALID_UTF8', invalid('invalid UTF-8 sequence'), Error];
+    default:
+      // A reserved opcode, a continuation of nothing, a message within another.
+      return ['INVALID_OPCODE', invalid(`invalid opcode ${flags & FLAG_FIRST_OCTET & OPCODE_MASK}`)];
+  }
+}
+
+function invalid(what: string): string {
+  return `Invalid WebSocket frame: ${what}`;
+}

@@ -1,0 +1,53 @@
+import { Buffer } from 'node:buffer';
+import { FIN } from '../../protocol/opcode.js';
+import { type GenerateMask, Sender } from '../sender.js';
+import type { Wire } from './wire.js';
+import type { WriteCallback } from './write-callbacks.js';
+
+type Parts = readonly (Uint8Array | string)[];
+
+/** Frames that were put together, by the array that they came in: a broadcast hands the same array to each socket. */
+const joined = new WeakMap<Parts, Buffer>();
+
+function join(parts: Parts): Buffer {
+  let frame = joined.get(parts);
+  if (frame === undefined) {
+    frame = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
+    joined.set(parts, frame);
+  }
+  return frame;
+}
+
+/** The sender of an open WebSocket: its frames leave by the wire, and those that are masked as they should be are made there. */
+export class WireSender extends Sender {
+  readonly #wire: Wire;
+  readonly #masks: boolean;
+  readonly #mask: GenerateMask | undefined;
+
+  /** @param masks whether frames are masked, as those of a client have to be */
+  constructor(wire: Wire, masks: boolean, generateMask: GenerateMask | undefined) {
+    super(wire.socket, undefined, generateMask);
+    this.#wire = wire;
+    this.#masks = masks;
+    this.#mask = generateMask;
+  }
+
+  override sendFrame(parts: Parts, callback?: WriteCallback): void {
+    this.#wire.sendFrame(join(parts), typeof callback === 'function' ? callback : undefined);
+  }
+
+  protected override fail(callback: WriteCallback | undefined, error: Error): void {
+    this.#wire.fail(callback, error);
+  }
+
+  protected override transmit(
+    firstOctet: number,
+    payload: string | Buffer,
+    mask: boolean,
+    callback: WriteCallback | undefined,
+  ): void {
+    if (mask === this.#masks) return this.#wire.send(firstOctet, payload, callback);
+    const options = { opcode: firstOctet & ~FIN, fin: (firstOctet & FIN) !== 0, mask, generateMask: this.#mask };
+    this.#wire.sendFrame(Buffer.concat(Sender.frame(payload, options)), callback);
+  }
+}

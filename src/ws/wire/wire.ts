@@ -1,0 +1,350 @@
+import type { Buffer } from 'node:buffer';
+import { nextTick } from 'node:process';
+import type { Duplex } from 'node:stream';
+import { WINDOW_START } from '../../codec/memory-map.js';
+import { Link } from '../../net/link.js';
+import { copyFromWindow } from '../../net/transport/receive-window.js';
+import { UNCOPIED_FROM } from '../../net/writing/sizes.js';
+import { parseClosePayload } from '../../protocol/close-payload.js';
+import type { Fault } from '../../protocol/errors.js';
+import { Opcode } from '../../protocol/opcode.js';
+import type { ReceiverOptions } from '../../protocol/receiver-options.js';
+import type { WireSettings } from '../opening/socket-options.js';
+import { NO_OCTETS, type Octets } from '../payload.js';
+import { Deferral } from './deferral.js';
+import { type FaultDetail, verdictOf } from './faults.js';
+import { Feeding } from './feeding.js';
+import {
+  type EndEvents,
+  type FrameEvents,
+  ON_CLOSED,
+  ON_CONCLUDE,
+  ON_END,
+  ON_FAULT,
+  ON_MESSAGE,
+  ON_PING,
+  ON_PONG,
+} from './wire-events.js';
+import { type WriteCallback, WriteCallbacks } from './write-callbacks.js';
+
+/** Bytes that are worth a write before the turn is over: with twice as many a client that sends 16 KiB waits longer than it sends. */
+const EARLY_FLUSH_BYTES = 32_768;
+
+/**
+ * One open connection below a WebSocket of this entry point, by the rules of npm `ws`. What listeners throw is for the process to
+ * handle, as with any EventEmitter; the connection goes on.
+ */
+export class Wire extends Link {
+  /** Who is told of frames. */
+  frames: FrameEvents;
+  readonly #end: EndEvents;
+  /** `null` if events are told as frames come. */
+  readonly #deferral: Deferral | null;
+  #callbacks: WriteCallbacks | null = null;
+  #feeding: Feeding | null = null;
+  /** Those of the message under way, in raw mode. */
+  #fragments: Buffer[] | null = null;
+  #opcode = 0;
+  /** By the user, who may do so at the WebSocket or at its socket: there is one state, as with any stream. */
+  #paused = false;
+  #concluded = false;
+  /** The peer has sent FIN, and what came before has its turn first. */
+  #endIsDue = false;
+  #ended = false;
+  /** Nothing more is sent. */
+  #closed = false;
+  /** The stream is closed. */
+  #gone = false;
+
+  constructor(socket: Duplex, settings: WireSettings, frames: FrameEvents, end: EndEvents) {
+    super('wasock.Wire', socket, settings.receiver, settings.outbox);
+    this.frames = frames;
+    this.#end = end;
+    this.#deferral = settings.isSynchronous ? null : new Deferral(this);
+  }
+
+  /** Begins to read. @param head octets that came behind the opening handshake: they are frames */
+  start(head: Buffer): void {
+    if (this.#paused || this.socket.isPaused()) this.pause();
+    if (head.length > 0) this.#takeWatched(head);
+    if (!this.#closed) this.inbox.start();
+  }
+
+  /** Takes octets as if the peer had sent them. @param done is called when they are handled */
+  feed(octets: Buffer, done: () => void): void {
+    this.#feeding ??= new Feeding(this.inbox);
+    this.#feeding.feed(octets, done);
+  }
+
+  get socket(): Duplex {
+    return this.transport.socket;
+  }
+
+  get receiverOptions(): ReceiverOptions {
+    return this.inbox.options;
+  }
+
+  /** Holds from the next message on. */
+  set receiverOptions(options: ReceiverOptions) {
+    this.inbox.options = options;
+  }
+
+  /**
+   * Octets of frames, headers included, that the kernel does not take. What only waits for the end of this turn is none, as
+   * npm `ws` would have written it; if it is much, it is written now.
+   */
+  get bufferedAmount(): number {
+    if (!this.outbox.isBlocked && this.outbox.bufferedAmount >= EARLY_FLUSH_BYTES) this.flush();
+    return this.outbox.isBlocked ? this.outbox.bufferedAmount : 0;
+  }
+
+  /**
+   * Sends one frame. A long payload is not to be written to before the callback, as with any stream.
+   *
+   * @param firstOctet FIN, RSV bits and opcode
+   */
+  send(firstOctet: number, payload: string | Uint8Array, callback?: WriteCallback): void {
+    if (this.#closed || this.#ended) return this.fail(callback, this.closedError());
+    this.outbox.append(firstOctet, payload);
+    if (callback !== undefined) this.#expect(callback);
+    // Many who send a Buffer write to it again right away, which goes well where a stream writes at once.
+    if (payload.length >= UNCOPIED_FROM) this.outbox.flush();
+  }
+
+  /** Sends octets that are a frame already. They are never written to again by anybody. */
+  sendFrame(frame: Uint8Array, callback?: WriteCallback): void {
+    if (this.#closed || this.#ended) return this.fail(callback, this.closedError());
+    this.outbox.appendFrame(frame);
+    if (callback !== undefined) this.#expect(callback);
+  }
+
+  /** Tells in its turn that there will be no frame. */
+  fail(callback: WriteCallback | undefined, error: Error): void {
+    if (callback !== undefined) this.#expect(callback, error);
+  }
+
+  #expect(callback: WriteCallback, error?: Error): void {
+    this.#callbacks ??= new WriteCallbacks();
+    this.#callbacks.push(callback, this.outbox.appended, error);
+    this.onDeparted();
+  }
+
+  onDeparted(): void {
+    this.#callbacks?.settle(this.outbox.departed);
+    if (this.#closed) this.#callbacks?.reject(this.closedError());
+  }
+
+  /** Writes what waits for the end of the turn. */
+  flush(): void {
+    // The end is a flush of its own, from which the socket asks for one again.
+    if (!this.#ended) this.outbox.flush();
+  }
+
+  /** Sends FIN behind what was sent. */
+  end(): void {
+    this.#ended = true;
+    this.outbox.end();
+  }
+
+  /** Ends the connection at once, behind what the kernel takes at once. What was received before is told. */
+  destroy(): void {
+    if (this.#closed) return;
+    this.outbox.flush();
+    this.#close();
+    this.transport.destroy();
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    // What has left has left; the rest, which the outbox forgets, is lost.
+    this.outbox.close();
+    this.onDeparted();
+  }
+
+  /** What those get whose frame has not left. */
+  closedError(): Error {
+    return Object.assign(new Error('Cannot call write after a stream was destroyed'), { code: 'ERR_STREAM_DESTROYED' });
+  }
+
+  /** No events until `resume`, or the end of the connection, which first delivers what was received. */
+  pause(): void {
+    this.#paused = true;
+    this.transport.markPaused();
+    if (!this.#gone) this.inbox.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.transport.markResumed();
+    if (this.#deferral?.isDue) this.#deferral.goOn();
+    else this.#resumeInbox();
+  }
+
+  /** Nothing is to be told now; at the end of the connection all is. */
+  get isPaused(): boolean {
+    return this.#paused && !this.#gone;
+  }
+
+  #resumeInbox(): void {
+    this.inbox.resume();
+    this.#feeding?.goOn();
+  }
+
+  /** Stops between two frames, until `goOn`. */
+  hold(): void {
+    this.inbox.pause();
+  }
+
+  goOn(): void {
+    if (this.#gone) return this.#finish();
+    if (!this.#paused || this.#concluded) this.#resumeInbox();
+    if (this.#endIsDue) this.onInputEnd();
+  }
+
+  /** Nothing but the end is waited for any more. */
+  #conclude(): void {
+    this.#concluded = true;
+    this.inbox.discard();
+    this.#resumeInbox();
+  }
+
+  onMessage(opcode: number, data: string | Buffer): void {
+    this.#tellMessage(data as Buffer, opcode === Opcode.Binary);
+    this.inbox.countMessage();
+  }
+
+  /** A fragment, where fragments are asked for. */
+  onFrame(fin: boolean, opcode: number, payload: Buffer): void {
+    if (opcode !== Opcode.Cont) this.#opcode = opcode;
+    this.#fragments ??= [];
+    if (payload.length > 0) this.#fragments.push(payload);
+    if (fin) {
+      const fragments = this.#fragments;
+      this.#fragments = null;
+      this.#tellMessage(fragments, this.#opcode === Opcode.Binary);
+    }
+    this.inbox.countMessage();
+  }
+
+  #tellMessage(octets: Octets, isBinary: boolean): void {
+    if (this.#deferral !== null) return this.#deferral.tell(() => this.frames[ON_MESSAGE](octets, isBinary));
+    try {
+      this.frames[ON_MESSAGE](octets, isBinary);
+    } catch (error) {
+      this.onThrow(error);
+    }
+  }
+
+  onControl(opcode: number, payload: Buffer): void {
+    if (opcode === Opcode.Ping) this.#tell(() => this.frames[ON_PING](payload));
+    else if (opcode === Opcode.Pong) this.#tell(() => this.frames[ON_PONG](payload));
+    else this.#onCloseFrame(payload);
+    this.inbox.countMessage();
+  }
+
+  #onCloseFrame(payload: Buffer): void {
+    const status = parseClosePayload(payload, this.receiverOptions.skipUtf8);
+    if ('section' in status) {
+      return this.#fail(status, { closeCode: payload.length > 1 ? payload.readUInt16BE(0) : 0 });
+    }
+    this.#conclude();
+    this.run(() => this.frames[ON_CONCLUDE](status.closeCode, payload.length > 2 ? payload.subarray(2) : NO_OCTETS));
+  }
+
+  onFault(fault: Fault, flags: number, length: number): void {
+    this.#fail(fault, { flags, length });
+  }
+
+  #fail(fault: Fault, detail: FaultDetail): void {
+    this.#conclude();
+    this.run(() => this.frames[ON_FAULT](verdictOf(fault, detail)));
+  }
+
+  #tell(event: () => void): void {
+    if (this.#deferral === null) this.run(event);
+    else this.#deferral.tell(event);
+  }
+
+  /** Calls listeners; nothing that they throw comes back. */
+  run(event: () => void): void {
+    try {
+      event();
+    } catch (error) {
+      this.onThrow(error);
+    }
+  }
+
+  // ——— from inbox, outbox and transport
+
+  override onWindow(length: number): boolean {
+    if (this.socket.listenerCount('data') === 0) return super.onWindow(length);
+    return this.#takeWatched(copyFromWindow(WINDOW_START, WINDOW_START + length));
+  }
+
+  /** Takes bytes that did not pass through the stream, for which somebody may listen there all the same. */
+  #takeWatched(octets: Buffer): boolean {
+    this.run(() => this.socket.emit('data', octets));
+    return this.inbox.onChunk(octets);
+  }
+
+  /** As npm `ws`, which does not read while it is paused. */
+  get answersWhilePaused(): boolean {
+    return false;
+  }
+
+  onThrow(error: unknown): void {
+    nextTick(() => {
+      throw error;
+    });
+  }
+
+  override onWritten(): void {
+    super.onWritten();
+    // For those who wait at the socket itself, which knows nothing of what is written past its stream.
+    if (this.outbox.bufferedAmount === 0) this.runInAsyncScope(this.socket.emit, this.socket, 'drain');
+  }
+
+  /** The high-water mark is never reached. */
+  onDrain(): void {}
+
+  override onEnd(): void {
+    super.onEnd();
+    // An RST is told at once, also while paused.
+    if (!this.inbox.isEmpty) this.transport.probe();
+  }
+
+  onInputEnd(): void {
+    this.#endIsDue = !!this.#deferral?.isDue;
+    if (this.#endIsDue) return;
+    this.#end[ON_END]();
+    this.end();
+  }
+
+  /** A socket that fails is closed, which is all that npm `ws` tells of it. */
+  onError(): void {}
+
+  onClose(): void {
+    // Some streams say so twice, or have to be taken to have said so.
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#close();
+    this.#finish();
+  }
+
+  /** What was received while the user had paused, and what waits for its turn, comes before the last event. */
+  #finish(): void {
+    if (this.#deferral?.isDue) return this.#deferral.goOn();
+    this.inbox.resume();
+    this.inbox.onClose();
+  }
+
+  onInputClose(): void {
+    // The last message, or whatever it was, has its turn first: then this comes again.
+    if (this.#deferral?.isDue) return;
+    this.inbox.discard();
+    this.#feeding?.goOn();
+    // After the callbacks of what was not sent.
+    nextTick(() => this.runInAsyncScope(() => this.run(() => this.#end[ON_CLOSED]())));
+  }
+}

@@ -1,0 +1,42 @@
+import http from 'node:http';
+import { expect, test } from 'vitest';
+import { watchRequestListeners } from '../../../src/net/node/request-rejections.js';
+import { getPage, listening, until } from '../../support/servers.js';
+
+test('the rejection of an async listener is told, with request and response', async () => {
+  const told: unknown[][] = [];
+  const server = http.createServer(async () => Promise.reject(new Error('listener')));
+  watchRequestListeners(server, (...args) => {
+    told.push(args);
+    args[2].end('told');
+  });
+  const port = await listening(server);
+  expect((await getPage(port, '/')).text).toBe('told');
+  expect(told).toMatchObject([[{ message: 'listener' }, { url: '/' }, { writableEnded: true }]]);
+});
+
+test('who captures rejections already has decided what becomes of them', async () => {
+  const told: unknown[] = [];
+  const server = http.createServer(async () => Promise.reject(new Error('listener')));
+  const captured: unknown[] = [];
+  Object.assign(server, { [Symbol.for('nodejs.rejection')]: (error: unknown) => captured.push(error) });
+  watchRequestListeners(server, (error) => told.push(error));
+  watchRequestListeners(server, (error) => told.push(['again', error]));
+  const port = await listening(server);
+  const answer = getPage(port, '/').catch(() => {});
+  await until(() => told.length + captured.length > 0);
+  expect(told).toHaveLength(1);
+  server.closeAllConnections();
+  await answer;
+});
+
+test('the rejections of listeners to other events go where they went', async () => {
+  const server = http.createServer();
+  watchRequestListeners(server, () => {});
+  const errors: unknown[] = [];
+  server.on('error', (error) => errors.push(error));
+  server.on('custom', async () => Promise.reject(new Error('custom')));
+  server.emit('custom');
+  await until(() => errors.length === 1);
+  expect(errors).toMatchObject([{ message: 'custom' }]);
+});

@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import { encodeFrame, encodeKeptFrame } from '../../../src/net/writing/shared-frames.js';
+import { Opcode } from '../../../src/protocol/opcode.js';
+import { parseFrame } from '../../support/frame-parser.js';
+import { frameFor } from '../../support/framer.js';
+
+const SIZES = [0, 1, 125, 126, 4092, 4093, 16_383, 16_384, 65_535, 65_536, 1_000_000];
+
+describe.each([
+  ['encodeFrame', encodeFrame],
+  ['encodeKeptFrame', encodeKeptFrame],
+])('%s', (_name, encode) => {
+  test.each(SIZES)('makes one frame of a message of %d octets', (size) => {
+    const payload = Buffer.alloc(size, 'abc');
+    expect(encode(Opcode.Binary, payload).equals(frameFor('client', Opcode.Binary, payload))).toBe(true);
+    expect(encode(Opcode.Text, payload.toString()).equals(frameFor('client', Opcode.Text, payload))).toBe(true);
+  });
+
+  test.each(['grüße', '世界 🌍', 'ü'.repeat(63), 'é'.repeat(5000), '\u{10ffff}\0'])('encodes %j as UTF-8', (text) => {
+    const frame = encode(Opcode.Text, text);
+    expect(frame.equals(frameFor('client', Opcode.Text, Buffer.from(text)))).toBe(true);
+  });
+
+  test.each([
+    ['a\ud800b', 'a\ufffdb'],
+    ['\udc00', '\ufffd'],
+    ['\udc00\ud800', '\ufffd\ufffd'],
+  ])('lone surrogates become U+FFFD: %j', (text, expected) => {
+    expect(parseFrame(encode(Opcode.Text, text))?.frame.payload.toString()).toBe(expected);
+  });
+
+  test.each(SIZES)('copies a payload of %d octets', (size) => {
+    const payload = Buffer.alloc(size, 1);
+    const frame = encode(Opcode.Binary, payload);
+    payload.fill(2);
+    expect(frame.equals(frameFor('client', Opcode.Binary, Buffer.alloc(size, 1)))).toBe(true);
+  });
+});
+
+describe('the memory of a frame', () => {
+  test('follows that of the frame before, so that both are one range', () => {
+    // Enough that at least nine in ten pairs are in one chunk.
+    const frames = Array.from({ length: 100 }, (_, i) => encodeFrame(Opcode.Text, `message ${i}`));
+    const following = frames.filter((frame, i) => {
+      const before = frames[i - 1];
+      return before?.buffer === frame.buffer && before.byteOffset + before.length === frame.byteOffset;
+    });
+    expect(following.length).toBeGreaterThanOrEqual(90);
+  });
+
+  test('is never written to again', () => {
+    const texts = Array.from({ length: 5000 }, (_, i) => `${i}`.repeat(i % 200));
+    const frames = texts.map((text) => encodeFrame(Opcode.Text, text));
+    expect(frames.map((frame) => parseFrame(frame)?.frame.payload.toString())).toEqual(texts);
+  });
+
+  test('is its own for a frame of more than 4 KiB, and for one that is kept', () => {
+    expect(encodeFrame(Opcode.Binary, Buffer.alloc(4096)).buffer.byteLength).toBe(4100);
+    expect(encodeFrame(Opcode.Binary, Buffer.alloc(10)).buffer.byteLength).toBe(16_384);
+    expect(encodeKeptFrame(Opcode.Binary, Buffer.alloc(10)).buffer.byteLength).toBe(12);
+  });
+});
