@@ -68,6 +68,8 @@ export class WriteCallbacks {
   readonly #call = (entry: Entry): void => {
     this.#first = entry.next;
     if (entry.next === null) this.#last = null;
+    // One that had its own reason may be called while frames before it have still to leave.
+    if (this.#unsettled === entry) this.#unsettled = entry.next;
     this.#isCalling = false;
     // Before the callback, which may throw.
     this.#callNext();

@@ -59,6 +59,21 @@ describe('callbacks', () => {
     ]);
   });
 
+  test('for which there is no frame leave those after them in the list, also if they are called first', async () => {
+    const callbacks = new WriteCallbacks();
+    const calls: unknown[] = [];
+    callbacks.push((error) => calls.push([1, error]), 10, LOST);
+    await turns();
+    callbacks.push((error) => calls.push([2, error]), 20);
+    await turns();
+    callbacks.settle(20);
+    await turns();
+    expect(calls).toEqual([
+      [1, LOST],
+      [2, null],
+    ]);
+  });
+
   test('that throw do not keep the others from being called', async () => {
     const callbacks = new WriteCallbacks();
     const calls: number[] = [];
@@ -86,19 +101,22 @@ describe('callbacks', () => {
   test(`come in order, each once and in its own context, whenever their bytes leave (seed ${SEED})`, async () => {
     const storage = new AsyncLocalStorage<number>();
     const step = fc.oneof(
-      { weight: 4, arbitrary: fc.constant('push' as const) },
+      { weight: 4, arbitrary: fc.constantFrom('push' as const, 'push', 'fail' as const) },
       { weight: 2, arbitrary: fc.constantFrom('settle one' as const, 'settle all' as const) },
       { weight: 3, arbitrary: fc.constantFrom('tick' as const, 'turn' as const) },
     );
     const property = fc.asyncProperty(fc.array(step, { maxLength: 30 }), fc.boolean(), async (steps, breaks) => {
       const callbacks = new WriteCallbacks();
       const calls: unknown[] = [];
+      const failed = new Set<number>();
       let pushed = 0;
       let departed = 0;
       for (const step of steps) {
-        if (step === 'push') {
+        if (step === 'push' || step === 'fail') {
           const end = ++pushed;
-          storage.run(end, () => callbacks.push((error) => calls.push([end, storage.getStore(), error]), end));
+          const own = step === 'fail' ? LOST : undefined;
+          if (own !== undefined) failed.add(end);
+          storage.run(end, () => callbacks.push((error) => calls.push([end, storage.getStore(), error]), end, own));
         } else if (step === 'tick') await new Promise((resolve) => process.nextTick(resolve));
         else if (step === 'turn') await turns(1);
         else {
@@ -109,7 +127,10 @@ describe('callbacks', () => {
       const left = departed;
       storage.run(-1, () => (breaks ? callbacks.reject(LOST) : callbacks.settle(pushed)));
       await turns(2);
-      const results = Array.from({ length: pushed }, (_, i) => [i + 1, i + 1, breaks && i >= left ? LOST : null]);
+      const results = Array.from({ length: pushed }, (_, i) => {
+        const isLost = failed.has(i + 1) || (breaks && i >= left);
+        return [i + 1, i + 1, isLost ? LOST : null];
+      });
       expect(calls).toEqual(results);
     });
     await fc.assert(property, { seed: SEED, numRuns: 300 });
