@@ -1,19 +1,17 @@
-export {
-  type AcceptUpgradesOptions,
-  acceptUpgrades,
-  type Upgrades,
-} from './api/accept-upgrades.js';
+export { acceptUpgrades } from './api/accept-upgrades.js';
 export { codec } from './api/codec.js';
 export type { CloseOptions, Connections } from './api/connections.js';
 export type { SocketHandlers } from './api/handler-delivery.js';
-export type { ConnectionLimits, ServerLimits, SlowPeer } from './api/limits.js';
+export type { ConnectionLimits, ServerLimits } from './api/limits.js';
 export type { Packet } from './api/message-queue.js';
 export { type AcceptOptions, type ClientOptions, newWebSocket } from './api/new-websocket.js';
 export type { Data } from './api/payload.js';
 export { type PreparedMessage, prepare } from './api/prepared-message.js';
 export { ReadyState } from './api/ready-state.js';
 export { type ServeOptions, type Server, serve, type UpgradeContext } from './api/serve.js';
+export type { SlowPeer } from './api/slow-peer.js';
 export type { UpgradeAnswer, UpgradeResult } from './api/upgrade-answer.js';
+export type { AcceptUpgradesOptions, Upgrades } from './api/upgrades.js';
 export { WebSocket } from './api/websocket.js';
 export type { CodecKind } from './codec/codec.js';
 export type { Pattern, Rule } from './handshake/origin.js';

@@ -9,7 +9,7 @@ import { backdoor, type WebSocket } from './websocket.js';
 export interface CloseOptions {
   /** Sent to each client. Default 1001, going away. */
   code?: number;
-  /** Sent to each client: at most 123 octets of UTF-8. Default none. */
+  /** Sent to each client: at most 123 bytes of UTF-8. Default none. */
   reason?: string;
   /**
    * Milliseconds after which whatever is still open is ended, come what may; 0 and `Infinity`: never. Default: each socket has
@@ -62,14 +62,15 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
   }
 }
 
-/** Waits for `work`, and makes an end of what it waits for when `timeout` milliseconds have passed; 0: never. */
-export async function within(timeout: number, work: Promise<unknown>, makeAnEnd: () => void): Promise<void> {
-  const timer = timeout === 0 ? undefined : setTimeout(makeAnEnd, Math.min(timeout, MAX_DELAY));
+/** Waits for `work`, and forces the end of what it waits for once `timeout` milliseconds have passed; 0: never. */
+export async function within(timeout: number, work: Promise<unknown>, forceClose: () => void): Promise<void> {
+  const timer = timeout === 0 ? undefined : setTimeout(forceClose, Math.min(timeout, MAX_DELAY));
   await work;
   clearTimeout(timer);
 }
 
-interface CheckedCloseOptions {
+/** `CloseOptions` with its defaults. */
+export interface CheckedCloseOptions {
   readonly code: number;
   readonly reason: string;
   /** `undefined` if it was not given. */

@@ -3,9 +3,7 @@ import type { Rule } from '../handshake/origin.js';
 import type { ConnectionOptions } from '../net/connection-handler.js';
 import type { Role } from '../protocol/frame-rules.js';
 import { newMaskingKey } from '../protocol/masking-key.js';
-
-/** What becomes of a message for a peer that is more than `maxBackpressure` octets behind. */
-export type SlowPeer = 'terminate' | 'drop' | 'wait';
+import type { SlowPeer } from './slow-peer.js';
 
 /**
  * What a peer may cost. Durations are integers in milliseconds, 0 is off; sizes are octets; `Infinity` is unlimited.

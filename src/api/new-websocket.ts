@@ -18,7 +18,6 @@ import { spendResponse } from '../net/opening/bound-response.js';
 import { connect } from '../net/opening/connect.js';
 import { type PendingOwner, PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { WebSocketCreationError, WebSocketError, WebSocketHandshakeError } from '../protocol/errors.js';
-import { type AwaitedUpgrade, awaitedUpgrade } from './accept-upgrades.js';
 import { handled, rejected } from './handled-promise.js';
 import {
   type ConnectionLimits,
@@ -30,6 +29,7 @@ import {
   type ServerLimits,
 } from './limits.js';
 import { openClient, openForAwait } from './open.js';
+import { type AwaitedUpgrade, awaitedUpgrade } from './upgrades.js';
 import type { WebSocket } from './websocket.js';
 
 interface AwaitOptions {

@@ -10,9 +10,10 @@ import type { Connected } from '../net/opening/connect.js';
 import { AwaitDelivery } from './await-delivery.js';
 import type { ConnectionSet } from './connections.js';
 import { HandlerDelivery, type SocketHandlers } from './handler-delivery.js';
-import type { ResolvedLimits, SlowPeer } from './limits.js';
+import type { ResolvedLimits } from './limits.js';
 import { MessageQueue } from './message-queue.js';
 import type { Opened } from './opened.js';
+import type { SlowPeer } from './slow-peer.js';
 import { backdoor, type WebSocket } from './websocket.js';
 
 /** An opening handshake that has just succeeded, on a server. */

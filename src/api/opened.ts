@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { SlowPeer } from './limits.js';
+import type { SlowPeer } from './slow-peer.js';
 
 /** What an opening handshake leaves behind. */
 export interface Opened<UserData> {

@@ -1,4 +1,5 @@
 import type { Buffer } from 'node:buffer';
+import { nextTick } from 'node:process';
 import { CloseCode } from '../protocol/close-code.js';
 import { WebSocketClosedError, WebSocketPacketTypeError } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
@@ -42,3 +43,20 @@ export const NEXT: Reading<IteratorResult<string | Buffer>> = {
     throw error;
   },
 };
+
+/** Messages as `for await` takes them. @param leave is called when the loop ends before the messages do */
+export function messageIterator<Message>(
+  next: () => Promise<IteratorResult<Message>>,
+  leave: () => void,
+): AsyncIterableIterator<Message> {
+  const iterator: AsyncIterableIterator<Message> = {
+    next,
+    return: () => {
+      // `break` and an error end a loop alike. Who learns of the error closes with another code, and comes first.
+      nextTick(leave);
+      return Promise.resolve({ value: undefined, done: true });
+    },
+    [Symbol.asyncIterator]: () => iterator,
+  };
+  return iterator;
+}

@@ -1,30 +1,20 @@
-import http, {
-  type ServerOptions as HttpOptions,
-  type Server as HttpServer,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http';
-import https, { type ServerOptions as TlsOptions } from 'node:https';
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerOptions as TlsOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Accepted, formatAcceptance, isRefusal, judgeUpgrade, type Refusal, refuse } from '../handshake/server.js';
 import { acceptCheaply } from '../net/node/accept.js';
-import { readBeforeTimeouts } from '../net/node/http-server.js';
 import { bindResponse } from '../net/opening/bound-response.js';
 import { Arrivals } from '../net/opening/first-reads.js';
 import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
-import { pathnameOf } from '../net/opening/request-target.js';
-import { UpgradeListener } from '../net/opening/upgrade-listener.js';
-import { MAX_DELAY } from '../net/timing/after-reading.js';
+import { pathnameOf, UpgradeListener } from '../net/opening/upgrade-listener.js';
 import { toError } from '../protocol/errors.js';
-import type { Opcode } from '../protocol/opcode.js';
-import { checkAddress } from './address.js';
-import { type CloseOptions, ConnectionSet, type Connections, checkCloseOptions, within } from './connections.js';
+import { type CheckedCloseOptions, within } from './connections.js';
 import { handled } from './handled-promise.js';
 import { isThenable, reportError, type SocketHandlers } from './handler-delivery.js';
 import { checkType, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { openForHandlers } from './open.js';
-import type { Data } from './payload.js';
-import type { PreparedMessage } from './prepared-message.js';
+import { checkAddress, createHttpServer, patienceOf } from './own-http-server.js';
+import { SocketServer } from './socket-server.js';
 import { agreedProtocol, checkAnswer, type UpgradeResult } from './upgrade-answer.js';
 
 /** What an `upgrade` handler is told beside the request. */
@@ -66,16 +56,6 @@ export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHa
   textAs?: 'string' | 'bytes';
 }
 
-/** How long a client may be silent before its connection is given to node:http, whose time-outs then count, in milliseconds. */
-const PATIENCE = 500;
-
-function patienceOf(handshakeTimeout: number): number {
-  return Math.min(PATIENCE, Math.floor(handshakeTimeout / 4));
-}
-
-/** node:http's own default for a request with its body, in milliseconds. */
-const REQUEST_TIMEOUT = 300_000;
-
 const HANDLERS = ['request', 'upgrade', 'open', 'message', 'ping', 'pong', 'drain', 'close', 'error'] as const;
 
 /**
@@ -95,12 +75,9 @@ export function serve<UserData = unknown>(options: ServeOptions<UserData>): Prom
 }
 
 /** A running server of `serve`. */
-export class Server<UserData = unknown> {
-  /** The open sockets. */
-  readonly connections: Connections<UserData>;
+export class Server<UserData = unknown> extends SocketServer<UserData> {
   readonly #options: ServeOptions<UserData>;
   readonly #limits: ResolvedLimits;
-  readonly #sockets = new ConnectionSet<UserData>();
   readonly #http: HttpServer;
   readonly #listener: UpgradeListener;
   readonly #arrivals: Arrivals | null = null;
@@ -108,13 +85,12 @@ export class Server<UserData = unknown> {
   readonly #raw = new Set<Socket>();
   #requests = 0;
   #onAnswered: (() => void) | null = null;
-  #closed: Promise<void> | null = null;
 
   /** @internal */
   constructor(options: ServeOptions<UserData>, limits: ResolvedLimits) {
+    super();
     this.#options = options;
     this.#limits = limits;
-    this.connections = this.#sockets;
     this.#http = options.server ?? this.#createHttpServer();
     this.#listener = new UpgradeListener(this.#http, limits, {
       path: options.path,
@@ -128,40 +104,6 @@ export class Server<UserData = unknown> {
   /** The port that it listens on; 0 for a Unix socket and for a shared server that does not listen yet. */
   get port(): number {
     return (this.#http.address() as AddressInfo | null)?.port ?? 0;
-  }
-
-  /**
-   * Sends a message to every socket that has subscribed to `topic`, encoded once. One that is not open, or is more than
-   * `maxBackpressure` behind, does not get it: `slowPeer` decides what becomes of it, and the others do not wait.
-   *
-   * @param data a string goes out as Text, bytes as Binary, unless `opcode` says otherwise; bytes are copied.
-   *   Or what `prepare` returns
-   * @returns for how many it was accepted
-   * @throws TypeError as `send`, for what is no string, and for other opcodes than Text and Binary
-   */
-  publish(topic: string, data: Data | PreparedMessage, opcode?: Opcode): number {
-    return this.#sockets.topics.publish(topic, data, opcode, null);
-  }
-
-  /** How many sockets have subscribed to `topic`. @throws TypeError for what is no string */
-  subscriberCount(topic: string): number {
-    return this.#sockets.topics.subscriberCount(topic);
-  }
-
-  /**
-   * Stops accepting, answers 503 to handshakes under way, sends Close to each socket after what was sent before, and ends
-   * at the time-out whatever is left. Calling it again waits for the same end. A shared HTTP server is left as it was.
-   *
-   * @throws TypeError, RangeError for invalid options
-   */
-  close(options: CloseOptions = {}): Promise<void> {
-    const { code, reason, timeout } = checkCloseOptions(options);
-    this.#closed ??= this.#close(code, reason, timeout);
-    return this.#closed;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   /** @internal */
@@ -182,13 +124,14 @@ export class Server<UserData = unknown> {
     });
   }
 
-  async #close(code: number, reason: string, timeout: number | undefined): Promise<void> {
+  /** @internal */
+  protected override async end({ code, reason, timeout }: CheckedCloseOptions): Promise<void> {
     const own = this.#options.server === undefined;
     const stopped = own ? new Promise<void>((resolve) => this.#http.close(() => resolve())) : Promise.resolve();
     this.#arrivals?.giveAllAway();
     this.#listener.refuseAll();
     const answered = this.#requests === 0 ? undefined : new Promise<void>((resolve) => (this.#onAnswered = resolve));
-    const closed = this.#sockets.closeAll(code, reason);
+    const closed = this.sockets.closeAll(code, reason);
     if (timeout !== undefined) await within(timeout, Promise.all([closed, answered]), () => this.#forceClose());
     else await within(this.#limits.closeTimeout, Promise.resolve(answered), () => this.#endRequests());
     await closed;
@@ -199,7 +142,7 @@ export class Server<UserData = unknown> {
   }
 
   #forceClose(): void {
-    this.#sockets.hangupAll();
+    this.sockets.hangupAll();
     this.#endRequests();
     for (const socket of this.#raw) socket.destroy();
   }
@@ -210,26 +153,9 @@ export class Server<UserData = unknown> {
   }
 
   #createHttpServer(): HttpServer {
-    const { maxHeaderBytes, maxHeaders, handshakeTimeout } = this.#limits;
     const { tls, request } = this.#options;
-    // What is left of the time for an opening handshake when node:http begins to count.
-    const headersTimeout = tls === undefined ? handshakeTimeout - patienceOf(handshakeTimeout) : handshakeTimeout;
-    const httpOptions: HttpOptions = {
-      maxHeaderSize: Math.min(maxHeaderBytes, 0x7fff_ffff),
-      headersTimeout,
-      // Requests of the user's own may have a body, which takes longer than an opening handshake.
-      requestTimeout: request === undefined ? headersTimeout : Math.max(handshakeTimeout, REQUEST_TIMEOUT),
-      connectionsCheckingInterval: Math.max(50, Math.min(500, handshakeTimeout / 10)),
-    };
-    const listener = (req: IncomingMessage, res: ServerResponse) => this.#onRequest(req, res);
-    const server =
-      tls === undefined
-        ? http.createServer(httpOptions, listener)
-        : https.createServer({ ...httpOptions, handshakeTimeout: handshakeTimeout || MAX_DELAY, ...tls }, listener);
-    readBeforeTimeouts(server);
+    const server = createHttpServer(this.#limits, tls, request !== undefined, (req, res) => this.#onRequest(req, res));
     if (tls !== undefined) this.#watchRaw(server);
-    // node:http drops the header lines above its limit; one more than ours tells that there were too many.
-    server.maxHeadersCount = maxHeaders === Number.POSITIVE_INFINITY ? 0 : maxHeaders + 1;
     return server;
   }
 
@@ -237,7 +163,7 @@ export class Server<UserData = unknown> {
     const { maxHeaderBytes, handshakeTimeout } = this.#limits;
     return new Arrivals(this.#http, {
       maxHeaderBytes,
-      patience: handshakeTimeout === 0 ? PATIENCE : patienceOf(handshakeTimeout),
+      patience: patienceOf(handshakeTimeout),
       wants: (url) => this.#listener.wants(url),
       onRequest: (request, socket, head) => this.#listener.onRequest(request, socket, head),
     });
@@ -335,7 +261,7 @@ export class Server<UserData = unknown> {
       pending.accept(text);
       const head = pending.takeHead();
       const opening = { request: kept, remoteAddress, socket, head, protocol: agreed, data: data as UserData };
-      openForHandlers(opening, this.#limits, this.#options, this.#sockets);
+      openForHandlers(opening, this.#limits, this.#options, this.sockets);
     } catch (error) {
       this.#failUpgrade(pending, error);
     }

@@ -6,7 +6,7 @@ import type { ReceiverOptions } from '../protocol/receiver-options.js';
 import { Inbox, type InboxEvents } from './reading/inbox.js';
 import { StreamTransport } from './transport/stream-transport.js';
 import type { Transport, TransportEvents } from './transport/transport.js';
-import { canUseWindow, WindowTransport } from './transport/window-transport.js';
+import { canTakeOver, WindowTransport } from './transport/window-transport.js';
 import { Outbox, type OutboxEvents, type OutboxSettings } from './writing/outbox.js';
 
 /**
@@ -20,7 +20,7 @@ export abstract class Link extends AsyncResource implements TransportEvents, Inb
 
   constructor(name: string, socket: Duplex, receiver: ReceiverOptions, outbox: OutboxSettings) {
     super(name);
-    this.transport = canUseWindow(socket) ? new WindowTransport(socket, this) : new StreamTransport(socket, this);
+    this.transport = canTakeOver(socket) ? new WindowTransport(socket, this) : new StreamTransport(socket, this);
     this.inbox = new Inbox(this.transport, this, receiver);
     this.outbox = new Outbox(this.transport, this, outbox);
   }

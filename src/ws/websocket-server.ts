@@ -1,13 +1,12 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
-import http, { type IncomingMessage, type OutgoingHttpHeaders, type Server } from 'node:http';
+import http, { type IncomingMessage, type OutgoingHttpHeaders, type Server, STATUS_CODES } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { acceptKey, isKey } from '../handshake/key.js';
 import { acceptCheaply } from '../net/node/accept.js';
-import { refuse } from './opening/refusal.js';
 import { DEFAULTS, type KeptOptions, type SocketOptions } from './opening/socket-options.js';
 import * as subprotocol from './subprotocol.js';
 import { openOn, WebSocket } from './websocket.js';
@@ -309,4 +308,20 @@ function clientInfo(request: IncomingMessage): ClientInfo {
 
 function destroyOnError(this: Duplex): void {
   this.destroy();
+}
+
+/** Answers an upgrade request with an error, and ends the connection. */
+function refuse(socket: Duplex, status: number, message?: string, headers: OutgoingHttpHeaders = {}): void {
+  const body = message || String(STATUS_CODES[status]);
+  const fields = {
+    Connection: 'close',
+    'Content-Type': 'text/html',
+    'Content-Length': Buffer.byteLength(body),
+    ...headers,
+  };
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`];
+  for (const [name, value] of Object.entries(fields)) lines.push(`${name}: ${value}`);
+  // Not before the answer has left.
+  socket.once('finish', () => socket.destroy());
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
 }

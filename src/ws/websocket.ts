@@ -13,7 +13,6 @@ import { BINARY_TYPES, type BinaryType, isBlob, joined, NO_OCTETS, type Octets, 
 import { CLOSED, CLOSING, CONNECTING, OPEN, STATES } from './ready-state.js';
 import { Receiver } from './receiver.js';
 import type { SendOptions } from './sender.js';
-import { AutoPongs } from './wire/auto-pongs.js';
 import { CloseTimer } from './wire/close-timer.js';
 import type { Verdict } from './wire/faults.js';
 import { linkSocket } from './wire/socket-link.js';
@@ -29,7 +28,7 @@ import {
   ON_PING,
   ON_PONG,
 } from './wire/wire-events.js';
-import { WireSender } from './wire/wire-sender.js';
+import { AutoPongs, WireSender } from './wire/wire-sender.js';
 import type { WriteCallback } from './wire/write-callbacks.js';
 
 /** Streams on which a WebSocket was opened. */

@@ -90,7 +90,7 @@ export const FAULTS = [
         this.inFlight = batch;`,
         replace: `        batch.nextSlice();
         if (chunk !== null)
-            (0, staging_js_1.giveChunkBack)(chunk);
+            (0, chunk_js_1.giveChunkBack)(chunk);
         this.inFlight = batch;`,
       },
     ],

@@ -1,7 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { fileProblems, importsOf, layeringProblems, type Sources, testProblems } from '../support/layering.js';
+import {
+  fenceProblems,
+  fileProblems,
+  importsOf,
+  layeringProblems,
+  type Sources,
+  smallFileProblems,
+  testProblems,
+} from '../support/layering.js';
 
 const ROOT = path.resolve(__dirname, '../..');
 
@@ -13,9 +21,11 @@ const TESTED_BY: Record<string, string> = {
   'codec/ts.ts': 'codec/scan.test.ts',
   'codec/wasm.ts': 'codec/scan.test.ts',
   'api/opened.ts': 'api/open.test.ts',
-  'api/address.ts': 'api/serve.test.ts',
+  'api/own-http-server.ts': 'api/serve.test.ts',
+  'api/socket-server.ts': 'api/topics.test.ts',
+  'api/upgrades.ts': 'api/accept-upgrades.test.ts',
   'api/upgrade-answer.ts': 'api/serve.test.ts',
-  'net/writing/waiters.ts': 'net/writing/outbox.test.ts',
+  'net/writing/sizes.ts': 'net/writing/outbox.test.ts',
   // The base of Connection and of ws/wire.ts, and what their handlers are.
   'net/link.ts': 'net/connection.test.ts',
   'net/connection-handler.ts': 'net/connection.test.ts',
@@ -30,7 +40,6 @@ const TESTED_BY: Record<string, string> = {
   // Run against npm ws, too.
   'ws/events/events.ts': 'ws/contract-events.test.ts',
   'ws/events/enumerable.ts': 'ws/contract-events.test.ts',
-  'ws/wire/feeding.ts': 'ws/receiver.test.ts',
   'ws/ready-state.ts': 'ws/contract-instances.test.ts',
   'ws/opening/client-options.ts': 'ws/contract-client.test.ts',
   'ws/opening/client.ts': 'ws/contract-client.test.ts',
@@ -39,12 +48,10 @@ const TESTED_BY: Record<string, string> = {
   'ws/wire/faults.ts': 'ws/contract-errors.test.ts',
   'ws/payload.ts': 'ws/contract-receiving.test.ts',
   'ws/opening/redirects.ts': 'ws/contract-events.test.ts',
-  'ws/opening/refusal.ts': 'ws/contract-events.test.ts',
   'ws/wire/socket-link.ts': 'ws/contract-instances.test.ts',
   'ws/opening/socket-options.ts': 'ws/contract-errors.test.ts',
   'ws/websocket-server.ts': 'ws/contract-events.test.ts',
   'ws/websocket.ts': 'ws/contract-instances.test.ts',
-  'ws/wire/wire-sender.ts': 'ws/contract-instances.test.ts',
   'ws/wire/wire.ts': 'ws/contract-semantics.test.ts',
   'ws/wire/wire-events.ts': 'ws/same-as-ws.test.ts',
 };
@@ -56,18 +63,26 @@ function filesOf(folder: string, pattern: RegExp): string[] {
     .sort();
 }
 
-describe('src', () => {
-  const sources = new Map(
-    filesOf('src', /\.m?ts$/).map((file) => [file, readFileSync(path.join(ROOT, 'src', file), 'utf8')]),
-  );
+const sources = new Map(
+  filesOf('src', /\.m?ts$/).map((file) => [file, readFileSync(path.join(ROOT, 'src', file), 'utf8')]),
+);
 
+describe('src', () => {
   test('imports point one way', () => {
     expect(sources.size).toBeGreaterThan(0);
     expect(layeringProblems(sources)).toEqual([]);
   });
 
-  test('files are named, short and free of Math.random', () => {
+  test('files are named, classes and functions short, and nothing uses Math.random', () => {
     expect(fileProblems(sources)).toEqual([]);
+  });
+
+  test('only net/node names a private member of Node', () => {
+    expect(fenceProblems(sources)).toEqual([]);
+  });
+
+  test('a small file has two readers, or is public', () => {
+    expect(smallFileProblems(sources)).toEqual([]);
   });
 
   test('each file has its test', () => {
@@ -182,21 +197,44 @@ describe('the checker', () => {
     expect(problems).toEqual(['a cycle: net/b.ts -> net/c.ts -> net/b.ts']);
   });
 
-  test('finds empty names, long files and Math.random', () => {
+  test('finds empty names, long classes and functions, and Math.random', () => {
+    const method = (lines: number) => `  #say(what: string): void {\n${'    x;\n'.repeat(lines - 2)}  }\n`;
     const files = {
       'net/utils.ts': '',
       'helpers/key.ts': '',
-      'net/long.ts': 'x\n'.repeat(351),
+      'net/long.ts': `class Long {\n${'  x;\n'.repeat(349)}}\n`,
+      'net/wordy.ts': `export class Wordy {\n${method(61)}}\n`,
       'net/dice.ts': 'Math.random()',
-      'net/key-types.ts': 'x\n'.repeat(350),
+      'net/key-types.ts': `export class Fine {\n${'  x;\n'.repeat(288)}${method(60)}}\nconst x = 1;\n`,
     };
     const problems = fileProblems(sourcesOf(files));
     expect(problems.map((problem) => problem.split(':')[0])).toEqual([
       'net/utils.ts',
       'helpers/key.ts',
       'net/long.ts',
+      'net/wordy.ts',
       'net/dice.ts',
     ]);
+  });
+
+  test('finds private members of Node outside the fence, but in comments', () => {
+    const all = new Map([...sources].filter(([file]) => file.startsWith('net/node/')));
+    all.set('net/connection.ts', '// a _handle\nconst { _handle: handle } = socket;');
+    expect(fenceProblems(all)).toMatchObject([expect.stringContaining('net/connection.ts names _handle')]);
+    all.delete('net/node/peer-address.ts');
+    expect(fenceProblems(all)).toContain('getpeername: in the list, and named nowhere');
+  });
+
+  test('finds small files with one reader', () => {
+    const problems = smallFileProblems(
+      sourcesOf({
+        'index.ts': "export { a } from './api/a.js';",
+        'api/a.ts': "import '../net/b.js';\nimport '../net/c.js';",
+        'net/b.ts': "import './c.js';",
+        'net/c.ts': '',
+      }),
+    );
+    expect(problems).toEqual(['net/b.ts: 1 lines, and only api/a.ts imports it']);
   });
 
   test('finds files without a test, and stale entries', () => {

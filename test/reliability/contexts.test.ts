@@ -138,27 +138,35 @@ describe.each([
   });
 });
 
-test.each([true, false])('so it is on wasock/ws, with allowSynchronousEvents: %s', async (allowSynchronousEvents) => {
-  const { near, far } = await tcpPair();
-  const contexts: string[] = [];
-  const options = { allowSynchronousEvents };
-  const ws = storage.run('its opening', () => {
-    const opened = inner(new WASOCK.WebSocket(null as never, undefined, options as never));
-    for (const event of ['message', 'close'])
-      opened.on(event, () => contexts.push(`${event} in ${storage.getStore()}`));
-    opened.setSocket(near, Buffer.alloc(0), options);
-    return opened;
-  });
-  ws.pause();
-  await turns();
-  far.write(Buffer.concat(['a', 'b', 'c'].map((text) => frameFor('server', 1, text))));
-  await until(() => near.bytesRead > 0);
-  storage.run('a request', () => ws.resume());
-  await until(() => contexts.length === 3);
-  storage.run('another request', () => ws.terminate());
-  await until(() => contexts.length === 4);
-  expect(contexts).toEqual([...Array.from({ length: 3 }, () => 'message in its opening'), 'close in its opening']);
-});
+test.each([
+  [true, 'TCP', tcpPair],
+  [false, 'TCP', tcpPair],
+  [true, 'TLS', tlsPair],
+  [false, 'TLS', tlsPair],
+] as const)(
+  'so it is on wasock/ws, with allowSynchronousEvents: %s over %s',
+  async (allowSynchronousEvents, _, pair) => {
+    const { near, far } = await pair();
+    const contexts: string[] = [];
+    const options = { allowSynchronousEvents };
+    const ws = storage.run('its opening', () => {
+      const opened = inner(new WASOCK.WebSocket(null as never, undefined, options as never));
+      for (const event of ['message', 'close'])
+        opened.on(event, () => contexts.push(`${event} in ${storage.getStore()}`));
+      opened.setSocket(near, Buffer.alloc(0), options);
+      return opened;
+    });
+    ws.pause();
+    await turns();
+    far.write(Buffer.concat(['a', 'b', 'c'].map((text) => frameFor('server', 1, text))));
+    await until(() => near.bytesRead > 0);
+    storage.run('a request', () => ws.resume());
+    await until(() => contexts.length === 3);
+    storage.run('another request', () => ws.terminate());
+    await until(() => contexts.length === 4);
+    expect(contexts).toEqual([...Array.from({ length: 3 }, () => 'message in its opening'), 'close in its opening']);
+  },
+);
 
 test('in await style each goes on in its own context', async () => {
   const seen: unknown[] = [];

@@ -10,6 +10,7 @@ import { WINDOW_SIZE } from '../../src/codec/memory-map.js';
 import { RESERVE_BYTES } from '../../src/net/reading/inbox.js';
 import type { Role } from '../../src/protocol/frame-rules.js';
 import { openConnection } from '../support/connection-harness.js';
+import { IS_DOCUMENTED } from '../support/documented.js';
 import { FramePeer } from '../support/frame-peer.js';
 import { frameFor } from '../support/framer.js';
 import { RawServer, rawClient, rawWebSocket, requestText } from '../support/raw-peer.js';
@@ -94,30 +95,34 @@ describe('a burst that begins in the segment of the handshake comes in order', (
 });
 
 describe.each(TRANSPORTS)('over %s', (_name, makePair) => {
-  test('a paused connection holds its reserve and one read, however often others make the socket read', async () => {
-    const { near, far } = await makePair();
-    const { connection, recorder } = openConnection(near);
-    connection.pause();
-    const peer = new FramePeer(far);
-    const payload = Buffer.alloc(10_000, 'x');
-    for (let i = 0; i < 2000; i++) peer.send(frameFor('server', 2, payload));
-    for (let i = 0; i < 50; i++) {
+  // Without the handle a stream that others have flow brings a chunk each time.
+  test.skipIf(IS_DOCUMENTED)(
+    'a paused connection holds its reserve and one read, however often others make the socket read',
+    async () => {
+      const { near, far } = await makePair();
+      const { connection, recorder } = openConnection(near);
+      connection.pause();
+      const peer = new FramePeer(far);
+      const payload = Buffer.alloc(10_000, 'x');
+      for (let i = 0; i < 2000; i++) peer.send(frameFor('server', 2, payload));
+      for (let i = 0; i < 50; i++) {
+        near.resume();
+        near.read(0);
+        await turns(5);
+        near.pause();
+        await turns(2);
+      }
+      const held = near.bytesRead;
+      expect(recorder.messages).toEqual([]);
+      expect(held).toBeLessThan(RESERVE_BYTES + WINDOW_SIZE);
+      await aWhile();
+      expect(near.bytesRead).toBe(held);
       near.resume();
-      near.read(0);
-      await turns(5);
-      near.pause();
-      await turns(2);
-    }
-    const held = near.bytesRead;
-    expect(recorder.messages).toEqual([]);
-    expect(held).toBeLessThan(RESERVE_BYTES + WINDOW_SIZE);
-    await aWhile();
-    expect(near.bytesRead).toBe(held);
-    near.resume();
-    connection.resume();
-    await recorder.messagesReceived(2000);
-    expect(recorder.messages.every((message) => payload.equals(message as Buffer))).toBe(true);
-  });
+      connection.resume();
+      await recorder.messagesReceived(2000);
+      expect(recorder.messages.every((message) => payload.equals(message as Buffer))).toBe(true);
+    },
+  );
 
   test('pause and resume in any turn of a burst lose nothing and keep the order; nothing comes while paused', async () => {
     const { near, far } = await makePair();

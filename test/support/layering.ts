@@ -38,10 +38,40 @@ const SHARED_FILES: readonly { readonly files: readonly string[]; readonly by: r
 const SANS_IO_ROOMS = ['codec', 'protocol', 'handshake'];
 const IO_MODULES = /^node:(net|tls|https?|http2|stream|zlib|timers|events|dgram|dns|fs|child_process)(\/|$)/;
 
+/** The room that may name what is private to Node. */
+const FENCE = 'net/node/';
+
+/** What of Node is used though it is not documented, and the versions on which it was seen. */
+const PRIVATE_MEMBERS: Readonly<Record<string, string>> = {
+  _addHeaderLines: '20 to 26: http.IncomingMessage',
+  _connections: '20 to 26: net.Server',
+  _handle: '20 to 26: net.Socket, net.Server, tls.TLSSocket',
+  _httpMessage: '20 to 26: the socket of a response',
+  _parent: '20 to 26: the handle under TLS',
+  getAsyncId: '20 to 25: a request to write',
+  getOwnPropertySymbols: 'the way to what is kept under symbols',
+  getpeername: '20 to 26: the handle of a socket',
+  onconnection: '20 to 26: the handle of a server',
+  pauseOnCreate: '20 to 26: an option of net.Socket',
+  pauseOnConnect: '20 to 26: net.Server, documented as an option only',
+  readStart: '20 to 26: the handle of a socket',
+  readStop: '20 to 26: the handle of a socket',
+  shouldUpgradeCallback: '24.9 to 26: http.Server, documented as an option only',
+  useUserBuffer: '20 to 26: the handle of a socket',
+  writeBuffer: '20 to 26: the handle of a socket',
+  writeQueueSize: '20 to 26: the handle of a socket',
+  writeStatus: '26: a request to write',
+};
+
 /** Names that say nothing about what is in the file. */
 const EMPTY_NAMES = /(^|\/)(utils?|types?|helpers?|common|misc)(\.m?ts$|\/)/;
 
-const MAX_LINES = 350;
+/** Lines of a class, and of a function. */
+const MAX_CLASS = 350;
+const MAX_FUNCTION = 60;
+
+/** A file below this has two importers, or is what users import. */
+const SMALL_FILE = 40;
 
 interface Import {
   readonly from: string;
@@ -126,15 +156,58 @@ function cycles(sources: Sources): string[] {
   return found;
 }
 
-/** One line for every file whose name, length or content the house rules forbid. */
+/** One line for every file whose name or content the house rules forbid. */
 export function fileProblems(sources: Sources): string[] {
+  return [...sources].flatMap(([file, source]) => [
+    ...(EMPTY_NAMES.test(file) ? [`${file}: a file is named by one noun of the RFC or of the transport`] : []),
+    ...(source.includes('Math.random') ? [`${file}: Math.random is no source of keys or jitter here`] : []),
+    ...blocksOf(source)
+      .filter(({ lines, most }) => lines > most)
+      .map(({ name, lines, most }) => `${file}: ${name} has ${lines} lines, ${most} at most`),
+  ]);
+}
+
+/** The classes, functions and methods of a formatted file: each ends at the brace that stands below its beginning. */
+function blocksOf(source: string): { name: string; lines: number; most: number }[] {
+  const lines = source.split('\n');
+  return lines.flatMap((line, start) => {
+    const isClass = /^(export )?(abstract )?class \w/.test(line);
+    const isFunction =
+      /^(export )?(async )?function|^ {2}(?!(if|for|while|switch|return|try)\b)[\w#][\w #<>,]*\(.*\{$/.test(line);
+    if (!isClass && !isFunction) return [];
+    const indent = line.match(/^ */)![0];
+    const length = lines.slice(start).findIndex((other) => other.startsWith(`${indent}}`)) + 1;
+    return [{ name: line.trim(), lines: length, most: isClass ? MAX_CLASS : MAX_FUNCTION }];
+  });
+}
+
+/** One line for every private member of Node that is named outside the fence, and for every one in the list that is named nowhere. */
+export function fenceProblems(sources: Sources): string[] {
+  const named = (source: string, name: string) => new RegExp(`\\b${name}\\b`).test(withoutComments(source));
+  return Object.keys(PRIVATE_MEMBERS).flatMap((name) => {
+    const files = [...sources].filter(([, source]) => named(source, name)).map(([file]) => file);
+    const outside = files.filter((file) => !file.startsWith(FENCE));
+    if (files.length === 0) return [`${name}: in the list, and named nowhere`];
+    return outside.map((file) => `${file} names ${name}, which is private to Node ${PRIVATE_MEMBERS[name]}`);
+  });
+}
+
+/** One line for every small file that only one other reads: it belongs into that one. */
+export function smallFileProblems(sources: Sources): string[] {
+  const importers = new Map<string, Set<string>>();
+  for (const [file, source] of sources) {
+    for (const imported of importsOf(file, source)) {
+      if (!imported.specifier.startsWith('.')) continue;
+      const target = targetOf(imported);
+      importers.set(target, (importers.get(target) ?? new Set()).add(file));
+    }
+  }
   return [...sources].flatMap(([file, source]) => {
-    const lines = source.replace(/\n$/, '').split('\n').length;
-    return [
-      EMPTY_NAMES.test(file) && `${file}: a file is named by one noun of the RFC or of the transport`,
-      lines > MAX_LINES && `${file}: ${lines} lines, ${MAX_LINES} at most`,
-      source.includes('Math.random') && `${file}: Math.random is no source of keys or jitter here`,
-    ].filter((problem) => problem !== false);
+    const readers = [...(importers.get(file) ?? [])];
+    const lines = source.trimEnd().split('\n').length;
+    const isPublic = roomOf(file) === 'entry' || readers.some((reader) => roomOf(reader) === 'entry');
+    if (lines >= SMALL_FILE || readers.length >= 2 || isPublic) return [];
+    return [`${file}: ${lines} lines, and only ${readers.join()} imports it`];
   });
 }
 

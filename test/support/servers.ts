@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { type AcceptUpgradesOptions, acceptUpgrades, type Upgrades } from '../../src/api/accept-upgrades.js';
+import { acceptUpgrades } from '../../src/api/accept-upgrades.js';
 import { type ClientOptions, newWebSocket } from '../../src/api/new-websocket.js';
 import { ReadyState } from '../../src/api/ready-state.js';
 import { type ServeOptions, type Server, serve } from '../../src/api/serve.js';
+import type { AcceptUpgradesOptions, Upgrades } from '../../src/api/upgrades.js';
 import type { WebSocket } from '../../src/api/websocket.js';
 
 export { until } from './waiting.js';

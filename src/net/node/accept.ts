@@ -1,6 +1,13 @@
 import { channel } from 'node:diagnostics_channel';
 import { type Server, Socket, type SocketConstructorOpts } from 'node:net';
 import { versions } from 'node:process';
+import { mayUse } from './private-parts.js';
+
+/*
+ * Private, seen on Node 20: of the listening handle `onconnection`; of the server and the socket what `AcceptingServer` and
+ * `AcceptedSocket` have. Documented instead: nothing, as node:net accepts by itself. This file goes when Node 20 is not
+ * supported any more.
+ */
 
 /** What a listening handle calls for each connection: node:net's function, as a method of the handle. */
 type OnConnection = (this: object, status: number, handle: object) => void;
@@ -23,7 +30,7 @@ type AcceptedSocket = Socket & { server: Server; _server: Server };
  * such object hidden classes of its own: for each connection a kilobyte of garbage that survives for long, and a dozen
  * and a half look-ups of properties that miss their caches. Where the options are a dictionary, their copy has none.
  */
-const costsHiddenClasses = Number.parseInt(versions.v8, 10) < 12;
+const costsHiddenClasses = mayUse('accept') && Number.parseInt(versions.v8, 10) < 12;
 
 const acceptedChannel = channel('net.server.socket');
 

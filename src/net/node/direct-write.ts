@@ -2,6 +2,12 @@ import { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
+import { mayUse } from './private-parts.js';
+
+/*
+ * Private: of the handle `writeBuffer` and `writev`, with requests that are made before (seen on Node 20 to 25) or by the
+ * write (Node 26). Documented instead: `socket.write`.
+ */
 
 /** The object that libuv tells when a write has ended that could not end at once. */
 interface WriteRequest {
@@ -62,11 +68,12 @@ export function findWayOfWriting(SocketClass: new (options: object) => Socket = 
     probe.on('error', () => {});
     probe.write(Buffer.alloc(1));
     probe.destroy();
+    if (request === null) return 'late';
+    return request !== undefined && isRequestClass(request.constructor) ? request.constructor : null;
   } catch {
-    // Then this Node knows no such handle.
+    // Then this runtime knows no such handle, or no such request.
+    return null;
   }
-  if (request === null) return 'late';
-  return request !== undefined && isRequestClass(request.constructor) ? request.constructor : null;
 }
 
 /** Whether its objects tell if a write took them. A handle would not take one twice: it would end the process. */
@@ -97,6 +104,16 @@ function goOn(request: WriteRequest, parts: Parts, owner: WriteOwner): 'goes on'
 /** The outcome of `writeDirectly`: the kernel took all, will take the rest later, or nothing was written. */
 export type DirectWrite = 'whole' | 'goes on' | 'not begun';
 
+function wayOfWriting(): WayOfWriting {
+  if (way === undefined) way = mayUse('direct-write') ? findWayOfWriting() : null;
+  return way;
+}
+
+/** Whether this socket can be written to directly: a plain `net.Socket` on a Node that lets us. */
+export function canWriteDirectly(socket: Duplex): boolean {
+  return Object.getPrototypeOf(socket) === Socket.prototype && wayOfWriting() !== null && handleFor(socket) !== null;
+}
+
 /** The handle of a socket, if it is to be written to directly now. */
 function handleFor(socket: Duplex): object | null {
   const { _handle: handle, timeout } = socket as { _handle?: object | null; timeout?: number };
@@ -112,12 +129,12 @@ function handleFor(socket: Duplex): object | null {
  * @param owner is told when a write that goes on has ended
  */
 export function writeDirectly(socket: Duplex, parts: Parts, owner: WriteOwner): DirectWrite {
-  if (way === undefined) way = findWayOfWriting();
   const handle = handleFor(socket);
-  if (handle === null || way === null) return 'not begun';
-  return way === 'late'
+  const found = wayOfWriting();
+  if (handle === null || found === null) return 'not begun';
+  return found === 'late'
     ? writeWithLateRequest(handle as WritableHandle<null, number | LateRequest>, parts, owner)
-    : writeWithEarlyRequest(handle as WritableHandle<EarlyRequest, number>, way, parts, owner);
+    : writeWithEarlyRequest(handle as WritableHandle<EarlyRequest, number>, found, parts, owner);
 }
 
 function writeWithEarlyRequest(

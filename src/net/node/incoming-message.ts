@@ -2,6 +2,12 @@ import { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { parseRequestHead, type RequestHead } from '../../handshake/request-head.js';
+import { mayUse } from './private-parts.js';
+
+/*
+ * Private, seen on Node 20 to 26: `_addHeaderLines`, and that the class can be made and completed. Documented instead:
+ * every request goes to node:http.
+ */
 
 /** What node:http's parser calls on each message that it makes, and so do others that make one. */
 interface Headed {
@@ -9,7 +15,8 @@ interface Headed {
 }
 
 /** Whether `buildRequest` works on this Node. */
-export const canBuildRequests = typeof (IncomingMessage.prototype as Headed)._addHeaderLines === 'function';
+export const canBuildRequests =
+  mayUse('incoming-message') && typeof (IncomingMessage.prototype as Headed)._addHeaderLines === 'function';
 
 /** The request that node:http would have made of this head: an upgrade request, complete, without a body. */
 export function buildRequest({ method, url, rawHeaders }: RequestHead, socket: Duplex): IncomingMessage {

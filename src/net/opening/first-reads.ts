@@ -5,12 +5,14 @@ import { performance } from 'node:perf_hooks';
 import { WINDOW_START } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
 import { parseRequestHead, type RequestHead } from '../../handshake/request-head.js';
+import { connectPaused } from '../node/http-server.js';
 import { canBuildRequests } from '../node/incoming-message.js';
+import { canReadIntoBuffer } from '../node/user-buffer.js';
 import { cancelDeadline, scheduleDeadline, type Timed } from '../timing/deadlines.js';
 import { copyFromWindow } from '../transport/receive-window.js';
 import { listenTo, type TransportSocket } from '../transport/stream-transport.js';
 import type { TransportEvents } from '../transport/transport.js';
-import { canUseWindow, readAsStream, readIntoWindow } from '../transport/window-transport.js';
+import { readAsStream, readIntoWindow } from '../transport/window-transport.js';
 
 /** What becomes of an opening handshake that needed no HTTP parser. */
 export interface EarlyRoutes {
@@ -46,13 +48,12 @@ export class Arrivals implements Timed {
   constructor(server: HttpServer, routes: EarlyRoutes) {
     this.routes = routes;
     this.#server = server;
-    if (!canBuildRequests) return;
+    // A socket must not begin to read before it is known how.
+    if (!canBuildRequests || !connectPaused(server)) return;
     this.#listeners = server.listeners('connection') as Listener[];
     server.removeAllListeners('connection');
-    // Documented for node:net; with it a socket does not begin to read before it is known how.
-    Object.assign(server, { pauseOnConnect: true });
     server.on('connection', (socket: Socket) => {
-      if (canUseWindow(socket)) this.#wait(new Arrival(socket, this));
+      if (canReadIntoBuffer(socket)) this.#wait(new Arrival(socket, this));
       else this.giveAway(socket);
     });
   }

@@ -6,6 +6,7 @@ import { RequestHead } from '../../handshake/request-head.js';
 import { formatRefusal, type Refusal, refuse } from '../../handshake/server.js';
 import { buildRequest } from '../node/incoming-message.js';
 import { peerAddress } from '../node/peer-address.js';
+import { restoreFlowing } from '../node/socket-state.js';
 import { cancelDeadline, scheduleDeadline, type Timed } from '../timing/deadlines.js';
 import { readAsStream } from '../transport/window-transport.js';
 
@@ -180,7 +181,7 @@ export class PendingUpgrade implements Timed {
     if (!this.#isReading) return;
     this.socket.off('data', onData);
     // Whoever reads on takes the stream as it was.
-    Object.assign(this.socket, { readableFlowing: this.#flowing });
+    restoreFlowing(this.socket, this.#flowing);
   }
 
   /** Writes the refusal and ends the connection, whatever else the client has sent. */

@@ -3,8 +3,8 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { RequestHead } from '../../handshake/request-head.js';
 import { isUpgrade, refuse } from '../../handshake/server.js';
+import { chooseUpgrades, responseOn, watchResponses } from '../node/http-server.js';
 import { type PendingOwner, PendingUpgrade } from './pending-upgrade.js';
-import { pathnameOf } from './request-target.js';
 import { UnclaimedUpgrade } from './unclaimed-upgrade.js';
 
 /** What is asked of clients that have no answer yet. */
@@ -26,11 +26,6 @@ export interface UpgradeRoutes {
   onUnclaimed(pending: PendingUpgrade): void;
 }
 
-/** node:http's way, from Node 24.9 on, to be told which upgrade requests are plain requests. */
-interface UpgradeChooser {
-  shouldUpgradeCallback?: (request: IncomingMessage) => boolean;
-}
-
 /** Our listeners on each HTTP server: what none of them claims is answered by one of them, if nobody else listens. */
 const listeners = new WeakMap<HttpServer, readonly UpgradeListener[]>();
 
@@ -40,6 +35,7 @@ export class UpgradeListener implements PendingOwner {
   readonly #routes: UpgradeRoutes;
   readonly #limits: UpgradeLimits;
   readonly #pending = new Set<PendingUpgrade>();
+  readonly #unwatch: () => void;
   #closing = false;
 
   constructor(server: HttpServer, limits: UpgradeLimits, routes: UpgradeRoutes) {
@@ -54,6 +50,7 @@ export class UpgradeListener implements PendingOwner {
     listeners.set(server, [...oursOn(server), this]);
     server.on('upgrade', this.#onUpgrade);
     leavePlainRequests(server);
+    this.#unwatch = watchResponses(server);
   }
 
   /** 503 to handshakes that are under way and to those that still come. */
@@ -75,6 +72,7 @@ export class UpgradeListener implements PendingOwner {
 
   stopListening(): void {
     this.#server.off('upgrade', this.#onUpgrade);
+    this.#unwatch();
     const others = oursOn(this.#server).filter((listener) => listener !== this);
     listeners.set(this.#server, others);
     if (others.length === 0) this.#server.off('upgrade', guard);
@@ -145,9 +143,8 @@ export class UpgradeListener implements PendingOwner {
  * more), and an answer written now would be taken for that of the other request.
  */
 function isBehindAnother(socket: Duplex): boolean {
-  // Where node:http keeps the response that the socket is lent to; it emits 'upgrade' without a regard to it.
-  const { _httpMessage: response } = socket as { _httpMessage?: object | null };
-  return (response !== undefined && response !== null) || !socket.writable;
+  // node:http emits 'upgrade' all the same.
+  return responseOn(socket) !== null || !socket.writable;
 }
 
 function destroy(socket: Duplex): void {
@@ -194,11 +191,20 @@ function hasBody(request: IncomingMessage): boolean {
 }
 
 /** On a Node that asks, upgrades to other protocols that have a body stay plain requests, unless somebody else listens. */
-function leavePlainRequests(server: HttpServer & UpgradeChooser): void {
-  const before = server.shouldUpgradeCallback;
-  if (typeof before !== 'function' || oursOn(server).length > 1) return;
-  server.shouldUpgradeCallback = (request) => {
+function leavePlainRequests(server: HttpServer): void {
+  if (oursOn(server).length > 1) return;
+  chooseUpgrades(server, (request, before) => {
     // One without a body is ours to answer on every Node, in the same way: with the end of the connection.
-    return areOursAlone(server) ? isWebSocket(request) || !hasBody(request) : before.call(server, request);
-  };
+    return areOursAlone(server) ? isWebSocket(request) || !hasBody(request) : before();
+  });
+}
+
+/** The pathname of a request target, in origin-form or in absolute-form (RFC 9112 §3.2). */
+export function pathnameOf(target: string | undefined): string {
+  if (target === undefined) return '';
+  if (!target.startsWith('/')) {
+    return URL.canParse(target) ? new URL(target).pathname : target;
+  }
+  const end = target.search(/[?#]/);
+  return end === -1 ? target : target.slice(0, end);
 }

@@ -295,6 +295,7 @@ export class Inbox {
   #readOn(): void {
     if (!this.#stopped || !this.#started || !this.#hasRoom) return;
     this.#stopped = false;
-    this.#transport.resume();
+    // A stream tells of what it holds in the context of whoever resumes it.
+    this.#events.runInAsyncScope(() => this.#transport.resume());
   }
 }

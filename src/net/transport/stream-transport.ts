@@ -2,6 +2,7 @@ import type { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { toError } from '../../protocol/errors.js';
+import { holdHandle, isEnciphering, letFlow, queuedBytes, releaseHandle } from '../node/socket-state.js';
 import type { Transport, TransportEvents } from './transport.js';
 
 /** Where a socket keeps its transport's events, so that all sockets share their listeners: an idle one costs less. */
@@ -31,24 +32,6 @@ function onData(this: TransportSocket, chunk: Buffer): void {
   holdHandle(this);
 }
 
-function refuseToRead(): number {
-  return 0;
-}
-
-/** Keeps a socket from reading, whoever asks it to: streams do by themselves, and users may. */
-export function holdHandle(socket: Duplex): void {
-  const { _handle: handle } = socket as { _handle?: ReadingHandle | null };
-  if (typeof handle?.readStart === 'function') handle.readStart = refuseToRead;
-}
-
-export function releaseHandle(socket: Duplex): void {
-  const { _handle: handle } = socket as { _handle?: ReadingHandle | null };
-  if (handle?.readStart !== refuseToRead) return;
-  delete (handle as Partial<ReadingHandle>).readStart;
-  // Somebody has asked for it meanwhile, and believes that it reads.
-  if (handle.reading) handle.readStart();
-}
-
 /** The method of the socket's class: what a socket has of its own under that name is for its users. */
 function callMethod(socket: Duplex, name: 'pause' | 'resume'): void {
   Object.getPrototypeOf(socket)[name].call(socket);
@@ -71,18 +54,6 @@ function onClose(this: TransportSocket): void {
   this[EVENTS].onClose();
 }
 
-/** A libuv handle, as far as its reading goes. */
-interface ReadingHandle {
-  reading: boolean;
-  readStart(): number;
-}
-
-/** A libuv handle, as far as it tells what of a write is still to be taken by the kernel. */
-interface WritingHandle {
-  readonly writeQueueSize?: number;
-  readonly _parent?: WritingHandle | null;
-}
-
 /** A transport over any Duplex: TLS, pipes, in-memory pairs, HTTP/2 streams. The connection copies its chunks to the window. */
 export class StreamTransport implements Transport {
   readonly socket: TransportSocket;
@@ -101,14 +72,12 @@ export class StreamTransport implements Transport {
   }
 
   get queuedBytes(): number {
-    let handle = (this.socket as { _handle?: WritingHandle | null })._handle;
-    // That of TLS writes to another, which alone knows what the kernel has taken.
-    while (handle?._parent) handle = handle._parent;
-    return handle?.writeQueueSize ?? Number.POSITIVE_INFINITY;
+    return queuedBytes(this.socket);
   }
 
   start(): void {
     this.socket.on('data', onData);
+    letFlow(this.socket);
   }
 
   resume(): void {
@@ -180,9 +149,7 @@ export class StreamTransport implements Transport {
   probe(): void {}
 
   destroySoon(): void {
-    const { _handle: handle } = this.socket as { _handle?: WritingHandle | null };
-    // node:tls hands over one write in each turn of the event loop.
-    if (handle?._parent && handle.writeQueueSize) setImmediate(() => this.destroy());
+    if (isEnciphering(this.socket)) setImmediate(() => this.destroy());
     else this.destroy();
   }
 

@@ -1,69 +1,16 @@
 import type { Buffer } from 'node:buffer';
-import { Socket, type SocketConstructorOpts } from 'node:net';
+import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { getSystemErrorName } from 'node:util';
 import { WINDOW_END, WINDOW_START } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
-import { type WriteOwner, writeDirectly } from '../node/direct-write.js';
+import { canWriteDirectly, type WriteOwner, writeDirectly } from '../node/direct-write.js';
+import { holdHandle, releaseHandle } from '../node/socket-state.js';
+import { canReadIntoBuffer, isReadBy, type OnRead, readIntoBuffer, readOn } from '../node/user-buffer.js';
 import { copyFromWindow } from './receive-window.js';
-import {
-  EVENTS,
-  holdHandle,
-  releaseHandle,
-  StreamTransport,
-  stopListening,
-  type TransportSocket,
-} from './stream-transport.js';
-
-/** The libuv handle under a `net.Socket`, as far as a switch to a user buffer needs it. */
-interface StreamHandle {
-  reading: boolean;
-  readStop(): number;
-  useUserBuffer(buffer: Uint8Array): void;
-}
-
-/** The state that `new net.Socket({ onread })` keeps on the socket, by the symbols that node:net keeps it under. */
-interface OnreadSlots {
-  readonly buffer: symbol;
-  readonly callback: symbol;
-}
+import { EVENTS, StreamTransport, stopListening, type TransportSocket } from './stream-transport.js';
 
 const receiveWindow = codec.bytes.subarray(WINDOW_START, WINDOW_END);
-
-/**
- * Where node:net keeps the buffer and the callback of the documented `onread` option. There is no documented way to set
- * them on a socket that exists already; asking a socket made with the option where it has them needs no knowledge of
- * any version's names.
- *
- * @returns `null` if this Node has them nowhere
- */
-export function findOnreadSlots(
-  SocketClass: new (options: SocketConstructorOpts) => object = Socket,
-): OnreadSlots | null {
-  const buffer = new Uint8Array(1);
-  const callback = () => true;
-  const options = { onread: { buffer, callback } } as SocketConstructorOpts;
-  const probe = new SocketClass(options) as Record<symbol, unknown>;
-  const symbols = Object.getOwnPropertySymbols(probe);
-  const bufferSlot = symbols.find((symbol) => probe[symbol] === buffer);
-  const callbackSlot = symbols.find((symbol) => probe[symbol] === callback);
-  if (bufferSlot === undefined || callbackSlot === undefined) return null;
-  return { buffer: bufferSlot, callback: callbackSlot };
-}
-
-const slots = findOnreadSlots();
-
-function handleOf(socket: Duplex): StreamHandle | null {
-  const handle = (socket as { _handle?: Partial<StreamHandle> | null })._handle;
-  const usable = typeof handle?.useUserBuffer === 'function' && typeof handle.readStop === 'function';
-  return usable ? (handle as StreamHandle) : null;
-}
-
-/** Whether libuv can read from this socket straight into the window: a plain `net.Socket` on a Node that lets us. */
-export function canUseWindow(socket: Duplex): boolean {
-  // A subclass, such as tls.TLSSocket, has octets of its own to read from the handle.
-  return slots !== null && Object.getPrototypeOf(socket) === Socket.prototype && handleOf(socket) !== null;
-}
 
 /** node:net calls it as a method of the socket, and stops the handle at `false`. */
 function onWindow(this: TransportSocket, length: number): boolean {
@@ -72,7 +19,7 @@ function onWindow(this: TransportSocket, length: number): boolean {
   return readsOn;
 }
 
-/** As `onWindow`, but the octets go to the readable side of the socket, as those of any other. */
+/** As `onWindow`, but the bytes go to the readable side of the socket, as those of any other. */
 function onStreamed(this: Socket, length: number): boolean {
   return this.push(copyFromWindow(WINDOW_START, WINDOW_START + length));
 }
@@ -83,26 +30,19 @@ function onStreamed(this: Socket, length: number): boolean {
  * @returns `false` if that cannot be: the socket is closed
  */
 export function readIntoWindow(socket: TransportSocket): boolean {
-  const handle = handleOf(socket);
-  if (slots === null || handle === null) return false;
-  const state = socket as unknown as Record<symbol, unknown>;
-  if (state[slots.buffer] !== receiveWindow) {
-    // Reading must stop before the buffer is switched, and the handle must not believe that it goes on.
-    handle.readStop();
-    handle.reading = false;
-    state[slots.buffer] = receiveWindow;
-    handle.useUserBuffer(receiveWindow);
-  }
-  state[slots.callback] = onWindow;
-  return true;
+  return readIntoBuffer(socket, receiveWindow, onWindow as OnRead);
 }
 
 /** Undoes `listenTo` and `readIntoWindow`, where they were done: the socket is a stream like any other again. */
 export function readAsStream(socket: Duplex): void {
   stopListening(socket);
-  const state = socket as unknown as Record<symbol, unknown>;
   // libuv goes on reading into the window, since a handle cannot be told to give its buffer up.
-  if (slots !== null && state[slots.callback] === onWindow) state[slots.callback] = onStreamed;
+  if (isReadBy(socket, onWindow as OnRead)) readIntoBuffer(socket, receiveWindow, onStreamed as OnRead);
+}
+
+/** Whether this socket is read into the window, or written to past its stream, or both. */
+export function canTakeOver(socket: Duplex): boolean {
+  return canReadIntoBuffer(socket) || canWriteDirectly(socket);
 }
 
 /**
@@ -116,28 +56,32 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
 
   override start(): void {
     const { socket } = this;
-    const handle = handleOf(socket);
-    if (handle === null) return super.start();
-    // Octets that came while nobody listened. This comes first: `read` starts the handle reading.
+    if (!canReadIntoBuffer(socket)) return super.start();
+    // Bytes that came while nobody listened. This comes first: `read` starts the handle reading.
     while (socket.readableLength > 0) socket[EVENTS].onChunk(socket.read() as Buffer);
     if (!readIntoWindow(socket)) return super.start();
     this.resume();
   }
 
+  get #readsIntoWindow(): boolean {
+    return isReadBy(this.socket, onWindow as OnRead);
+  }
+
   /** Whatever state the stream above is in: nothing passes through it. */
   override resume(): void {
+    if (!this.#readsIntoWindow) return super.resume();
     releaseHandle(this.socket);
-    const handle = handleOf(this.socket);
-    // With a size of 0 it does nothing but start a handle that does not read.
-    if (handle?.reading === false) this.socket.read(0);
+    readOn(this.socket);
   }
 
   override markPaused(): void {
+    if (!canReadIntoBuffer(this.socket)) return super.markPaused();
     // That of net.Socket would stop the handle.
     Duplex.prototype.pause.call(this.socket);
   }
 
   override markResumed(): void {
+    if (!canReadIntoBuffer(this.socket)) return super.markResumed();
     Duplex.prototype.resume.call(this.socket);
   }
 

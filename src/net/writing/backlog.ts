@@ -1,20 +1,6 @@
 import type { Transport } from '../transport/transport.js';
-import type { Chunk } from './chunk.js';
-import { giveChunkBack } from './staging.js';
-import { Waiters } from './waiters.js';
-
-/** Bytes that are worth a write before the turn is over. Chosen by the bench; see bench/README.md. */
-const EARLY_FLUSH_BYTES = 524_288;
-
-/**
- * Bytes of one write, about: what has left shows while a slow peer takes many megabytes, on transports that tell only when a
- * write has ended. Chosen by the bench; see bench/README.md.
- */
-const WRITE_BYTES = 1_048_576;
-/** A write may be this much longer, rather than leave a small rest. */
-const SLACK = 65_536;
-/** Bytes that never need slicing. */
-export const LONGEST_WRITE = WRITE_BYTES + SLACK;
+import { type Chunk, giveChunkBack } from './chunk.js';
+import { EARLY_FLUSH_BYTES, LONGEST_WRITE, WRITE_BYTES, WRITE_SLACK } from './sizes.js';
 
 /** What leaves together: in one write, or in several if it is long. */
 export class Batch {
@@ -55,7 +41,7 @@ export class Batch {
   #nextPiece(): Uint8Array {
     const room = WRITE_BYTES - this.sliceLength;
     const rest = this.parts[this.#part].subarray(this.#offset);
-    const piece = rest.length > room + SLACK ? rest.subarray(0, room) : rest;
+    const piece = rest.length > room + WRITE_SLACK ? rest.subarray(0, room) : rest;
     this.sliceLength += piece.length;
     if (piece === rest) {
       this.#part++;
@@ -209,4 +195,52 @@ export class Backlog {
   reject(connection: { closedError(): Error }): void {
     this.#waiters?.reject(connection);
   }
+}
+
+/** Those who wait for one batch. */
+interface Waiter {
+  readonly batch: number;
+  readonly promise: Promise<void>;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** Those who wait until what they sent has left and the peer is not behind: one promise a batch. */
+class Waiters {
+  #waiters: Waiter[] = [];
+
+  /** The promise of a batch, numbered upwards. May be ignored: it never becomes an `unhandledRejection`. */
+  for(batch: number): Promise<void> {
+    const last = this.#waiters.at(-1);
+    if (last?.batch === batch) return last.promise;
+    const waiter = newWaiter(batch);
+    this.#waiters.push(waiter);
+    return waiter.promise;
+  }
+
+  /** Resolves for all batches below `completed`. */
+  settle(completed: number): void {
+    const waiters = this.#waiters;
+    this.#waiters = waiters.filter(({ batch }) => batch >= completed);
+    for (const waiter of waiters) if (waiter.batch < completed) waiter.resolve();
+  }
+
+  /** The connection has ended. */
+  reject(connection: { closedError(): Error }): void {
+    if (this.#waiters.length === 0) return;
+    const error = connection.closedError();
+    for (const waiter of this.#waiters) waiter.reject(error);
+    this.#waiters = [];
+  }
+}
+
+function newWaiter(batch: number): Waiter {
+  let resolve!: () => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<void>((onFree, onClosed) => {
+    resolve = onFree;
+    reject = onClosed;
+  });
+  promise.catch(() => {});
+  return { batch, promise, resolve, reject };
 }

@@ -3,6 +3,7 @@ import { MAX_FRAME_HEADER } from '../../codec/memory-map.js';
 import { frameHeaderLength, writeFrameHeader, writeMaskingKey } from '../../protocol/frame-header.js';
 import { viewOf } from '../../protocol/view.js';
 import { copyMasked } from './masked-copy.js';
+import { CHUNK_SIZES, KEPT_CHUNKS, LARGEST_CHUNK } from './sizes.js';
 
 /** Octets of UTF-8 that a UTF-16 code unit takes at most. */
 const UTF8_MOST = 3;
@@ -79,4 +80,39 @@ export class Chunk {
     this.#bytes.set(frames, this.used);
     this.used += frames.length;
   }
+}
+
+/*
+ * The pool: an idle connection holds no chunk, and a busy one gets the same bytes again and again, which stay in the
+ * processor's cache.
+ */
+
+const free: Chunk[][] = CHUNK_SIZES.map(() => []);
+
+function sizeIndex(octets: number): number {
+  return octets <= 1024 ? 0 : octets <= 4096 ? 1 : octets <= 16_384 ? 2 : octets <= 65_536 ? 3 : 4;
+}
+
+/** A chunk of at least `octets`; its content is undefined. Above `LARGEST_CHUNK` it is of just that size and is not pooled. */
+export function takeChunk(octets: number): Chunk {
+  if (octets > LARGEST_CHUNK) return new Chunk(octets);
+  const index = sizeIndex(octets);
+  return free[index].pop() ?? new Chunk(CHUNK_SIZES[index]);
+}
+
+/** A chunk of at least `octets` with what is in `chunk`, which goes back. */
+export function enlargeChunk(chunk: Chunk, octets: number): Chunk {
+  const larger = takeChunk(octets);
+  larger.appendEncoded(chunk.frames);
+  giveChunkBack(chunk);
+  return larger;
+}
+
+/** Gives a chunk back, once and only when nobody reads it any more, the kernel included. */
+export function giveChunkBack(chunk: Chunk): void {
+  const { size } = chunk;
+  const index = sizeIndex(size);
+  if (CHUNK_SIZES[index] !== size || free[index].length * size >= KEPT_CHUNKS) return;
+  chunk.used = 0;
+  free[index].push(chunk);
 }

@@ -1,9 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { SCRATCH_SIZE, SCRATCH_START } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
-
-/** Up to this many octets a loop masks faster than the way through the codec's memory. */
-const MASKED_BY_LOOP = 32;
+import { MASKED_BY_LOOP } from './sizes.js';
 
 /**
  * Copies `payload` to `target` at `at`, masked (RFC 6455 §5.3). The caller's memory is only read.

@@ -1,15 +1,14 @@
 import { Buffer } from 'node:buffer';
 import { MAX_FRAME_HEADER } from '../../codec/memory-map.js';
+import { codec } from '../../codec/select.js';
 import { frameHeaderLength } from '../../protocol/frame-header.js';
 import { FIN, Opcode } from '../../protocol/opcode.js';
 import type { Transport } from '../transport/transport.js';
-import { Backlog, LONGEST_WRITE } from './backlog.js';
-import { type Chunk, textRoom } from './chunk.js';
-import { beginTurn, forgetTurns, isDueEarly } from './early-flush.js';
-import { flushAtEndOfTurn } from './flush-turn.js';
-import { SharedRun } from './shared-run.js';
-import { leavesUncopied, UNCOPIED_FROM } from './sizes.js';
-import { enlargeChunk, giveChunkBack, LARGEST_CHUNK, takeChunk } from './staging.js';
+import { Backlog } from './backlog.js';
+import { type Chunk, enlargeChunk, giveChunkBack, takeChunk, textRoom } from './chunk.js';
+import { beginTurn, flushAtEndOfTurn, forgetTurns, isDueEarly } from './flush-turn.js';
+import { SharedRun } from './shared-frames.js';
+import { LARGEST_CHUNK, LONGEST_WRITE, UNCOPIED_FROM } from './sizes.js';
 
 /** What an outbox tells its connection, and asks of it. */
 export interface OutboxEvents {
@@ -89,9 +88,8 @@ export class Outbox {
       this.#reserve(textRoom(payload)).appendText(firstOctet, payload);
       return this.#appended();
     }
-    if (this.#settings.maskingKey === null && leavesUncopied(payload, this.#transport)) {
+    if (payload.length >= UNCOPIED_FROM && this.#mayReadLater(payload))
       return this.#appendUncopied(firstOctet, payload);
-    }
     this.#appendBytes(firstOctet, payload);
     return this.#appended();
   }
@@ -296,6 +294,13 @@ export class Outbox {
     this.#backlog ??= new Backlog(this, this.#transport, this.#writing > 0 ? 1 : 0);
     this.#backlog.open.add(part);
     return this.#backlog;
+  }
+
+  /** Whether a payload may be read where it is until it has left. */
+  #mayReadLater(payload: Uint8Array): boolean {
+    // The window is overwritten by the next read, so a view of it never goes to the kernel.
+    const isSteady = this.#transport.releasesMemory && payload.buffer !== codec.memory;
+    return isSteady && this.#settings.maskingKey === null;
   }
 
   #appendUncopied(firstOctet: number, payload: Uint8Array): boolean {

@@ -3,6 +3,7 @@ import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import { WINDOW_START } from '../../codec/memory-map.js';
 import { Link } from '../../net/link.js';
+import { isPausedByUser } from '../../net/node/socket-state.js';
 import { copyFromWindow } from '../../net/transport/receive-window.js';
 import { UNCOPIED_FROM } from '../../net/writing/sizes.js';
 import { parseClosePayload } from '../../protocol/close-payload.js';
@@ -13,7 +14,6 @@ import type { WireSettings } from '../opening/socket-options.js';
 import { NO_OCTETS, type Octets } from '../payload.js';
 import { Deferral } from './deferral.js';
 import { type FaultDetail, verdictOf } from './faults.js';
-import { Feeding } from './feeding.js';
 import {
   type EndEvents,
   type FrameEvents,
@@ -65,7 +65,7 @@ export class Wire extends Link {
 
   /** Begins to read. @param head octets that came behind the opening handshake: they are frames */
   start(head: Buffer): void {
-    if (this.#paused || this.socket.isPaused()) this.pause();
+    if (this.#paused || isPausedByUser(this.socket)) this.pause();
     if (head.length > 0) this.#takeWatched(head);
     if (!this.#closed) this.inbox.start();
   }
@@ -176,7 +176,7 @@ export class Wire extends Link {
 
   resume(): void {
     this.#paused = false;
-    this.transport.markResumed();
+    this.runInAsyncScope(() => this.transport.markResumed());
     if (this.#deferral?.isDue) this.#deferral.goOn();
     else this.#resumeInbox();
   }
@@ -346,5 +346,43 @@ export class Wire extends Link {
     this.#feeding?.goOn();
     // After the callbacks of what was not sent.
     nextTick(() => this.runInAsyncScope(() => this.run(() => this.#end[ON_CLOSED]())));
+  }
+}
+
+/** What is fed. */
+interface Fed {
+  /** Whether all that it was given is handled. */
+  readonly isEmpty: boolean;
+  readonly isPaused: boolean;
+  onChunk(octets: Buffer): void;
+}
+
+/** Gives an inbox octets that no transport brought, and tells when they are handled. */
+class Feeding {
+  readonly #inbox: Fed;
+  /** Those who wait for a paused inbox. */
+  #held: (() => void)[] = [];
+
+  constructor(inbox: Fed) {
+    this.#inbox = inbox;
+  }
+
+  /** @param done is called when the octets are handled, or never will be */
+  feed(octets: Buffer, done: () => void): void {
+    this.#inbox.onChunk(octets);
+    this.#whenHandled(done);
+  }
+
+  /** The inbox is not paused any more. */
+  goOn(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const done of held) this.#whenHandled(done);
+  }
+
+  #whenHandled(done: () => void): void {
+    if (this.#inbox.isEmpty) done();
+    else if (this.#inbox.isPaused) this.#held.push(done);
+    else setImmediate(() => this.#whenHandled(done));
   }
 }

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseRequestHead, type RequestHead } from '../../../src/handshake/request-head.js';
 import { refuse } from '../../../src/handshake/server.js';
+import { isPausedByUser } from '../../../src/net/node/socket-state.js';
 import { PendingUpgrade } from '../../../src/net/opening/pending-upgrade.js';
 import { listen } from '../../support/http-servers.js';
 import { requestText } from '../../support/raw-peer.js';
@@ -91,7 +92,7 @@ describe('readAhead', () => {
   test('keeps what comes before the answer, and leaves the stream as it was', async () => {
     const { pending, client } = await pendingUpgrade({ behind: 'one ' });
     const { socket } = pending;
-    const state = () => [socket.readableFlowing, socket.listenerCount('data')];
+    const state = () => [isPausedByUser(socket), socket.readableFlowing === true, socket.listenerCount('data')];
     const before = state();
     pending.readAhead();
     for (const text of ['two ', 'three ']) {

@@ -171,7 +171,7 @@ test('there is one guard for each server, as long as one of ours listens; the sh
 
 test('an upgrade behind a request that is still being answered is left to those who answer', async () => {
   const { server, port } = await shared(() => {});
-  server.removeAllListeners('request');
+  server.off('request', server.listeners('request').at(-1) as () => void);
   server.on('request', (_request, response) => void setTimeout(() => response.end('plain'), 300));
   const peer = await rawClient(port);
   peer.write(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${FOREIGN}`);

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import http from 'node:http';
-import net, { type AddressInfo, Socket, type SocketConstructorOpts } from 'node:net';
+import net, { type AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { codec } from '../../../src/codec/select.js';
-import { canUseWindow, findOnreadSlots } from '../../../src/net/transport/window-transport.js';
+import { canReadIntoBuffer } from '../../../src/net/node/user-buffer.js';
 import { SEED } from '../../support/codecs.js';
 import { openConnection } from '../../support/connection-harness.js';
 import { FramePeer } from '../../support/frame-peer.js';
@@ -36,7 +36,7 @@ describe('which sockets are read into the window', () => {
     ['a Unix socket', unixPair],
   ])('%s is', async (_name, pair) => {
     const { near, far } = await pair();
-    expect(canUseWindow(near)).toBe(true);
+    expect(canReadIntoBuffer(near)).toBe(true);
     const useUserBuffer = vi.spyOn(
       (near as unknown as { _handle: { useUserBuffer(): void } })._handle,
       'useUserBuffer',
@@ -51,7 +51,7 @@ describe('which sockets are read into the window', () => {
 
   test('a TLS socket is not: its octets have to be deciphered first', async () => {
     const { near, far } = await tlsPair();
-    expect(canUseWindow(near)).toBe(false);
+    expect(canReadIntoBuffer(near)).toBe(false);
     echo(near);
     expect(readsIntoWindow(near)).toBe(false);
     const peer = new FramePeer(far);
@@ -61,7 +61,7 @@ describe('which sockets are read into the window', () => {
 
   test('a stream in memory is not', async () => {
     const [near, far] = memoryPair();
-    expect(canUseWindow(near)).toBe(false);
+    expect(canReadIntoBuffer(near)).toBe(false);
     echo(near);
     expect(readsIntoWindow(near)).toBe(false);
     const peer = new FramePeer(far);
@@ -71,13 +71,13 @@ describe('which sockets are read into the window', () => {
 
   test('a subclass of net.Socket is not: it may read otherwise', () => {
     class Special extends Socket {}
-    expect(canUseWindow(new Special())).toBe(false);
+    expect(canReadIntoBuffer(new Special())).toBe(false);
   });
 
   test('a socket is not whose handle knows no user buffer; it works nevertheless', async () => {
     const { near, far } = await tcpPair();
     (near as unknown as { _handle: { useUserBuffer: undefined } })._handle.useUserBuffer = undefined;
-    expect(canUseWindow(near)).toBe(false);
+    expect(canReadIntoBuffer(near)).toBe(false);
     echo(near);
     const peer = new FramePeer(far);
     peer.send(frameFor('server', 1, 'hello'));
@@ -86,19 +86,7 @@ describe('which sockets are read into the window', () => {
   });
 
   test('a socket without a handle is not', () => {
-    expect(canUseWindow(new Socket())).toBe(false);
-  });
-
-  test('none is where node:net keeps the buffer of `onread` in no place that we can find', () => {
-    expect(findOnreadSlots()).not.toBe(null);
-    expect(findOnreadSlots(class {})).toBe(null);
-    class OnlyBuffer {
-      constructor(options: SocketConstructorOpts) {
-        const { buffer } = (options as unknown as { onread: { buffer: Uint8Array } }).onread;
-        Object.assign(this, { [Symbol('buffer')]: buffer });
-      }
-    }
-    expect(findOnreadSlots(OnlyBuffer)).toBe(null);
+    expect(canReadIntoBuffer(new Socket())).toBe(false);
   });
 });
 

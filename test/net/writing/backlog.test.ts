@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { Backlog, Batch, LONGEST_WRITE } from '../../../src/net/writing/backlog.js';
-import { takeChunk } from '../../../src/net/writing/staging.js';
+import { Backlog, Batch } from '../../../src/net/writing/backlog.js';
+import { takeChunk } from '../../../src/net/writing/chunk.js';
+import { LONGEST_WRITE } from '../../../src/net/writing/sizes.js';
 import { stateOf } from '../../support/outbox-harness.js';
 
 test('a batch counts the octets of its parts', () => {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { UNCOPIED_FROM } from '../../../src/net/writing/sizes.js';
-import { LARGEST_CHUNK } from '../../../src/net/writing/staging.js';
+import { LARGEST_CHUNK, UNCOPIED_FROM } from '../../../src/net/writing/sizes.js';
 import { parseFrames } from '../../support/frame-parser.js';
 import { frameFor } from '../../support/framer.js';
 import { endOfTurn, HIGH_WATER_MARK, makeOutbox, stateOf } from '../../support/outbox-harness.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { encodeFrame, encodeKeptFrame } from '../../../src/net/writing/shared-frames.js';
+import { encodeFrame, encodeKeptFrame, SharedRun } from '../../../src/net/writing/shared-frames.js';
 import { Opcode } from '../../../src/protocol/opcode.js';
 import { parseFrame } from '../../support/frame-parser.js';
 import { frameFor } from '../../support/framer.js';
@@ -58,5 +58,33 @@ describe('the memory of a frame', () => {
     expect(encodeFrame(Opcode.Binary, Buffer.alloc(4096)).buffer.byteLength).toBe(4100);
     expect(encodeFrame(Opcode.Binary, Buffer.alloc(10)).buffer.byteLength).toBe(16_384);
     expect(encodeKeptFrame(Opcode.Binary, Buffer.alloc(10)).buffer.byteLength).toBe(12);
+  });
+});
+
+describe('a shared run', () => {
+  const memory = Buffer.from('one two three', 'latin1');
+  const [one, two, three] = [memory.subarray(0, 4), memory.subarray(4, 8), memory.subarray(8)];
+
+  test('frames that stand one behind the other are one run', () => {
+    const run = SharedRun.of(one).with(two)?.with(three);
+    expect(run?.length).toBe(memory.length);
+    expect(run?.octets.equals(memory)).toBe(true);
+    expect(run?.octets.buffer).toBe(memory.buffer);
+  });
+
+  test('a frame that stands elsewhere is not part of it', () => {
+    const run = SharedRun.of(one);
+    expect([run.with(three), run.with(one), run.with(Buffer.from('two '))]).toEqual([null, null, null]);
+    expect(run.octets.toString()).toBe('one ');
+  });
+
+  test('outboxes that were given the same frames have the same run, and others never do', () => {
+    const runs = [SharedRun.of(one), SharedRun.of(one).with(two), SharedRun.of(two), SharedRun.of(one).with(two)];
+    expect(runs.map((run) => run?.octets.toString())).toEqual(['one ', 'one two ', 'two ', 'one two ']);
+    const again = SharedRun.of(one);
+    expect(SharedRun.of(one)).toBe(again);
+    expect(again.with(two)).toBe(again.with(two));
+    SharedRun.forget();
+    expect(SharedRun.of(one)).not.toBe(again);
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { AutoPongs } from '../../../src/ws/wire/auto-pongs.js';
+import { AutoPongs } from '../../../src/ws/wire/wire-sender.js';
 
 /** What is appended leaves with `flush`, unless the kernel takes nothing. */
 function makeOutput() {

@@ -1,0 +1,154 @@
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
+import { type Refusal, refuse } from '../handshake/server.js';
+import { watchRequestListeners } from '../net/node/request-rejections.js';
+import { bindResponse } from '../net/opening/bound-response.js';
+import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
+import { UpgradeListener } from '../net/opening/upgrade-listener.js';
+import {
+  toError,
+  WebSocketClosedError,
+  WebSocketHandshakeError,
+  WebSocketProtocolMismatchError,
+} from '../protocol/errors.js';
+import { type CheckedCloseOptions, type ConnectionSet, within } from './connections.js';
+import { isThenable, reportError } from './handler-delivery.js';
+import { type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
+import { SocketServer } from './socket-server.js';
+import { backdoor, type WebSocket } from './websocket.js';
+
+/** Options of `acceptUpgrades`: its own, and what is asked of its clients. */
+export interface AcceptUpgradesOptions extends ServerLimits {
+  /** Exact pathname of the upgrade requests to claim. Default all. */
+  path?: string;
+  /**
+   * A handler threw or rejected: before the upgrade (answered with 500, or with what `newWebSocket` said the request
+   * deserves) or after it (Close 1011). Not called where a handler was told that its client has left in good order.
+   * Default `console.error`.
+   */
+  onError?(error: Error, ws?: WebSocket): unknown;
+}
+
+/** What `newWebSocket(req)` has to know of a request that came through `acceptUpgrades`. */
+export interface AwaitedUpgrade {
+  readonly pending: PendingUpgrade;
+  /** `null` once the upgrade is accepted. */
+  response: ServerResponse | null;
+  readonly limits: ResolvedLimits;
+  readonly given: ServerLimits;
+  readonly connections: ConnectionSet<unknown>;
+  /** What the request deserves, once somebody has tried to upgrade it. */
+  refusal: Refusal | null;
+  ws: WebSocket | null;
+}
+
+const awaited = new WeakMap<IncomingMessage, AwaitedUpgrade>();
+
+/** The upgrade that a request handler may accept with `newWebSocket(req)`. */
+export function awaitedUpgrade(request: IncomingMessage): AwaitedUpgrade | undefined {
+  return awaited.get(request);
+}
+
+/** The WebSockets that were accepted from the requests of one HTTP server. */
+export class Upgrades extends SocketServer<unknown> {
+  readonly #server: HttpServer;
+  readonly #options: AcceptUpgradesOptions;
+  readonly #limits: ResolvedLimits;
+  readonly #listener: UpgradeListener;
+  readonly #unwatch: () => void;
+
+  /** @internal */
+  constructor(server: HttpServer, options: AcceptUpgradesOptions) {
+    super();
+    this.#server = server;
+    this.#options = options;
+    this.#limits = resolveLimits('server', options, true);
+    this.#listener = new UpgradeListener(server, this.#limits, {
+      path: options.path,
+      onUpgrade: (pending) => this.#handle(pending),
+      onPlain: (pending) => this.#handle(pending),
+      onUnclaimed: (pending) => pending.refuse(refuse(404)),
+    });
+    this.#unwatch = watchRequestListeners(server, (error, _request, response) =>
+      this.#onPlainRejection(error, response),
+    );
+  }
+
+  /** @internal */
+  protected override async end({ code, reason, timeout = 0 }: CheckedCloseOptions): Promise<void> {
+    this.#listener.refuseAll();
+    await within(timeout, this.sockets.closeAll(code, reason), () => this.sockets.hangupAll());
+    this.#listener.stopListening();
+    this.#unwatch();
+  }
+
+  #handle(pending: PendingUpgrade): void {
+    const { request } = pending;
+    const response = bindResponse(pending);
+    pending.isAnswering = () => response.headersSent;
+    const upgrade: AwaitedUpgrade = {
+      pending,
+      response,
+      limits: this.#limits,
+      given: this.#options,
+      connections: this.sockets,
+      refusal: null,
+      ws: null,
+    };
+    awaited.set(request, upgrade);
+    const promises: PromiseLike<unknown>[] = [];
+    try {
+      for (const listener of this.#server.rawListeners('request')) {
+        const returned: unknown = listener.call(this.#server, request, response);
+        if (isThenable(returned)) promises.push(returned);
+      }
+    } catch (error) {
+      promises.push(Promise.reject(error));
+    }
+    if (promises.length > 0) this.#watch(upgrade, promises);
+  }
+
+  /** A handler of a request that is no upgrade rejected. */
+  #onPlainRejection(reason: unknown, response: ServerResponse): void {
+    const error = toError(reason);
+    const { status, headers } = error instanceof WebSocketHandshakeError ? error : { status: 500, headers: {} };
+    if (response.headersSent) response.destroy();
+    else response.writeHead(status, { ...headers, Connection: 'close' }).end();
+    this.#report(error);
+  }
+
+  #watch(upgrade: AwaitedUpgrade, promises: PromiseLike<unknown>[]): void {
+    Promise.all(promises).then(
+      () => this.#onHandled(upgrade),
+      (error) => this.#onRejection(upgrade, error),
+    );
+  }
+
+  /** A handler that has neither answered nor upgraded: the client is told what its request deserved. */
+  #onHandled({ pending, response, refusal }: AwaitedUpgrade): void {
+    if (!pending.isPending || response?.headersSent) return;
+    pending.refuse(refusal ?? refuse(500, { body: 'The request was not answered\n' }));
+  }
+
+  #onRejection(upgrade: AwaitedUpgrade, reason: unknown): void {
+    const error = toError(reason);
+    const { pending, response, ws } = upgrade;
+    if (ws !== null) {
+      // That the peer has gone, in good order, is no failure of a handler that was waiting for its next message.
+      if (error instanceof WebSocketClosedError && error.wasClean) return;
+      backdoor.connection(ws as WebSocket<never>).failByHandler(error);
+    } else if (response?.headersSent) pending.socket.destroy();
+    else pending.refuse((isRefusalError(error) && upgrade.refusal) || refuse(500));
+    this.#report(error, ws ?? undefined);
+  }
+
+  #report(error: Error, ws?: WebSocket): void {
+    // What a peer does must not fill the log of who did not ask.
+    if (this.#options.onError === undefined && (isRefusalError(error) || error instanceof WebSocketClosedError)) return;
+    reportError({ error: this.#options.onError }, error, ws);
+  }
+}
+
+/** Whether the error is what `newWebSocket(req)` says about a request that cannot be accepted. */
+function isRefusalError(error: Error): boolean {
+  return error instanceof WebSocketHandshakeError || error instanceof WebSocketProtocolMismatchError;
+}

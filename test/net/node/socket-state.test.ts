@@ -1,0 +1,80 @@
+import type { Socket } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import {
+  holdHandle,
+  isEnciphering,
+  isPausedByUser,
+  letFlow,
+  queuedBytes,
+  releaseHandle,
+  restoreFlowing,
+} from '../../../src/net/node/socket-state.js';
+import { IS_DOCUMENTED } from '../../support/documented.js';
+import { memoryPair, tcpPair, tlsPair } from '../../support/sockets.js';
+import { until } from '../../support/waiting.js';
+
+test.skipIf(IS_DOCUMENTED)(
+  'a held handle reads for nobody until it is released (needs what is not documented)',
+  async () => {
+    const { near, far } = await tcpPair();
+    const chunks: string[] = [];
+    const handle = (near as unknown as { _handle: { reading: boolean; readStop(): void } })._handle;
+    handle.readStop();
+    handle.reading = false;
+    holdHandle(near);
+    near.on('data', (chunk) => chunks.push(String(chunk)));
+    near.resume();
+    near.read(0);
+    far.write('one');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(chunks).toEqual([]);
+    releaseHandle(near);
+    near.resume();
+    await until(() => chunks.length === 1);
+    expect(() => releaseHandle(near)).not.toThrow();
+  },
+);
+
+test('what a write has still to leave is known, or Infinity', async () => {
+  const { near } = await tcpPair();
+  expect(queuedBytes(near)).toBe(IS_DOCUMENTED ? Number.POSITIVE_INFINITY : 0);
+  near.write(Buffer.alloc(50_000_000));
+  expect(queuedBytes(near)).toBeGreaterThan(1_000_000);
+  expect(queuedBytes(memoryPair()[0])).toBe(Number.POSITIVE_INFINITY);
+});
+
+test('only TLS may hold what it was given', async () => {
+  const [tcp, tls] = await Promise.all([tcpPair(), tlsPair()]);
+  for (const { near } of [tcp, tls]) near.write(Buffer.alloc(1_000_000));
+  expect([isEnciphering(tcp.near), isEnciphering(tls.near)]).toEqual([false, true]);
+});
+
+describe('a stream that was read from for a while', () => {
+  const readFor = (socket: Socket) => {
+    const flowing = socket.readableFlowing;
+    const onData = () => {};
+    socket.on('data', onData).resume();
+    socket.off('data', onData);
+    restoreFlowing(socket, flowing);
+  };
+
+  test('is not paused by its user, and flows to the next listener', async () => {
+    const { near, far } = await tcpPair();
+    readFor(near);
+    expect(isPausedByUser(near)).toBe(false);
+    const chunks: string[] = [];
+    near.on('data', (chunk) => chunks.push(String(chunk)));
+    letFlow(near);
+    far.write('one');
+    await until(() => chunks.length === 1);
+  });
+
+  test('is paused if its user had paused it', async () => {
+    const { near } = await tcpPair();
+    near.pause();
+    readFor(near);
+    expect(isPausedByUser(near)).toBe(true);
+    letFlow(near);
+    expect(near.isPaused()).toBe(true);
+  });
+});
