@@ -461,6 +461,6 @@ describe('formatAcceptance', () => {
   });
 });
 
-test('refuse is at this door too', () => {
+test('refuse is exported here too', () => {
   expect(isRefusal(refuse(503))).toBe(true);
 });

@@ -3,7 +3,7 @@ import { serve } from '../../src/api/serve.js';
 import { fragmentsFor, frameFor, octetsOf } from '../support/framer.js';
 import { rawClient, requestText } from '../support/raw-peer.js';
 import { until } from '../support/waiting.js';
-import { codeOf, DOORS, framesFor, framesOf } from './doors.js';
+import { codeOf, ENDPOINTS, framesFor, framesOf } from './endpoints.js';
 
 const masked = (opcode: number, payload: string | Uint8Array = '', form = {}) =>
   frameFor('server', opcode, payload, form);
@@ -38,92 +38,92 @@ const BAD: readonly [string, string, number][] = [
   ['hostile.F-17: a length in more octets than it needs', '82 fe 0002 00000000 6161', 1002],
 ];
 
-describe.each(DOORS)('$door', ({ openDoor }) => {
+describe.each(ENDPOINTS)('$style', ({ openEndpoint }) => {
   test.each(BAD)(
     '%s, in one segment with the request and a good frame behind it: %s is Close %i',
     async (_, hex, code) => {
-      const door = await openDoor();
-      const frames = await framesFor(door.port, octetsOf(hex), masked(1, 'not to be seen'));
+      const endpoint = await openEndpoint();
+      const frames = await framesFor(endpoint.port, octetsOf(hex), masked(1, 'not to be seen'));
       expect(frames.map(({ opcode }) => opcode)).toEqual([8]);
       expect(codeOf(frames[0])).toBe(code);
-      await until(() => door.ends.length > 0 && door.errors.length > 0);
-      expect(door.ends).toEqual([{ closeCode: 1006, reason: '', wasClean: false }]);
-      expect(door.errors).toHaveLength(1);
-      expect(door.messages).toEqual([]);
+      await until(() => endpoint.ends.length > 0 && endpoint.errors.length > 0);
+      expect(endpoint.ends).toEqual([{ closeCode: 1006, reason: '', wasClean: false }]);
+      expect(endpoint.errors).toHaveLength(1);
+      expect(endpoint.messages).toEqual([]);
 
       // And the server serves the next one.
-      await framesFor(door.port, masked(1, 'still here'), masked(8, closePayload(1000)));
-      await until(() => door.ends.length > 1);
-      expect(door.messages).toEqual(['still here']);
+      await framesFor(endpoint.port, masked(1, 'still here'), masked(8, closePayload(1000)));
+      await until(() => endpoint.ends.length > 1);
+      expect(endpoint.messages).toEqual(['still here']);
     },
   );
 
   test('hostile.F-22: a good frame in front of a bad one is delivered, then there is one error and one Close', async () => {
-    const door = await openDoor();
-    const frames = await framesFor(door.port, masked(1, 'good'), masked(3), masked(4), masked(1, 'late'));
+    const endpoint = await openEndpoint();
+    const frames = await framesFor(endpoint.port, masked(1, 'good'), masked(3), masked(4), masked(1, 'late'));
     expect(frames.map(codeOf)).toEqual([1002]);
-    await until(() => door.ends.length > 0 && door.errors.length > 0);
-    expect(door.messages).toEqual(['good']);
-    expect(door.errors).toEqual(['WASOCK_RESERVED_OPCODE']);
-    expect(door.ends).toHaveLength(1);
+    await until(() => endpoint.ends.length > 0 && endpoint.errors.length > 0);
+    expect(endpoint.messages).toEqual(['good']);
+    expect(endpoint.errors).toEqual(['WASOCK_RESERVED_OPCODE']);
+    expect(endpoint.ends).toHaveLength(1);
   });
 
   test.each([0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535])(
     'hostile.F-08: the close code %i is 1002, and 1006 locally',
     async (code) => {
-      const door = await openDoor();
-      const frames = await framesFor(door.port, masked(8, closePayload(code)));
+      const endpoint = await openEndpoint();
+      const frames = await framesFor(endpoint.port, masked(8, closePayload(code)));
       expect(frames.map(({ opcode }) => opcode)).toEqual([8]);
       expect(codeOf(frames[0])).toBe(1002);
-      await until(() => door.ends.length > 0);
-      expect(door.ends).toEqual([{ closeCode: 1006, reason: '', wasClean: false }]);
+      await until(() => endpoint.ends.length > 0);
+      expect(endpoint.ends).toEqual([{ closeCode: 1006, reason: '', wasClean: false }]);
     },
   );
 
   test('hostile.F-09: every close code that may be sent is echoed, and told with its reason', async () => {
-    const door = await openDoor();
+    const endpoint = await openEndpoint();
     const codes = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999];
     for (const code of codes) {
-      const frames = await framesFor(door.port, masked(8, closePayload(code, `é${code}`)));
+      const frames = await framesFor(endpoint.port, masked(8, closePayload(code, `é${code}`)));
       expect(frames.map(({ opcode }) => opcode)).toEqual([8]);
       expect(codeOf(frames[0])).toBe(code);
     }
-    await until(() => door.ends.length === codes.length);
-    expect(door.ends).toEqual(codes.map((closeCode) => ({ closeCode, reason: `é${closeCode}`, wasClean: true })));
-    expect(door.errors).toEqual([]);
+    await until(() => endpoint.ends.length === codes.length);
+    expect(endpoint.ends).toEqual(codes.map((closeCode) => ({ closeCode, reason: `é${closeCode}`, wasClean: true })));
+    expect(endpoint.errors).toEqual([]);
   });
 
   test('hostile.F-20: a Close between fragments is echoed, and the message is not delivered', async () => {
-    const door = await openDoor();
+    const endpoint = await openEndpoint();
     const [first, last] = fragmentsFor('server', 1, ['par', 'tial']);
-    const frames = await framesFor(door.port, first, masked(8, closePayload(1000)), last);
+    const frames = await framesFor(endpoint.port, first, masked(8, closePayload(1000)), last);
     expect(frames.map(codeOf)).toEqual([1000]);
-    await until(() => door.ends.length > 0);
-    expect(door.ends).toEqual([{ closeCode: 1000, reason: '', wasClean: true }]);
-    expect(door.messages).toEqual([]);
+    await until(() => endpoint.ends.length > 0);
+    expect(endpoint.ends).toEqual([{ closeCode: 1000, reason: '', wasClean: true }]);
+    expect(endpoint.messages).toEqual([]);
   });
 
   test('hostile.F-21: behind a Close nothing counts: no message, no Pong, no second Close', async () => {
-    const door = await openDoor();
+    const endpoint = await openEndpoint();
     const behind = [masked(1, 'late'), masked(9, 'ping'), masked(8, closePayload(1001)), octetsOf('ff ff ff')];
-    const frames = await framesFor(door.port, masked(8, closePayload(4001, 'first')), ...behind);
+    const frames = await framesFor(endpoint.port, masked(8, closePayload(4001, 'first')), ...behind);
     expect(frames.map(({ opcode }) => opcode)).toEqual([8]);
     expect(codeOf(frames[0])).toBe(4001);
-    await until(() => door.ends.length > 0);
-    expect(door.ends).toEqual([{ closeCode: 4001, reason: 'first', wasClean: true }]);
-    expect(door.messages).toEqual([]);
+    await until(() => endpoint.ends.length > 0);
+    expect(endpoint.ends).toEqual([{ closeCode: 4001, reason: 'first', wasClean: true }]);
+    expect(endpoint.messages).toEqual([]);
   });
 
   test('hostile.F-27: 1000 frames in one segment are delivered in order', async () => {
-    const door = await openDoor();
+    const endpoint = await openEndpoint();
     const sent = Array.from({ length: 1000 }, (_, i) => `message ${i}`);
-    await framesFor(door.port, ...sent.map((text) => masked(1, text)), masked(8, closePayload(1000)));
-    await until(() => door.ends.length > 0);
-    expect(door.messages).toEqual(sent);
+    await framesFor(endpoint.port, ...sent.map((text) => masked(1, text)), masked(8, closePayload(1000)));
+    await until(() => endpoint.ends.length > 0);
+    expect(endpoint.messages).toEqual(sent);
   });
 
   test('hostile.F-26: a stream of frames of every kind, cut at any octet on the wire, says the same', async () => {
-    const door = await openDoor();
+    const endpoint = await openEndpoint();
     const octets = Buffer.concat([
       masked(1, 'Grüße, 世界 🌍'),
       masked(2, Buffer.alloc(130, 0xc3)),
@@ -133,7 +133,7 @@ describe.each(DOORS)('$door', ({ openDoor }) => {
     ]);
     const ends: string[] = [];
     const cut = async (at: number) => {
-      const peer = await rawClient(door.port);
+      const peer = await rawClient(endpoint.port);
       peer.socket.setNoDelay(true);
       peer.write(requestText());
       peer.write(octets.subarray(0, at));
@@ -147,11 +147,11 @@ describe.each(DOORS)('$door', ({ openDoor }) => {
     }
     expect(ends).toHaveLength(octets.length + 1);
     expect([...new Set(ends)]).toEqual(['10 70696e67 8 0bb8']);
-    await until(() => door.ends.length === octets.length + 1);
+    await until(() => endpoint.ends.length === octets.length + 1);
     const counts = new Map<string, number>();
-    for (const message of door.messages) counts.set(message.toString(), (counts.get(message.toString()) ?? 0) + 1);
+    for (const message of endpoint.messages) counts.set(message.toString(), (counts.get(message.toString()) ?? 0) + 1);
     expect([...counts.values()]).toEqual([octets.length + 1, octets.length + 1, octets.length + 1]);
-    expect(door.errors).toEqual([]);
+    expect(endpoint.errors).toEqual([]);
   });
 });
 

@@ -15,7 +15,7 @@ import { frameFor, octetsOf } from '../support/framer.js';
 import { acceptance, RawServer } from '../support/raw-peer.js';
 import { aWhile, connected, rejection, until } from '../support/servers.js';
 import { AUTHORITY, EXPIRED, GOOD, KEY, SELF_SIGNED, WRONG_AUTHORITY, WRONG_HOST } from './bad-certificates.js';
-import { codeOf } from './doors.js';
+import { codeOf } from './endpoints.js';
 
 /** Opens a client, gives it `octets` behind the 101. @returns what it answered, and how it ended */
 async function clientAgainst(octets: Uint8Array, inOnePiece: boolean) {

@@ -5,7 +5,7 @@ import { heldMemory } from '../support/memory.js';
 import { type RawPeer, rawWebSocket } from '../support/raw-peer.js';
 import { served, until as untilTrue } from '../support/servers.js';
 import { turns, until } from '../support/waiting.js';
-import { codeOf, DOORS } from './doors.js';
+import { codeOf, ENDPOINTS } from './endpoints.js';
 
 const masked = (opcode: number, payload: string | Uint8Array = '', form = {}) =>
   frameFor('server', opcode, payload, form);
@@ -23,24 +23,24 @@ async function flood(peer: RawPeer, octets: Buffer, times: number): Promise<void
   }
 }
 
-describe.each(DOORS)('$door', ({ openDoor }) => {
+describe.each(ENDPOINTS)('$style', ({ openEndpoint }) => {
   test('hostile.A2.1: a million fragments of one octet end with 1008 at the cap, and hold nothing', async () => {
-    const door = await openDoor();
-    const peer = await rawWebSocket(door.port);
+    const endpoint = await openEndpoint();
+    const peer = await rawWebSocket(endpoint.port);
     const before = total(heldMemory());
     peer.write(masked(2, 'a', { fin: false }));
     const more = Buffer.concat(Array<Buffer>(1000).fill(masked(0, 'a', { fin: false })));
     await flood(peer, more, 1000);
     const [close] = parseFrames(await peer.takeAll());
     expect(codeOf(close)).toBe(1008);
-    await until(() => door.ends.length > 0);
-    expect(door.errors).toEqual(['WASOCK_TOO_MANY_FRAGMENTS']);
+    await until(() => endpoint.ends.length > 0);
+    expect(endpoint.errors).toEqual(['WASOCK_TOO_MANY_FRAGMENTS']);
     expect(total(heldMemory()) - before).toBeLessThan(64 * 1024 + NOISE);
   });
 
   test('hostile.A2.1: a frame in octets of their own holds no more than twice what has come', async () => {
-    const door = await openDoor();
-    const peer = await rawWebSocket(door.port);
+    const endpoint = await openEndpoint();
+    const peer = await rawWebSocket(endpoint.port);
     peer.socket.setNoDelay(true);
     const frame = masked(2, Buffer.alloc(3000, 7));
     const before = heldMemory().arrayBuffers;
@@ -51,26 +51,26 @@ describe.each(DOORS)('$door', ({ openDoor }) => {
     await turns(50);
     expect(heldMemory().arrayBuffers - before).toBeLessThan(2 * 2500 + 64 * 1024);
     peer.write(frame.subarray(2500));
-    await until(() => door.messages.length > 0);
-    expect(door.messages).toEqual([Buffer.alloc(3000, 7)]);
+    await until(() => endpoint.messages.length > 0);
+    expect(endpoint.messages).toEqual([Buffer.alloc(3000, 7)]);
   });
 
   test('hostile.A2.6: a frame that comes octet by octet and never ends is 1008 after messageTimeout', async () => {
-    const door = await openDoor({ messageTimeout: 300 });
-    const peer = await rawWebSocket(door.port);
+    const endpoint = await openEndpoint({ messageTimeout: 300 });
+    const peer = await rawWebSocket(endpoint.port);
     peer.write(octetsOf('82 ff 0000000000100000 00000000'));
     const trickle = setInterval(() => peer.write('x'), 20);
     const frames = parseFrames(await peer.takeAll());
     clearInterval(trickle);
     expect(frames.map(codeOf)).toEqual([1008]);
-    await until(() => door.ends.length > 0);
-    expect(door.errors).toEqual(['WASOCK_MESSAGE_TIMEOUT']);
-    expect(door.messages).toEqual([]);
+    await until(() => endpoint.ends.length > 0);
+    expect(endpoint.errors).toEqual(['WASOCK_MESSAGE_TIMEOUT']);
+    expect(endpoint.messages).toEqual([]);
   });
 
   test('hostile.A2.7: 500 000 Pings of one that reads nothing hold no more than 2 MB', async () => {
-    const door = await openDoor();
-    const peer = await rawWebSocket(door.port);
+    const endpoint = await openEndpoint();
+    const peer = await rawWebSocket(endpoint.port);
     peer.stopReading();
     const pings = Buffer.concat(Array<Buffer>(1000).fill(masked(9, Buffer.alloc(125, 1))));
     await flood(peer, pings, 20);

@@ -5,7 +5,7 @@ import { frameFor } from '../support/framer.js';
 import { heldMemory } from '../support/memory.js';
 import { rawClient, rawWebSocket, requestText } from '../support/raw-peer.js';
 import { aWhile, fillUp, served, until } from '../support/servers.js';
-import { DOORS } from './doors.js';
+import { ENDPOINTS } from './endpoints.js';
 
 const PLAIN = 'GET /plain HTTP/1.1\r\nHost: x\r\n\r\n';
 const UPGRADES = [
@@ -98,20 +98,20 @@ test('newWebSocket on a request that was answered rejects, writes nothing, and a
   expect(errors).toMatchObject([{ code: 'WASOCK_CREATION', message: 'The request was answered already' }]);
 });
 
-describe.each(DOORS)('$door', ({ openDoor }) => {
+describe.each(ENDPOINTS)('$style', ({ openEndpoint }) => {
   test('hostile.F-29: what came with the request is not kept once it is handled', async () => {
-    const door = await openDoor();
+    const endpoint = await openEndpoint();
     const frames = Buffer.concat(Array<Buffer>(50).fill(frameFor('server', 2, Buffer.alloc(1000))));
     const peers = [];
     const before = heldMemory();
     for (let i = 0; i < 20; i++) {
-      const peer = await rawClient(door.port);
+      const peer = await rawClient(endpoint.port);
       peer.write(Buffer.concat([Buffer.from(requestText()), frames]));
       await peer.takeHead();
       peers.push(peer);
     }
-    await until(() => door.messages.length === 20 * 50);
-    door.messages.length = 0;
+    await until(() => endpoint.messages.length === 20 * 50);
+    endpoint.messages.length = 0;
     await aWhile();
     const after = heldMemory();
     expect((after.arrayBuffers - before.arrayBuffers) / peers.length).toBeLessThan(10_000);

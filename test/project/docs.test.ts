@@ -47,7 +47,7 @@ describe('README.md', () => {
     const defaults = resolveLimits('server') as unknown as Record<string, unknown>;
     const listed = rowsOf('README.md').filter(([name]) => typeof defaults[name] === 'number');
     const told = Object.fromEntries(listed.map(([name, text]) => [name, numberOf(text)]));
-    // Options of the door for ws only.
+    // An option of `wasock/ws` only.
     const { maxPieces: _, ...ours } = defaults;
     const numbers = Object.entries(ours).filter(([, value]) => typeof value === 'number');
     expect(told).toEqual(Object.fromEntries(numbers));

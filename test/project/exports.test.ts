@@ -8,8 +8,10 @@ const ROOT = path.resolve(__dirname, '../..');
 
 const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
 
-/** Each door: what is loaded, and the list that gives ECMAScript modules the same names. */
-const DOORS = [{ specifier: 'wasock', source: 'src/index.ts', wrapper: 'src/index.mts', built: 'build/index.d.ts' }];
+/** What is loaded, and the list that gives ECMAScript modules the same names. */
+const ENTRY_POINTS = [
+  { specifier: 'wasock', source: 'src/index.ts', wrapper: 'src/index.mts', built: 'build/index.d.ts' },
+];
 
 /** Loads the built package by its name both ways, in a Node without vite. */
 function loadBothWays(specifier: string): { imported: string[]; required: string[]; different: string[] } {
@@ -17,7 +19,7 @@ function loadBothWays(specifier: string): { imported: string[]; required: string
     import { createRequire } from 'node:module';
     import * as imported from '${specifier}';
     const required = createRequire(process.cwd() + '/x.js')('${specifier}');
-    const names = (door) => Object.keys(door).filter((name) => name !== 'default' && name !== 'module.exports').sort();
+    const names = (exported) => Object.keys(exported).filter((name) => name !== 'default' && name !== 'module.exports').sort();
     const different = names(required).filter((name) => imported[name] !== required[name]);
     console.log(JSON.stringify({ imported: names(imported), required: names(required), different }));
   `;
@@ -56,7 +58,7 @@ function documentedIn(declarations: string): { names: number; undocumented: stri
   return { names, undocumented };
 }
 
-describe.each(DOORS)('the door $specifier', ({ specifier, source, wrapper, built }) => {
+describe.each(ENTRY_POINTS)('the entry point $specifier', ({ specifier, source, wrapper, built }) => {
   test('require and import give the same names and the same classes', () => {
     const { imported, required, different } = loadBothWays(specifier);
     expect(required.length).toBeGreaterThan(0);
@@ -81,7 +83,7 @@ describe.each(DOORS)('the door $specifier', ({ specifier, source, wrapper, built
   });
 });
 
-describe('the door wasock/ws', () => {
+describe('the entry point wasock/ws', () => {
   test('the typings name what the built package has, for require and for import', () => {
     const { imported, required } = loadBothWays('wasock/ws');
     const typed = (file: string) => [...valuesOf(read(file))].sort();
@@ -123,7 +125,7 @@ test('package.json names only files that the build made', () => {
 
 describe('the checker', () => {
   test('reads every form of a re-export list', () => {
-    const door = `
+    const list = `
 /** export { no } from './comment.js'; */
 // export { no } from './comment.js';
 export { a, type B } from './x.js';
@@ -132,7 +134,7 @@ export {
   d as e,
 } from './z.js';
 `;
-    expect(reExportsOf(door)).toEqual([
+    expect(reExportsOf(list)).toEqual([
       { name: 'a', exported: 'a', specifier: './x.js' },
       { name: 'B', exported: 'B', specifier: './x.js' },
       { name: 'C', exported: 'C', specifier: './y.js' },
@@ -140,9 +142,12 @@ export {
     ]);
   });
 
-  test.each(["export * from './x.js';", 'export const a = 1;', "import './x.js';"])('refuses %s in a door', (line) => {
-    expect(() => reExportsOf(`export { a } from './a.js';\n${line}`)).toThrow('nothing but');
-  });
+  test.each(["export * from './x.js';", 'export const a = 1;', "import './x.js';"])(
+    'refuses %s in an entry point',
+    (line) => {
+      expect(() => reExportsOf(`export { a } from './a.js';\n${line}`)).toThrow('nothing but');
+    },
+  );
 
   test('tells a documented name from one without a docstring', () => {
     const declarations =

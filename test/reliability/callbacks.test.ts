@@ -4,14 +4,14 @@ import type { WebSocket } from 'ws';
 import { frameFor } from '../support/framer.js';
 import { RawServer, rawWebSocket } from '../support/raw-peer.js';
 import { aWhile, until } from '../support/servers.js';
-import { DOORS, type Door, inner } from '../ws/doors.js';
+import { IMPLEMENTATIONS, type Implementation, inner } from '../ws/implementations.js';
 import { connect, listen } from '../ws/pairs.js';
 
 const OPEN = 1;
 
 /** A socket of a server and its raw peer. */
-async function accepted(door: Door, options = {}) {
-  const { wss, url } = await listen(door, options);
+async function accepted(impl: Implementation, options = {}) {
+  const { wss, url } = await listen(impl, options);
   const connection = once(wss, 'connection');
   const peer = await rawWebSocket(Number(new URL(url).port), {}, '/');
   const [ws] = (await connection) as [WebSocket];
@@ -26,7 +26,7 @@ function noting() {
   return { calls, note };
 }
 
-describe.each(DOORS)('%s: the callbacks of sends', (entry, door) => {
+describe.each(IMPLEMENTATIONS)('%s: the callbacks of sends', (entry, impl) => {
   // node:net reports writes that destroying a socket cancels as if they had succeeded, and npm ws hands that on.
   const testOurs = test.runIf(entry === 'wasock/ws');
 
@@ -36,7 +36,7 @@ describe.each(DOORS)('%s: the callbacks of sends', (entry, door) => {
     ['large ones', [100_000, 200_000, 3_000_000]],
     ['short ones', [1, 2, 3]],
   ])('in one turn all come, in order: %s', async (_name, sizes) => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     for (const ws of [client, server]) {
       const { calls, note } = noting();
       for (let round = 0; round < 3; round++) {
@@ -50,7 +50,7 @@ describe.each(DOORS)('%s: the callbacks of sends', (entry, door) => {
   });
 
   test('go on coming after a message and a Ping of the peer in one read', async () => {
-    const { ws, peer } = await accepted(door);
+    const { ws, peer } = await accepted(impl);
     const { calls, note } = noting();
     ws.on('message', () => ws.send(Buffer.alloc(100_000), note('answer')));
     peer.write(Buffer.concat([frameFor('server', 1, 'x'), frameFor('server', 9)]));
@@ -68,7 +68,7 @@ describe.each(DOORS)('%s: the callbacks of sends', (entry, door) => {
   });
 
   test('within a listener, and of Pings, come in order with the others', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const { calls, note } = noting();
     const sent: string[] = [];
     const next = (name: string) => {
@@ -86,7 +86,7 @@ describe.each(DOORS)('%s: the callbacks of sends', (entry, door) => {
   });
 
   testOurs('come once each, in order, when the socket breaks: success for what has left, then errors', async () => {
-    const { ws, peer } = await accepted(door);
+    const { ws, peer } = await accepted(impl);
     const { calls, note } = noting();
     peer.stopReading();
     for (let i = 0; i < 5; i++) ws.send(Buffer.alloc(10_000_000), note(`${i}`));
@@ -100,7 +100,7 @@ describe.each(DOORS)('%s: the callbacks of sends', (entry, door) => {
   });
 
   testOurs('come in order when the socket breaks while a Blob is being read', async () => {
-    const { ws, peer } = await accepted(door);
+    const { ws, peer } = await accepted(impl);
     const { calls, note } = noting();
     peer.stopReading();
     ws.send(Buffer.alloc(30_000_000), note('in flight'));
@@ -117,7 +117,7 @@ describe.each(DOORS)('%s: the callbacks of sends', (entry, door) => {
   });
 
   test('of a send and terminate in one turn: none has an error if the frame has left', async () => {
-    const { ws, peer } = await accepted(door);
+    const { ws, peer } = await accepted(impl);
     const { calls, note } = noting();
     ws.send('one', note('one'));
     ws.send(Buffer.alloc(50_000), note('two'));
@@ -131,7 +131,7 @@ describe.each(DOORS)('%s: the callbacks of sends', (entry, door) => {
   });
 
   test('of a Blob that is still being read when the peer has sent FIN come with an error', async () => {
-    const { ws, peer } = await accepted(door);
+    const { ws, peer } = await accepted(impl);
     const { calls, note } = noting();
     const blob = new Blob(['x']);
     let release!: () => void;
@@ -148,9 +148,9 @@ describe.each(DOORS)('%s: the callbacks of sends', (entry, door) => {
   });
 });
 
-describe.each(DOORS)('%s: a good peer', (_name, door) => {
+describe.each(IMPLEMENTATIONS)('%s: a good peer', (_name, impl) => {
   test('that sends 200 Pings, one after the other, is answered each time, whatever was sent before', async () => {
-    const { ws, peer } = await accepted(door);
+    const { ws, peer } = await accepted(impl);
     ws.send(Buffer.alloc(100_000), () => {});
     ws.send('x', () => {});
     await peer.take(100_010 + 3);
@@ -162,7 +162,7 @@ describe.each(DOORS)('%s: a good peer', (_name, door) => {
   });
 
   test('that sends a Ping and a message of 4 KiB in turn, 400 times in one burst, gets 400 Pongs', async () => {
-    const { ws, peer } = await accepted(door);
+    const { ws, peer } = await accepted(impl);
     const pair = Buffer.concat([frameFor('server', 9, 'p'), frameFor('server', 2, Buffer.alloc(4096))]);
     peer.write(Buffer.concat(Array.from({ length: 400 }, () => pair)));
     expect(await peer.take(400 * 3)).toEqual(
@@ -173,7 +173,7 @@ describe.each(DOORS)('%s: a good peer', (_name, door) => {
 
   test('is waited for by close() no longer than it takes, whatever was sent before', async () => {
     const server = await RawServer.listen();
-    const ws = new door.WebSocket(server.url);
+    const ws = new impl.WebSocket(server.url);
     const { peer } = await server.accept();
     await once(ws, 'open');
     ws.send(Buffer.alloc(100_000), () => {});

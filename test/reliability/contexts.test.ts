@@ -10,18 +10,18 @@ import { rawWebSocket } from '../support/raw-peer.js';
 import { aWhile, awaiting, connected, until } from '../support/servers.js';
 import { tcpPair, tlsPair } from '../support/sockets.js';
 import { turns } from '../support/waiting.js';
-import { DOORS, inner, WASOCK } from '../ws/doors.js';
+import { IMPLEMENTATIONS, inner, WASOCK } from '../ws/implementations.js';
 import { listen } from '../ws/pairs.js';
 
 const storage = new AsyncLocalStorage<string>();
 
-describe.each(DOORS)('%s: a callback runs in the context in which it was given', (entry, door) => {
+describe.each(IMPLEMENTATIONS)('%s: a callback runs in the context in which it was given', (entry, impl) => {
   // In npm ws it runs in that of the write that ended, which may be another's.
   const testOurs = test.runIf(entry === 'wasock/ws');
 
   /** Sockets of one server, and their peers. */
   async function accepted(count: number) {
-    const { wss, url } = await listen(door);
+    const { wss, url } = await listen(impl);
     const pairs = [];
     for (let i = 0; i < count; i++) {
       const connection = once(wss, 'connection');

@@ -17,7 +17,7 @@ import { RawServer, rawClient, rawWebSocket, requestText } from '../support/raw-
 import { aWhile, awaiting, listening, served, until } from '../support/servers.js';
 import { tcpPair, tlsPair, unixPair } from '../support/sockets.js';
 import { turns } from '../support/waiting.js';
-import { DOORS, inner, WASOCK } from '../ws/doors.js';
+import { IMPLEMENTATIONS, inner, WASOCK } from '../ws/implementations.js';
 import { listen } from '../ws/pairs.js';
 
 /** What a server under load says first: far more frames than one turn handles. */
@@ -58,9 +58,9 @@ const TRANSPORTS = [
 ] as const;
 
 describe('a burst that begins in the segment of the handshake comes in order', () => {
-  test.each(DOORS)('to a client of %s', async (_name, door) => {
+  test.each(IMPLEMENTATIONS)('to a client of %s', async (_name, impl) => {
     const server = await RawServer.listen();
-    const ws = new door.WebSocket(server.url);
+    const ws = new impl.WebSocket(server.url);
     const messages = messagesOf(ws);
     const { peer } = await server.accept('', burst('client', 0, 300));
     for (let at = 300; at < BURST; at += 50) peer.write(burst('client', at, at + 50));
@@ -81,8 +81,8 @@ describe('a burst that begins in the segment of the handshake comes in order', (
     expect(messages).toEqual(numbers(0, BURST));
   });
 
-  test.each(DOORS)('to a client of %s that its server greets in `connection`', async (_name, door) => {
-    const { wss, url } = await listen(door);
+  test.each(IMPLEMENTATIONS)('to a client of %s that its server greets in `connection`', async (_name, impl) => {
+    const { wss, url } = await listen(impl);
     wss.on('connection', (ws) => {
       for (const text of numbers(0, BURST)) ws.send(text);
       ws.close();

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ServeOptions } from '../../src/api/serve.js';
 import { CERTIFICATE, PRIVATE_KEY } from '../support/certificate.js';
 import { aWhile, served, until } from '../support/servers.js';
-import { WASOCK } from '../ws/doors.js';
+import { WASOCK } from '../ws/implementations.js';
 import { listen } from '../ws/pairs.js';
 import { block, SlowReader, type SlowReaderOptions } from './slow-peers.js';
 

@@ -5,7 +5,7 @@ import { frameFor } from '../support/framer.js';
 import { RawServer, rawWebSocket } from '../support/raw-peer.js';
 import { aWhile, until } from '../support/servers.js';
 import { turns } from '../support/waiting.js';
-import { DOORS, type Door, inner } from '../ws/doors.js';
+import { IMPLEMENTATIONS, type Implementation, inner } from '../ws/implementations.js';
 import { listen } from '../ws/pairs.js';
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => `${i}`);
@@ -13,8 +13,8 @@ const frames = (role: 'server' | 'client', count: number) =>
   Buffer.concat(numbers(count).map((text) => frameFor(role, 1, text)));
 
 /** A socket of a server, and its raw peer. */
-async function accepted(door: Door, onConnection: (ws: WebSocket) => void = () => {}) {
-  const { wss, url } = await listen(door);
+async function accepted(impl: Implementation, onConnection: (ws: WebSocket) => void = () => {}) {
+  const { wss, url } = await listen(impl);
   wss.on('connection', onConnection);
   const connection = once(wss, 'connection');
   const peer = await rawWebSocket(Number(new URL(url).port), {}, '/');
@@ -22,10 +22,10 @@ async function accepted(door: Door, onConnection: (ws: WebSocket) => void = () =
   return { ws, peer };
 }
 
-describe.each(DOORS)('%s: pausing', (name, door) => {
+describe.each(IMPLEMENTATIONS)('%s: pausing', (name, impl) => {
   test('in `open` holds what came with the handshake', async () => {
     const server = await RawServer.listen();
-    const ws = new door.WebSocket(server.url);
+    const ws = new impl.WebSocket(server.url);
     const messages: string[] = [];
     ws.on('open', () => ws.pause());
     ws.on('message', (data) => messages.push(String(data)));
@@ -40,7 +40,7 @@ describe.each(DOORS)('%s: pausing', (name, door) => {
 
   test('the socket in `connection` holds what comes until `message` is listened to', async () => {
     const messages: string[] = [];
-    const { ws, peer } = await accepted(door, (ws) => inner(ws)._socket.pause());
+    const { ws, peer } = await accepted(impl, (ws) => inner(ws)._socket.pause());
     peer.write(frames('server', 500));
     await aWhile();
     ws.on('message', (data) => messages.push(String(data)));
@@ -51,7 +51,7 @@ describe.each(DOORS)('%s: pausing', (name, door) => {
 
   test('the socket, and resuming it, within a handler during a burst keeps the order', async () => {
     const messages: string[] = [];
-    const { peer } = await accepted(door, (ws) =>
+    const { peer } = await accepted(impl, (ws) =>
       ws.on('message', (data) => {
         messages.push(String(data));
         const { _socket: socket } = inner(ws);
@@ -67,7 +67,7 @@ describe.each(DOORS)('%s: pausing', (name, door) => {
 
   test('at the WebSocket and at its socket is one state, of which the last call decides', async () => {
     const messages: string[] = [];
-    const { ws, peer } = await accepted(door, (ws) => ws.on('message', (data) => messages.push(String(data))));
+    const { ws, peer } = await accepted(impl, (ws) => ws.on('message', (data) => messages.push(String(data))));
     const { _socket: socket } = inner(ws);
     ws.pause();
     peer.write(frames('server', 3));
@@ -87,7 +87,7 @@ describe.each(DOORS)('%s: pausing', (name, door) => {
 
   test('does not keep an RST from being told at once, with what had come before', async () => {
     const messages: string[] = [];
-    const { ws, peer } = await accepted(door, (ws) => {
+    const { ws, peer } = await accepted(impl, (ws) => {
       ws.pause();
       ws.on('message', (data) => messages.push(String(data)));
     });
@@ -102,7 +102,7 @@ describe.each(DOORS)('%s: pausing', (name, door) => {
 
   test('does not keep terminate from telling what had come: messages, and the Close of the peer', async () => {
     const messages: string[] = [];
-    const { ws, peer } = await accepted(door, (ws) => {
+    const { ws, peer } = await accepted(impl, (ws) => {
       ws.pause();
       ws.on('message', (data) => messages.push(String(data)));
     });
@@ -118,7 +118,7 @@ describe.each(DOORS)('%s: pausing', (name, door) => {
 
   test.runIf(name === 'wasock/ws')('tells nothing until resume, not even the rest of a read', async () => {
     const messages: string[] = [];
-    const { ws, peer } = await accepted(door, (ws) =>
+    const { ws, peer } = await accepted(impl, (ws) =>
       ws.on('message', (data) => {
         messages.push(String(data));
         if (messages.length === 10) ws.pause();
@@ -134,7 +134,7 @@ describe.each(DOORS)('%s: pausing', (name, door) => {
 
   test.runIf(name === 'wasock/ws')('holds an event that waits for its turn, though the peer has sent FIN', async () => {
     const server = await RawServer.listen();
-    const ws = new door.WebSocket(server.url, { allowSynchronousEvents: false } as never);
+    const ws = new impl.WebSocket(server.url, { allowSynchronousEvents: false } as never);
     const events: string[] = [];
     for (const event of ['ping', 'message', 'close']) ws.on(event, () => events.push(event));
     // Between the Ping, which comes with the handshake, and its turn.

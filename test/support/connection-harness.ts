@@ -7,7 +7,7 @@ import { newMaskingKey } from '../../src/protocol/masking-key.js';
 import { DEFAULT_OPTIONS } from './receiver-harness.js';
 import { until } from './waiting.js';
 
-/** The limits of door 1, but for the time limits, which are off. */
+/** The limits of `wasock`, but for the time limits, which are off. */
 export const CONNECTION_OPTIONS: ConnectionOptions = {
   ...DEFAULT_OPTIONS,
   pingInterval: 0,

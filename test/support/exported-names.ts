@@ -8,14 +8,15 @@ export interface ReExport {
 const RE_EXPORT = /^export\s+(?:type\s+)?\{([^}]*)\}\s*from\s*['"]([^'"]+)['"];?/gm;
 
 /**
- * What a door exports, types included.
+ * What an entry point exports, types included.
  *
  * @throws {Error} if there is anything in it but comments and explicit re-export lists
  */
-export function reExportsOf(door: string): ReExport[] {
-  const code = door.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+export function reExportsOf(list: string): ReExport[] {
+  const code = list.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
   const rest = code.replace(RE_EXPORT, '').trim();
-  if (rest !== '') throw new Error(`A door holds nothing but \`export { … } from '…'\`, but this one has: ${rest}`);
+  if (rest !== '')
+    throw new Error(`An entry point holds nothing but \`export { … } from '…'\`, but this one has: ${rest}`);
   return [...code.matchAll(RE_EXPORT)].flatMap((match) =>
     match[1]
       .split(',')

@@ -19,7 +19,7 @@ export interface HarnessOptions extends Partial<ReceiverOptions> {
   readonly onEvent?: (event: ReceiverEvent, receiver: Receiver) => void;
 }
 
-/** The limits of door 1. */
+/** The limits of `wasock`. */
 export const DEFAULT_OPTIONS: ReceiverOptions = {
   role: 'server',
   maxPayload: 1_048_576,

@@ -10,10 +10,10 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ClientOptions, WebSocket } from 'ws';
 import { CERTIFICATE, PRIVATE_KEY } from '../support/certificate.js';
 import { RawServer } from '../support/raw-peer.js';
-import { DOORS } from './doors.js';
+import { IMPLEMENTATIONS } from './implementations.js';
 import { connect, listen } from './pairs.js';
 
-describe.each(DOORS)('%s: the options of a client', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s: the options of a client', (_, impl) => {
   /** Opens, exchanges a message, and closes. */
   async function exchange(ws: WebSocket): Promise<void> {
     onTestFinished(() => ws.terminate());
@@ -28,37 +28,37 @@ describe.each(DOORS)('%s: the options of a client', (_, door) => {
   const echo = (ws: WebSocket) => ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary }));
 
   test('ws.V3: an agent makes the connection', async () => {
-    const { wss, url } = await listen(door);
+    const { wss, url } = await listen(impl);
     wss.on('connection', echo);
     const agent = new http.Agent();
     const created = vi.spyOn(agent as unknown as { createConnection(): Socket }, 'createConnection');
-    await exchange(new door.WebSocket(url, { agent }));
+    await exchange(new impl.WebSocket(url, { agent }));
     expect(created).toHaveBeenCalledOnce();
   });
 
   test('ws.V3: createConnection makes the connection, with the options of the request', async () => {
-    const { wss, url } = await listen(door);
+    const { wss, url } = await listen(impl);
     wss.on('connection', echo);
     const asked: RequestOptions[] = [];
     const createConnection = ((options: RequestOptions) => {
       asked.push(options);
       return net.connect(Number(options.port), String(options.host));
     }) as unknown as ClientOptions['createConnection'];
-    await exchange(new door.WebSocket(`${url}path?query`, { createConnection }));
+    await exchange(new impl.WebSocket(`${url}path?query`, { createConnection }));
     expect(asked).toHaveLength(1);
     expect(asked[0]).toMatchObject({ host: '127.0.0.1', port: new URL(url).port });
   });
 
   test('ws.V3: finishRequest may change the request, and has to end it', async () => {
-    const { wss, url } = await listen(door);
+    const { wss, url } = await listen(impl);
     wss.on('connection', echo);
     const request = once(wss, 'connection').then(([, { headers }]) => headers);
     const finishRequest = vi.fn((sent, websocket) => {
       sent.setHeader('X-Late', 'yes');
       setImmediate(() => sent.end());
-      expect(websocket).toBeInstanceOf(door.WebSocket);
+      expect(websocket).toBeInstanceOf(impl.WebSocket);
     });
-    await exchange(new door.WebSocket(url, { finishRequest }));
+    await exchange(new impl.WebSocket(url, { finishRequest }));
     expect((await request)['x-late']).toBe('yes');
     expect(finishRequest).toHaveBeenCalledOnce();
   });
@@ -66,7 +66,7 @@ describe.each(DOORS)('%s: the options of a client', (_, door) => {
   test('ws.M6: a Unix socket, with the path of the request behind a colon', async () => {
     const socketPath = path.join(tmpdir(), `${process.pid}-${Math.trunc(performance.now() * 1000)}.sock`);
     const server = createServer();
-    const wss = new door.WebSocketServer({ server });
+    const wss = new impl.WebSocketServer({ server });
     wss.on('connection', echo);
     const urls: unknown[] = [];
     wss.on('connection', (_ws, request) => urls.push(request.url));
@@ -76,14 +76,14 @@ describe.each(DOORS)('%s: the options of a client', (_, door) => {
       server.close();
       rmSync(socketPath, { force: true });
     });
-    await exchange(new door.WebSocket(`ws+unix:${socketPath}:/path?query`));
+    await exchange(new impl.WebSocket(`ws+unix:${socketPath}:/path?query`));
     expect(urls).toEqual(['/path?query']);
   });
 
   test('ws.C2: generateMask writes the masking keys', async () => {
     const raw = await RawServer.listen();
     const generateMask = (mask: Buffer) => void mask.set([1, 2, 3, 4]);
-    const ws = new door.WebSocket(raw.url, { generateMask });
+    const ws = new impl.WebSocket(raw.url, { generateMask });
     onTestFinished(() => ws.terminate());
     const [{ peer }] = await Promise.all([raw.accept(), once(ws, 'open')]);
     ws.send(Buffer.from([0, 0, 0, 0, 9]));
@@ -92,7 +92,7 @@ describe.each(DOORS)('%s: the options of a client', (_, door) => {
 
   test('ws.C2: without generateMask no two frames have the same key', async () => {
     const raw = await RawServer.listen();
-    const ws = new door.WebSocket(raw.url);
+    const ws = new impl.WebSocket(raw.url);
     onTestFinished(() => ws.terminate());
     const [{ peer }] = await Promise.all([raw.accept(), once(ws, 'open')]);
     for (let i = 0; i < 20; i++) ws.send('x');
@@ -103,7 +103,7 @@ describe.each(DOORS)('%s: the options of a client', (_, door) => {
 
   test('ws.V3: wss, with the options of tls.connect; a certificate that nobody vouches for is refused', async () => {
     const server = createTlsServer({ cert: CERTIFICATE, key: PRIVATE_KEY });
-    const wss = new door.WebSocketServer({ server });
+    const wss = new impl.WebSocketServer({ server });
     wss.on('connection', echo);
     const secure: unknown[] = [];
     wss.options.verifyClient = (info: { secure: boolean }) => secure.push(info.secure) > 0;
@@ -111,7 +111,7 @@ describe.each(DOORS)('%s: the options of a client', (_, door) => {
     await once(server, 'listening');
     onTestFinished(() => void server.close());
     const url = `wss://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    const ws = new door.WebSocket(url, { rejectUnauthorized: false });
+    const ws = new impl.WebSocket(url, { rejectUnauthorized: false });
     await once(ws, 'open');
     expect((ws as unknown as { _socket: unknown })._socket).toBeInstanceOf(tls.TLSSocket);
     const message = once(ws, 'message');
@@ -121,13 +121,13 @@ describe.each(DOORS)('%s: the options of a client', (_, door) => {
     ws.close();
     await once(ws, 'close');
     expect(secure).toEqual([true]);
-    const refused = new door.WebSocket(url);
+    const refused = new impl.WebSocket(url);
     const error = await new Promise<NodeJS.ErrnoException>((resolve) => refused.on('error', resolve));
     expect(error.code).toMatch(/SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/);
   });
 
   test('ws.V3: headers and origin go along; lookup finds the host', async () => {
-    const { wss, url } = await listen(door);
+    const { wss, url } = await listen(impl);
     wss.on('connection', echo);
     const request = once(wss, 'connection').then(([, { headers }]) => headers);
     const hosts: string[] = [];
@@ -142,7 +142,7 @@ describe.each(DOORS)('%s: the options of a client', (_, door) => {
       else callback(null, '127.0.0.1', 4);
     };
     const options = { lookup, origin: 'http://here', headers: { 'X-One': '1' } };
-    await exchange(new door.WebSocket(url.replace('127.0.0.1', 'nowhere.test'), options as ClientOptions));
+    await exchange(new impl.WebSocket(url.replace('127.0.0.1', 'nowhere.test'), options as ClientOptions));
     expect(hosts).toEqual(['nowhere.test']);
     expect(await request).toMatchObject({
       origin: 'http://here',
@@ -152,7 +152,7 @@ describe.each(DOORS)('%s: the options of a client', (_, door) => {
   });
 
   test('ws.C2: perMessageDeflate may be asked for; what goes over the wire is a message', async () => {
-    const { client, server } = await connect(door, {
+    const { client, server } = await connect(impl, {
       serverOptions: { perMessageDeflate: { threshold: 0 } },
       clientOptions: { perMessageDeflate: true },
     });

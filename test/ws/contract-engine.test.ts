@@ -5,7 +5,7 @@ import { codec } from '../../src/codec/select.js';
 import { frameFor } from '../support/framer.js';
 import { rawWebSocket } from '../support/raw-peer.js';
 import { until } from '../support/waiting.js';
-import { DOORS, WASOCK } from './doors.js';
+import { IMPLEMENTATIONS, WASOCK } from './implementations.js';
 import { connect, listen } from './pairs.js';
 
 describe('wasock/ws: the engine', () => {
@@ -41,9 +41,9 @@ describe('wasock/ws: the engine', () => {
   });
 });
 
-describe.each(DOORS)('%s: the defaults', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s: the defaults', (_, impl) => {
   test('ws.C2: of a server', () => {
-    const { options } = new door.WebSocketServer({ noServer: true });
+    const { options } = new impl.WebSocketServer({ noServer: true });
     expect(options).toMatchObject({
       allowSynchronousEvents: true,
       autoPong: true,
@@ -55,12 +55,12 @@ describe.each(DOORS)('%s: the defaults', (_, door) => {
       maxPendingAutoPongs: 60,
       perMessageDeflate: false,
       skipUTF8Validation: false,
-      WebSocket: door.WebSocket,
+      WebSocket: impl.WebSocket,
     });
   });
 
   test('ws.C2: any Origin may come in, versions 13 and 8 too, and no Pings are sent', async () => {
-    const { wss, url } = await listen(door);
+    const { wss, url } = await listen(impl);
     const port = Number(new URL(url).port);
     for (const version of ['13', '8']) {
       await rawWebSocket(port, { Origin: 'http://elsewhere', 'Sec-WebSocket-Version': version });
@@ -69,12 +69,12 @@ describe.each(DOORS)('%s: the defaults', (_, door) => {
   });
 
   test.each([8, 13])('ws.C2: a client may say version %i', async (protocolVersion) => {
-    const { wss } = await connect(door, { clientOptions: { protocolVersion, origin: 'http://here' } });
+    const { wss } = await connect(impl, { clientOptions: { protocolVersion, origin: 'http://here' } });
     expect(wss.clients.size).toBe(1);
   });
 
   test('ws.C2: another version is a RangeError', () => {
     const error = new RangeError('Unsupported protocol version: 7 (supported versions: 8, 13)');
-    expect(() => new door.WebSocket('ws://127.0.0.1:1/', { protocolVersion: 7 })).toThrow(error);
+    expect(() => new impl.WebSocket('ws://127.0.0.1:1/', { protocolVersion: 7 })).toThrow(error);
   });
 });

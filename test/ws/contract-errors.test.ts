@@ -5,7 +5,7 @@ import type { Role } from '../../src/protocol/frame-rules.js';
 import { fragmentsFor, frameFor, frameHeaderFor } from '../support/framer.js';
 import { type RawPeer, RawServer, rawWebSocket } from '../support/raw-peer.js';
 import { turns, until } from '../support/waiting.js';
-import { DOORS, type Door, WASOCK } from './doors.js';
+import { IMPLEMENTATIONS, type Implementation, WASOCK } from './implementations.js';
 import { listen } from './pairs.js';
 
 const invalid = (what: string) => `Invalid WebSocket frame: ${what}`;
@@ -160,16 +160,20 @@ const NO_MASKS: typeof FAULTS = [
 ];
 
 /** A socket of this role, and the octets at its other end. */
-async function open(door: Door, role: Role, options: ServerOptions = {}): Promise<{ ws: WebSocket; peer: RawPeer }> {
+async function open(
+  impl: Implementation,
+  role: Role,
+  options: ServerOptions = {},
+): Promise<{ ws: WebSocket; peer: RawPeer }> {
   if (role === 'client') {
     const raw = await RawServer.listen();
-    const ws = new door.WebSocket(raw.url, options as never);
+    const ws = new impl.WebSocket(raw.url, options as never);
     onTestFinished(() => ws.terminate());
     const [{ peer }] = await Promise.all([raw.accept(), once(ws, 'open')]);
     peer.socket.setNoDelay(true);
     return { ws, peer };
   }
-  const { wss, url } = await listen(door, options);
+  const { wss, url } = await listen(impl, options);
   const connection = once(wss, 'connection');
   const peer = await rawWebSocket(Number(new URL(url).port));
   peer.socket.setNoDelay(true);
@@ -183,12 +187,12 @@ function sentCode(octets: Buffer): number {
   return isMasked ? code ^ octets.readUInt16BE(2) : code;
 }
 
-describe.each(DOORS)('%s', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s', (_, impl) => {
   describe.each(['server', 'client'] as const)('as %s', (role) => {
     const masks = role === 'server' ? MASKS : NO_MASKS;
     test.each([...FAULTS, ...masks])('ws.R1: %s', async (_what, octetsFor, code, message, name, closeCode, options) => {
       for (const step of [Number.POSITIVE_INFINITY, 1]) {
-        const { ws, peer } = await open(door, role, options);
+        const { ws, peer } = await open(impl, role, options);
         const events: unknown[] = [];
         ws.on('error', (error) => events.push([error.name, error.message, (error as Error & { code: string }).code]));
         ws.on('close', (ended, reason) => events.push(['close', ended, String(reason)]));
@@ -210,7 +214,7 @@ describe.each(DOORS)('%s', (_, door) => {
   });
 
   test('ws.R1 ws.C2: a frame over more reads than maxBufferedChunks', async () => {
-    const { ws, peer } = await open(door, 'server', { maxBufferedChunks: 3 });
+    const { ws, peer } = await open(impl, 'server', { maxBufferedChunks: 3 });
     const error = new Promise<Error & { code?: string }>((resolve) => ws.on('error', resolve));
     const octets = frameFor('server', 2, Buffer.alloc(100));
     for (let at = 0; at < octets.length; at += 8) {
@@ -222,7 +226,7 @@ describe.each(DOORS)('%s', (_, door) => {
   });
 
   test('ws.C2: skipUTF8Validation takes text as it comes', async () => {
-    const { ws, peer } = await open(door, 'server', { skipUTF8Validation: true });
+    const { ws, peer } = await open(impl, 'server', { skipUTF8Validation: true });
     const octets = Buffer.from([0xff, 0xfe]);
     const message = once(ws, 'message');
     peer.write(Buffer.concat([frameFor('server', 1, octets), frameFor('server', 8, Buffer.from([3, 0xe8, 0xff]))]));
@@ -231,14 +235,14 @@ describe.each(DOORS)('%s', (_, door) => {
   });
 
   test('ws.C2: lengths in more octets than they need are taken', async () => {
-    const { ws, peer } = await open(door, 'server');
+    const { ws, peer } = await open(impl, 'server');
     const message = once(ws, 'message');
     peer.write(frameFor('server', 2, 'x', { form: 8 }));
     expect(await message).toEqual([Buffer.from('x'), true]);
   });
 
   test('ws.C2: a peer that has many Pings answered and reads none is disconnected', async () => {
-    const { ws, peer } = await open(door, 'server', { maxPendingAutoPongs: 5 } as ServerOptions);
+    const { ws, peer } = await open(impl, 'server', { maxPendingAutoPongs: 5 } as ServerOptions);
     const closed = once(ws, 'close');
     peer.stopReading();
     ws.send(Buffer.alloc(30_000_000));
@@ -247,7 +251,7 @@ describe.each(DOORS)('%s', (_, door) => {
   });
 
   test('ws.C2: a peer that has many Pings answered in one burst, and reads the answers, is served', async () => {
-    const { peer } = await open(door, 'server', { maxPendingAutoPongs: 5 } as ServerOptions);
+    const { peer } = await open(impl, 'server', { maxPendingAutoPongs: 5 } as ServerOptions);
     const burst = Array.from({ length: 400 }, () => [
       frameFor('server', 9, 'ping'),
       // npm ws, which counts those of one read as pending, reads 64 KiB at once.
@@ -266,7 +270,7 @@ describe.each(DOORS)('%s', (_, door) => {
     ['HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n', 'Invalid Sec-WebSocket-Accept header'],
   ])('ws.R2: the answer %j', async (answer, message) => {
     const raw = await RawServer.listen();
-    const ws = new door.WebSocket(raw.url);
+    const ws = new impl.WebSocket(raw.url);
     const events: unknown[] = [];
     ws.on('error', (error) => events.push(error.message));
     ws.on('close', (code) => events.push(code));
@@ -286,7 +290,7 @@ describe.each(DOORS)('%s', (_, door) => {
     ],
   ])('ws.R2: %j was asked for, and the answer has %j', async (protocols, lines, message) => {
     const raw = await RawServer.listen();
-    const ws = new door.WebSocket(raw.url, protocols, { perMessageDeflate: false });
+    const ws = new impl.WebSocket(raw.url, protocols, { perMessageDeflate: false });
     const told = new Promise((resolve) => ws.on('error', (error) => resolve(error.message)));
     const closed = new Promise((resolve) => ws.on('close', resolve));
     await raw.accept(lines);
@@ -295,16 +299,16 @@ describe.each(DOORS)('%s', (_, door) => {
 
   test('ws.R2: the opening handshake may take handshakeTimeout', async () => {
     const raw = await RawServer.listen();
-    const ws = new door.WebSocket(raw.url, { handshakeTimeout: 30 });
+    const ws = new impl.WebSocket(raw.url, { handshakeTimeout: 30 });
     const told = new Promise((resolve) => ws.on('error', (error) => resolve(error.message)));
     expect(await told).toBe('Opening handshake has timed out');
   });
 
   test('ws.R2: nobody listens there', async () => {
-    const ws = new door.WebSocket('ws://127.0.0.1:1/');
+    const ws = new impl.WebSocket('ws://127.0.0.1:1/');
     const error = await new Promise((resolve) => ws.on('error', resolve));
     expect(error).toMatchObject({ code: 'ECONNREFUSED' });
-    await until(() => ws.readyState === door.WebSocket.CLOSED);
+    await until(() => ws.readyState === impl.WebSocket.CLOSED);
   });
 });
 

@@ -6,7 +6,7 @@ import type { WebSocket } from 'ws';
 import { frameFor } from '../support/framer.js';
 import { RawServer, rawClient, rawWebSocket, requestText } from '../support/raw-peer.js';
 import { turns, until } from '../support/waiting.js';
-import { DOORS, inner } from './doors.js';
+import { IMPLEMENTATIONS, inner } from './implementations.js';
 import { connect, listen } from './pairs.js';
 
 /** The status and the body of an answer. Not by `fetch`, which needs WebAssembly. */
@@ -17,9 +17,9 @@ async function pageAt(url: string): Promise<[status: number | undefined, body: s
   return [response.statusCode, body];
 }
 
-describe.each(DOORS)('%s: the events of a socket', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s: the events of a socket', (_, impl) => {
   test('ws.V1: open, message, ping, pong and close, with their arguments', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const events: unknown[] = [];
     for (const event of ['message', 'ping', 'pong', 'close'] as const) {
       server.on(event as 'message', (...args) => events.push([event, ...args]));
@@ -41,12 +41,12 @@ describe.each(DOORS)('%s: the events of a socket', (_, door) => {
   });
 
   test('ws.V1: open comes before the first message, and close last', async () => {
-    const { wss, url } = await listen(door);
+    const { wss, url } = await listen(impl);
     wss.on('connection', (ws) => {
       ws.send('at once');
       ws.close();
     });
-    const ws = new door.WebSocket(url);
+    const ws = new impl.WebSocket(url);
     const events: string[] = [];
     for (const event of ['upgrade', 'open', 'message', 'close']) ws.on(event, () => events.push(event));
     await once(ws, 'close');
@@ -55,7 +55,7 @@ describe.each(DOORS)('%s: the events of a socket', (_, door) => {
   });
 
   test('ws.V1: without autoPong Pings are not answered', async () => {
-    const { client, server } = await connect(door, { serverOptions: { autoPong: false } });
+    const { client, server } = await connect(impl, { serverOptions: { autoPong: false } });
     const pongs: unknown[] = [];
     client.on('pong', (data) => pongs.push(String(data)));
     client.ping('unanswered');
@@ -66,7 +66,7 @@ describe.each(DOORS)('%s: the events of a socket', (_, door) => {
   });
 
   test('ws.V2: the EventTarget view gives strings, wasClean, target, type and error', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const events: unknown[] = [];
     server.onmessage = ({ data, type, target }) => events.push([type, data, target === server]);
     server.onclose = ({ code, reason, wasClean, type, target }) =>
@@ -84,7 +84,7 @@ describe.each(DOORS)('%s: the events of a socket', (_, door) => {
   });
 
   test('ws.V2: the properties of an event are listed, as those of any interface of the WHATWG are', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const listed: Record<string, string[]> = {};
     const list = (event: { type: string }) => {
       listed[event.type] = [];
@@ -106,7 +106,7 @@ describe.each(DOORS)('%s: the events of a socket', (_, door) => {
 
   test('ws.V2 ws.P.@discordjs/ws: onerror gets the error, onclose an unclean close; undefined options, null handlers', async () => {
     const raw = await RawServer.listen();
-    const ws = new door.WebSocket(raw.url, [], { handshakeTimeout: undefined, headers: undefined, origin: undefined });
+    const ws = new impl.WebSocket(raw.url, [], { handshakeTimeout: undefined, headers: undefined, origin: undefined });
     ws.binaryType = 'arraybuffer';
     const events: unknown[] = [];
     ws.onopen = ({ type, target }) => events.push([type, target === ws]);
@@ -126,10 +126,10 @@ describe.each(DOORS)('%s: the events of a socket', (_, door) => {
   });
 });
 
-describe.each(DOORS)('%s: the events of a client', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s: the events of a client', (_, impl) => {
   test('ws.V3 ws.P.playwright-core: upgrade comes with the answer and its raw headers', async () => {
     const raw = await RawServer.listen();
-    const ws = new door.WebSocket(raw.url);
+    const ws = new impl.WebSocket(raw.url);
     onTestFinished(() => ws.terminate());
     const upgrade = once(ws, 'upgrade');
     await raw.accept('X-One: 1\r\nx-one: 2\r\n');
@@ -141,7 +141,7 @@ describe.each(DOORS)('%s: the events of a client', (_, door) => {
 
   test('ws.V3: closing in upgrade ends the handshake', async () => {
     const raw = await RawServer.listen();
-    const ws = new door.WebSocket(raw.url);
+    const ws = new impl.WebSocket(raw.url);
     const events: unknown[] = [];
     ws.on('upgrade', () => ws.terminate());
     ws.on('open', () => events.push('open'));
@@ -154,7 +154,7 @@ describe.each(DOORS)('%s: the events of a client', (_, door) => {
 
   test('ws.V3 ws.P.playwright-core ws.P.miniflare: unexpected-response comes with a body that can be read', async () => {
     const raw = await RawServer.listen();
-    const ws = new door.WebSocket(raw.url);
+    const ws = new impl.WebSocket(raw.url);
     const events: unknown[] = [];
     ws.on('error', ({ message }) => events.push(message));
     ws.on('close', () => events.push('close'));
@@ -167,14 +167,14 @@ describe.each(DOORS)('%s: the events of a client', (_, door) => {
     expect(body).toBe('because');
     expect(events).toEqual([]);
     request.destroy();
-    expect(ws.readyState).toBe(door.WebSocket.CONNECTING);
+    expect(ws.readyState).toBe(impl.WebSocket.CONNECTING);
     ws.terminate();
     await until(() => events.length === 2);
     expect(events).toEqual(['WebSocket was closed before the connection was established', 'close']);
   });
 
   test('ws.V3 ws.P.miniflare: redirects are followed if asked for, and told; secrets stay with the first host', async () => {
-    const { wss, url } = await listen(door);
+    const { wss, url } = await listen(impl);
     const seen: unknown[] = [];
     wss.on('connection', (ws, { headers }) => {
       seen.push(headers.authorization, headers.cookie, headers['x-kept']);
@@ -187,17 +187,17 @@ describe.each(DOORS)('%s: the events of a client', (_, door) => {
     const from = `ws://user:pass@127.0.0.1:${(http.address() as AddressInfo).port}/`;
     const headers = { Cookie: 'secret', 'X-Kept': 'yes' };
 
-    const plain = new door.WebSocket(from, { headers });
+    const plain = new impl.WebSocket(from, { headers });
     const message = new Promise((resolve) => plain.on('error', (error) => resolve(error.message)));
     expect(await message).toBe('Unexpected server response: 302');
 
-    const unwatched = new door.WebSocket(from, { followRedirects: true, headers });
+    const unwatched = new impl.WebSocket(from, { followRedirects: true, headers });
     await once(unwatched, 'close');
     expect(seen).toEqual([undefined, undefined, 'yes']);
     expect(unwatched.url).toBe(url);
 
     seen.length = 0;
-    const watched = new door.WebSocket(from, { followRedirects: true, headers });
+    const watched = new impl.WebSocket(from, { followRedirects: true, headers });
     const redirects: unknown[] = [];
     watched.on('redirect', (to, request) => redirects.push(to, typeof request.setHeader));
     await once(watched, 'close');
@@ -208,7 +208,7 @@ describe.each(DOORS)('%s: the events of a client', (_, door) => {
   test('ws.V3: too many redirects, and ones that lead nowhere, are errors', async () => {
     const raw = await RawServer.listen();
     const answers = async (location: string, options: object) => {
-      const ws = new door.WebSocket(raw.url, { followRedirects: true, ...options });
+      const ws = new impl.WebSocket(raw.url, { followRedirects: true, ...options });
       const told = new Promise((resolve) => ws.on('error', (error) => resolve([error.name, error.message, ws.url])));
       const closed = new Promise((resolve) => ws.on('close', resolve));
       await raw.answer(`HTTP/1.1 301 Moved\r\nLocation: ${location}\r\nContent-Length: 0\r\n\r\n`);
@@ -226,10 +226,10 @@ describe.each(DOORS)('%s: the events of a client', (_, door) => {
   });
 });
 
-describe.each(DOORS)('%s: the events of a server', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s: the events of a server', (_, impl) => {
   test('ws.V4: listening, headers, connection, close', async () => {
     const events: unknown[] = [];
-    const wss = new door.WebSocketServer({ port: 0, host: '127.0.0.1' }, () => events.push('callback'));
+    const wss = new impl.WebSocketServer({ port: 0, host: '127.0.0.1' }, () => events.push('callback'));
     wss.on('listening', () => events.push('listening'));
     await once(wss, 'listening');
     wss.on('headers', (headers, request) => {
@@ -238,7 +238,7 @@ describe.each(DOORS)('%s: the events of a server', (_, door) => {
     });
     wss.on('connection', (ws, request) => events.push('connection', request.method, ws.readyState));
     wss.on('close', () => events.push('close'));
-    const ws = new door.WebSocket(`ws://127.0.0.1:${(wss.address() as AddressInfo).port}/x`);
+    const ws = new impl.WebSocket(`ws://127.0.0.1:${(wss.address() as AddressInfo).port}/x`);
     const [response] = await once(ws, 'upgrade');
     expect([response.headers['x-added'], response.headers['set-cookie']]).toEqual(['yes', ['a=b']]);
     ws.close();
@@ -255,7 +255,7 @@ describe.each(DOORS)('%s: the events of a server', (_, door) => {
     const taken = net.createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     onTestFinished(() => void taken.close());
-    const wss = new door.WebSocketServer({ port: (taken.address() as AddressInfo).port, host: '127.0.0.1' });
+    const wss = new impl.WebSocketServer({ port: (taken.address() as AddressInfo).port, host: '127.0.0.1' });
     expect((await once(wss, 'error'))[0].code).toBe('EADDRINUSE');
   });
 
@@ -278,7 +278,7 @@ describe.each(DOORS)('%s: the events of a server', (_, door) => {
       'Invalid Sec-WebSocket-Protocol header',
     ],
   ])('ws.V4: wsClientError tells of %s and leaves the answer to the listener', async (_what, fields, line, message) => {
-    const { wss, url } = await listen(door);
+    const { wss, url } = await listen(impl);
     const told = once(wss, 'wsClientError');
     const peer = await rawClient(Number(new URL(url).port));
     peer.write(requestText(fields, line));
@@ -289,7 +289,7 @@ describe.each(DOORS)('%s: the events of a server', (_, door) => {
   });
 
   test('ws.V4: close waits for the sockets, and tells those who come later', async () => {
-    const { wss, client } = await connect(door);
+    const { wss, client } = await connect(impl);
     let closed = 0;
     wss.close(() => closed++);
     wss.close(() => closed++);
@@ -308,8 +308,8 @@ describe.each(DOORS)('%s: the events of a server', (_, door) => {
     onTestFinished(() => void http.close());
     const { port } = http.address() as AddressInfo;
     for (let round = 0; round < 2; round++) {
-      const wss = new door.WebSocketServer({ server: http });
-      const ws = new door.WebSocket(`ws://127.0.0.1:${port}/`);
+      const wss = new impl.WebSocketServer({ server: http });
+      const ws = new impl.WebSocket(`ws://127.0.0.1:${port}/`);
       const [server] = (await once(wss, 'connection')) as [WebSocket];
       server.close();
       await once(ws, 'close');
@@ -321,20 +321,20 @@ describe.each(DOORS)('%s: the events of a server', (_, door) => {
   });
 
   test('ws.V4: upgrades are refused with 503 once the server is closing', async () => {
-    const wss = new door.WebSocketServer({ noServer: true });
+    const wss = new impl.WebSocketServer({ noServer: true });
     const http = createServer();
     http.on('upgrade', (request, socket, head) => wss.handleUpgrade(request, socket, head, () => {}));
     http.listen(0, '127.0.0.1');
     await once(http, 'listening');
     onTestFinished(() => void http.close());
     wss.close();
-    const ws = new door.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`);
+    const ws = new impl.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`);
     const message = new Promise((resolve) => ws.on('error', (error) => resolve(error.message)));
     expect(await message).toBe('Unexpected server response: 503');
   });
 
   test('ws.V4: the answer to a plain request is 426', async () => {
-    const { url } = await listen(door);
+    const { url } = await listen(impl);
     expect(await pageAt(url.replace('ws:', 'http:'))).toEqual([426, 'Upgrade Required']);
   });
 
@@ -355,7 +355,7 @@ describe.each(DOORS)('%s: the events of a server', (_, door) => {
       'HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: 5\r\nRetry-After: 120\r\n\r\nslöw',
     ],
   ])('ws.V4: refusals, octet for octet: %j', async (options, answer) => {
-    const { url } = await listen(door, options as never);
+    const { url } = await listen(impl, options as never);
     const peer = await rawClient(Number(new URL(url).port));
     peer.write(requestText({}, 'GET /x HTTP/1.1'));
     expect((await peer.takeAll()).toString()).toBe(answer);
@@ -363,7 +363,7 @@ describe.each(DOORS)('%s: the events of a server', (_, door) => {
 
   test('ws.V4: verifyClient sees Origin, under the name of the version', async () => {
     const origins: unknown[] = [];
-    const { url } = await listen(door, {
+    const { url } = await listen(impl, {
       verifyClient: ({ origin, secure }: { origin: string; secure: boolean }) => {
         origins.push(origin, secure);
         return true;
@@ -379,12 +379,12 @@ describe.each(DOORS)('%s: the events of a server', (_, door) => {
     'ws.V4: exactly one of port, server and noServer: %j',
     (options) => {
       const error = new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');
-      expect(() => new door.WebSocketServer(options as never)).toThrow(error);
+      expect(() => new impl.WebSocketServer(options as never)).toThrow(error);
     },
   );
 
   test('ws.V4: address is an error without a server', () => {
-    const wss = new door.WebSocketServer({ noServer: true });
+    const wss = new impl.WebSocketServer({ noServer: true });
     expect(() => wss.address()).toThrow(new Error('The server is operating in "noServer" mode'));
   });
 });

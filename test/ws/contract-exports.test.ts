@@ -222,7 +222,7 @@ describe('the package wasock-ws', () => {
     expect(minor(versionOf('alias/package/package.json'))).toEqual(minor(versionOf('node_modules/ws/package.json')));
   });
 
-  test('ws.A1: its main is this door', async () => {
+  test('ws.A1: its main is this entry point', async () => {
     const found = await projectWith('wasock-ws').run(
       'cjs',
       "console.log(JSON.stringify([require('ws') === require('wasock/ws'), require.resolve('ws').includes('node_modules')]));",
@@ -248,9 +248,9 @@ describe('the package wasock-ws', () => {
     const specifiers = [...dependants, ...(copies.includes('node_modules/ws') ? ['ws'] : [])];
     const found = await project.run(
       'cjs',
-      `const door = require('wasock/ws');
-      const different = ${JSON.stringify(specifiers)}.filter((specifier) => require(specifier) !== door);
-      console.log(JSON.stringify({ different, servers: door.Server === door.WebSocketServer }));`,
+      `const ws = require('wasock/ws');
+      const different = ${JSON.stringify(specifiers)}.filter((specifier) => require(specifier) !== ws);
+      console.log(JSON.stringify({ different, servers: ws.Server === ws.WebSocketServer }));`,
     );
     expect(found).toEqual({ different: [], servers: true });
   });

@@ -7,7 +7,7 @@ import type { WebSocket, WebSocketServer } from 'ws';
 import { parseFrames } from '../support/frame-parser.js';
 import { frameFor } from '../support/framer.js';
 import { turns, until } from '../support/waiting.js';
-import { DOORS, type Door, inner, NPM_WS } from './doors.js';
+import { IMPLEMENTATIONS, type Implementation, inner, NPM_WS } from './implementations.js';
 import { connect, listen } from './pairs.js';
 
 /** Two ends of a connection in memory: plain streams, without a socket's methods. */
@@ -29,9 +29,9 @@ function memoryPair(): [Duplex, Duplex] {
   return [ends[0], ends[1]];
 }
 
-describe.each(DOORS)('%s: a socket', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s: a socket', (_, impl) => {
   test('ws.I1 ws.P.public-code: _socket is the socket, and its members mean what they say', async () => {
-    const { client, server, url } = await connect(door);
+    const { client, server, url } = await connect(impl);
     const socket: Socket = inner(server)._socket;
     expect(socket).toBeInstanceOf(net.Socket);
     expect(socket.remoteAddress).toBe('127.0.0.1');
@@ -60,14 +60,14 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
   });
 
   test('ws.I1: a time-out of the socket that is set by the user is told', async () => {
-    const { server } = await connect(door);
+    const { server } = await connect(impl);
     inner(server)._socket.setTimeout(10);
     await once(inner(server)._socket, 'timeout');
-    expect(server.readyState).toBe(door.WebSocket.OPEN);
+    expect(server.readyState).toBe(impl.WebSocket.OPEN);
   });
 
   test('ws.I1: pause and resume of the socket hold messages back', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const messages: string[] = [];
     server.on('message', (data) => messages.push(String(data)));
     client.send('warm');
@@ -81,7 +81,7 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
   });
 
   test('ws.I1: data of the socket is told as it came, to those who listen there', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const octets: Buffer[] = [];
     const order: string[] = [];
     inner(server)._socket.prependListener('data', (chunk: Buffer) => {
@@ -103,7 +103,7 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
 
   test('ws.I1: data of the socket is told of what came with the opening handshake, too', async () => {
     const [end, peer] = memoryPair();
-    const socket = new door.WebSocket(null as never, undefined, {});
+    const socket = new impl.WebSocket(null as never, undefined, {});
     const told: string[] = [];
     end.prependListener('data', (chunk) => told.push(`data ${chunk.length}`));
     socket.on('message', (data) => told.push(`message ${data}`));
@@ -115,7 +115,7 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
   });
 
   test('ws.I1 ws.M10: pause and resume show at the socket at once', async () => {
-    const { wss, url } = await listen(door);
+    const { wss, url } = await listen(impl);
     const states: boolean[] = [];
     wss.on('connection', (server) => {
       const isPaused = () => states.push(inner(server)._socket.isPaused());
@@ -130,19 +130,19 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
         isPaused();
       }, 20);
     });
-    const client = new door.WebSocket(url);
+    const client = new impl.WebSocket(url);
     onTestFinished(() => client.terminate());
     await until(() => states.length === 4);
     expect(states).toEqual([true, false, true, false]);
   });
 
   test('ws.I1: what is written to the socket, or ends it, comes behind the frames before', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const messages: string[] = [];
     client.on('message', (data) => messages.push(String(data)));
-    const [frame] = door.Sender.frame('written', { opcode: 1, fin: true, mask: false, readOnly: false });
+    const [frame] = impl.Sender.frame('written', { opcode: 1, fin: true, mask: false, readOnly: false });
     server.send('first');
-    inner(server)._socket.write(Buffer.concat(door.Sender.frame(Buffer.from('written'), { opcode: 1, fin: true })));
+    inner(server)._socket.write(Buffer.concat(impl.Sender.frame(Buffer.from('written'), { opcode: 1, fin: true })));
     server.send('last');
     inner(server)._socket.end();
     expect(frame.length).toBeGreaterThan(1);
@@ -151,7 +151,7 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
   });
 
   test('ws.I1: destroying the socket is 1006', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const ends = Promise.all([once(client, 'close'), once(server, 'close')]);
     server.send('still');
     const message = once(client, 'message');
@@ -161,7 +161,7 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
   });
 
   test('ws.P.crossws: drain of the socket is told when a peer that was behind has read', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     client.pause();
     for (let i = 0; i < 24; i++) server.send(Buffer.alloc(1_048_576));
     await turns(20);
@@ -175,9 +175,9 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
   });
 
   test('ws.I2: _sender has the socket, the octets that wait, and sendFrame', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const sender = inner(server)._sender;
-    expect(sender).toBeInstanceOf(door.Sender);
+    expect(sender).toBeInstanceOf(impl.Sender);
     expect(sender._socket).toBe(inner(server)._socket);
     expect(sender._bufferedBytes).toBe(0);
     const messages: [string, boolean][] = [];
@@ -206,8 +206,8 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
   });
 
   test('ws.I2: a frame that is sent to many goes whole to each', async () => {
-    const { wss, url } = await listen(door);
-    const clients = Array.from({ length: 5 }, () => new door.WebSocket(url));
+    const { wss, url } = await listen(impl);
+    const clients = Array.from({ length: 5 }, () => new impl.WebSocket(url));
     onTestFinished(() => clients.forEach((client) => void client.terminate()));
     await until(() => wss.clients.size === 5);
     const lists = ['a', 'b'.repeat(300), 'c'.repeat(70_000)].map((text) =>
@@ -224,10 +224,10 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
   });
 
   test('ws.I3 ws.P.public-code: _receiver is a Writable with events, limits and _write', async () => {
-    const { client, server } = await connect(door, { serverOptions: { maxPayload: 5000, skipUTF8Validation: false } });
+    const { client, server } = await connect(impl, { serverOptions: { maxPayload: 5000, skipUTF8Validation: false } });
     const receiver = inner(server)._receiver;
     expect(receiver).toBeInstanceOf(Writable);
-    expect(receiver).toBeInstanceOf(door.Receiver);
+    expect(receiver).toBeInstanceOf(impl.Receiver);
     expect([receiver._maxPayload, receiver._skipUTF8Validation]).toEqual([5000, false]);
     expect(receiver._events.ping).toBeTypeOf('function');
     const seen: string[] = [];
@@ -246,7 +246,7 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
   });
 
   test('ws.I4: the members that say what a socket is', async () => {
-    const { client, server } = await connect(door, { protocols: 'p' });
+    const { client, server } = await connect(impl, { protocols: 'p' });
     expect([inner(client)._isServer, inner(server)._isServer]).toEqual([false, true]);
     for (const ws of [client, server].map(inner)) {
       expect([ws._readyState, ws._protocol, ws._extensions]).toEqual([1, 'p', {}]);
@@ -257,13 +257,13 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
   test('ws.I4 ws.P.@fastify/websocket: setSocket opens a WebSocket on plain streams, on both ends', async () => {
     const ends = memoryPair();
     const [client, server] = [false, true].map((isServer, index) => {
-      const ws = inner(new door.WebSocket(null as never, undefined, { isServer } as never));
+      const ws = inner(new impl.WebSocket(null as never, undefined, { isServer } as never));
       ws._isServer = isServer;
       const opened = vi.fn();
       ws.on('open', opened);
       ws.setSocket(ends[index], Buffer.alloc(0), { maxPayload: 0 });
       expect(opened).toHaveBeenCalledOnce();
-      expect(ws.readyState).toBe(door.WebSocket.OPEN);
+      expect(ws.readyState).toBe(impl.WebSocket.OPEN);
       return ws as WebSocket;
     });
     server.on('message', (data, isBinary) => server.send(data, { binary: isBinary }));
@@ -282,12 +282,12 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
 
   test('ws.I4: octets that came with the handshake are frames, and are told after open', async () => {
     const [near] = memoryPair();
-    const ws = inner(new door.WebSocket(null as never, undefined, {} as never));
+    const ws = inner(new impl.WebSocket(null as never, undefined, {} as never));
     const events: string[] = [];
     ws.on('open', () => events.push('open'));
     ws.setSocket(
       near,
-      Buffer.concat(door.Sender.frame(Buffer.from('head'), { opcode: 1, fin: true, mask: true, readOnly: true })),
+      Buffer.concat(impl.Sender.frame(Buffer.from('head'), { opcode: 1, fin: true, mask: true, readOnly: true })),
       {},
     );
     ws.on('message', (data: Buffer) => events.push(String(data)));
@@ -297,7 +297,7 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
   });
 
   test('ws.I5: objects can be extended', async () => {
-    const { client, server, wss } = await connect(door);
+    const { client, server, wss } = await connect(impl);
     for (const object of [client, server, wss].map(inner)) {
       object.isAlive = true;
       object._isAlive = true;
@@ -307,12 +307,12 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
   });
 
   test('ws.I8 ws.P.miniflare: the states are constants of the class and of each socket', async () => {
-    const { client } = await connect(door);
+    const { client } = await connect(impl);
     const states = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 };
     expect(client).toMatchObject(states);
     for (const [name, value] of Object.entries(states)) {
-      expect(inner(door.WebSocket)[name]).toBe(value);
-      expect(Object.keys(door.WebSocket)).toContain(name);
+      expect(inner(impl.WebSocket)[name]).toBe(value);
+      expect(Object.keys(impl.WebSocket)).toContain(name);
       expect(() => {
         inner(client)[name] = 9;
       }).toThrow(TypeError);
@@ -322,7 +322,7 @@ describe.each(DOORS)('%s: a socket', (_, door) => {
 
 /** A server without a port, behind one of node:http. */
 async function behindHttp(
-  door: Door,
+  impl: Implementation,
   wss: WebSocketServer,
   connected: (ws: WebSocket, request: IncomingMessage) => void,
 ) {
@@ -332,7 +332,7 @@ async function behindHttp(
   await once(http, 'listening');
   onTestFinished(() => void http.close());
   const open = (protocols?: string[]) => {
-    const ws = new door.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`, protocols);
+    const ws = new impl.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`, protocols);
     ws.on('error', () => {});
     onTestFinished(() => ws.terminate());
     return ws;
@@ -340,11 +340,11 @@ async function behindHttp(
   return { http, open };
 }
 
-describe.each(DOORS)('%s: a server', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s: a server', (_, impl) => {
   test('ws.I6 ws.P.graphql-ws: options are read at each upgrade', async () => {
-    const { wss, url } = await listen(door, { path: '/one' });
+    const { wss, url } = await listen(impl, { path: '/one' });
     const protocolOf = async (path: string) => {
-      const ws = new door.WebSocket(new URL(path, url), ['a', 'b']);
+      const ws = new impl.WebSocket(new URL(path, url), ['a', 'b']);
       onTestFinished(() => ws.terminate());
       const error = new Promise((resolve) => ws.once('error', ({ message }) => resolve(message)));
       return Promise.race([
@@ -365,9 +365,9 @@ describe.each(DOORS)('%s: a server', (_, door) => {
   });
 
   test('ws.I6: clients are there only if they are tracked', async () => {
-    const { wss, url } = await listen(door, { clientTracking: false });
+    const { wss, url } = await listen(impl, { clientTracking: false });
     expect(wss.clients).toBeUndefined();
-    const ws = new door.WebSocket(url);
+    const ws = new impl.WebSocket(url);
     onTestFinished(() => ws.terminate());
     const [[server]] = await Promise.all([once(wss, 'connection'), once(ws, 'open')]);
     const closed = once(wss, 'close');
@@ -379,18 +379,18 @@ describe.each(DOORS)('%s: a server', (_, door) => {
   });
 
   test('ws.I6 ws.P.vite: shouldHandle may be overridden on the instance', async () => {
-    const { wss, url } = await listen(door);
+    const { wss, url } = await listen(impl);
     wss.shouldHandle = (request) => request.headers.cookie === 'let me in';
-    const refused = new door.WebSocket(url);
+    const refused = new impl.WebSocket(url);
     const message = new Promise((resolve) => refused.on('error', (error) => resolve(error.message)));
     expect(await message).toBe('Unexpected server response: 400');
-    const ws = new door.WebSocket(url, { headers: { cookie: 'let me in' } });
+    const ws = new impl.WebSocket(url, { headers: { cookie: 'let me in' } });
     onTestFinished(() => ws.terminate());
     await once(ws, 'open');
   });
 
   test('ws.I7 ws.P.crossws: handleUpgrade calls back in the call, and options may be swapped around it', async () => {
-    const wss = new door.WebSocketServer({ noServer: true });
+    const wss = new impl.WebSocketServer({ noServer: true });
     const http = createServer();
     let isInTheCall = false;
     http.on('upgrade', (request, socket, head) => {
@@ -407,7 +407,7 @@ describe.each(DOORS)('%s: a server', (_, door) => {
     http.listen(0, '127.0.0.1');
     await once(http, 'listening');
     onTestFinished(() => void http.close());
-    const ws = new door.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`);
+    const ws = new impl.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`);
     const [[server]] = await Promise.all([once(wss, 'connection'), once(ws, 'open')]);
     server.close();
     await once(ws, 'close');
@@ -415,7 +415,7 @@ describe.each(DOORS)('%s: a server', (_, door) => {
 
   test('ws.I7: handleUpgrade works after an await, and with a verifyClient that answers later', async () => {
     const verified = vi.fn();
-    const wss = new door.WebSocketServer({
+    const wss = new impl.WebSocketServer({
       noServer: true,
       verifyClient: (info, callback) => {
         verified(info.req.url, info.secure);
@@ -430,14 +430,14 @@ describe.each(DOORS)('%s: a server', (_, door) => {
     http.listen(0, '127.0.0.1');
     await once(http, 'listening');
     onTestFinished(() => void http.close());
-    const ws = new door.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/x`);
+    const ws = new impl.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/x`);
     onTestFinished(() => ws.terminate());
     expect(String((await once(ws, 'message'))[0])).toBe('welcome');
     expect(verified).toHaveBeenCalledWith('/x', false);
   });
 
   test('ws.I7: handleUpgrade twice on one socket is an error that says so', async () => {
-    const wss = new door.WebSocketServer({ noServer: true });
+    const wss = new impl.WebSocketServer({ noServer: true });
     const errors: string[] = [];
     const http = createServer();
     http.on('upgrade', (request, socket, head) => {
@@ -452,7 +452,7 @@ describe.each(DOORS)('%s: a server', (_, door) => {
     http.listen(0, '127.0.0.1');
     await once(http, 'listening');
     onTestFinished(() => void http.close());
-    const ws = new door.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`);
+    const ws = new impl.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`);
     await once(ws, 'close');
     expect(errors).toEqual([
       'server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration',
@@ -460,10 +460,10 @@ describe.each(DOORS)('%s: a server', (_, door) => {
   });
 
   test('ws.I7: the class of the sockets may be given', async () => {
-    class Mine extends door.WebSocket {
+    class Mine extends impl.WebSocket {
       greeting = 'hello';
     }
-    const { wss, url } = await listen(door, { WebSocket: Mine as never });
+    const { wss, url } = await listen(impl, { WebSocket: Mine as never });
     const ws = new Mine(url);
     onTestFinished(() => ws.terminate());
     const [server] = await once(wss, 'connection');
@@ -474,9 +474,9 @@ describe.each(DOORS)('%s: a server', (_, door) => {
   });
 
   test('ws.I7: completeUpgrade may be wrapped', async () => {
-    const wss = new door.WebSocketServer({ noServer: true });
+    const wss = new impl.WebSocketServer({ noServer: true });
     const complete = vi.spyOn(inner(wss), 'completeUpgrade');
-    const { open } = await behindHttp(door, wss, (ws) => ws.close(1000));
+    const { open } = await behindHttp(impl, wss, (ws) => ws.close(1000));
     expect((await once(open(), 'close'))[0]).toBe(1000);
     expect(complete).toHaveBeenCalledOnce();
   });

@@ -7,21 +7,21 @@ import type { WebSocket } from 'ws';
 import { CERTIFICATE, PRIVATE_KEY } from '../support/certificate.js';
 import { heldMemory } from '../support/memory.js';
 import { until } from '../support/waiting.js';
-import { DOORS, inner } from './doors.js';
+import { IMPLEMENTATIONS, inner } from './implementations.js';
 import { connect, listen } from './pairs.js';
 
-describe.each(DOORS)('%s: where a server listens', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s: where a server listens', (_, impl) => {
   test('ws.V4: port, host and backlog are those of listen', async () => {
     const listened = vi.spyOn(net.Server.prototype, 'listen');
     onTestFinished(() => listened.mockRestore());
-    const { wss } = await listen(door, { host: '127.0.0.1', backlog: 7 });
+    const { wss } = await listen(impl, { host: '127.0.0.1', backlog: 7 });
     expect(listened.mock.calls[0].slice(0, 3)).toEqual([0, '127.0.0.1', 7]);
     expect(wss.address()).toMatchObject({ address: '127.0.0.1' });
   });
 
   test('ws.V4: a server of somebody else’s tells of itself through ours', async () => {
     const server = createServer();
-    const wss = new door.WebSocketServer({ server, path: '/here' });
+    const wss = new impl.WebSocketServer({ server, path: '/here' });
     const told: string[] = [];
     wss.on('listening', () => told.push('listening'));
     wss.on('error', (error) => told.push(error.message));
@@ -31,9 +31,9 @@ describe.each(DOORS)('%s: where a server listens', (_, door) => {
     server.emit('error', new Error('of the server'));
     expect(told).toEqual(['listening', 'of the server']);
     const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const here = new door.WebSocket(`${url}/here?and=more`);
+    const here = new impl.WebSocket(`${url}/here?and=more`);
     await once(here, 'open');
-    const elsewhere = new door.WebSocket(`${url}/there`);
+    const elsewhere = new impl.WebSocket(`${url}/there`);
     const [error] = await once(elsewhere, 'error').catch((reason) => [reason]);
     expect((error as Error).message).toBe('Unexpected server response: 400');
     here.terminate();
@@ -46,7 +46,7 @@ describe.each(DOORS)('%s: where a server listens', (_, door) => {
 
   test('ws.V3 ws.P.playwright-core: options of tls.connect and net.connect go through', async () => {
     const server = createTlsServer({ cert: CERTIFICATE, key: PRIVATE_KEY });
-    const wss = new door.WebSocketServer({ server });
+    const wss = new impl.WebSocketServer({ server });
     const requests: { servername: unknown; from: unknown }[] = [];
     wss.on('connection', (_socket, request) =>
       requests.push({ servername: inner(request.socket).servername, from: request.socket.localAddress }),
@@ -55,7 +55,7 @@ describe.each(DOORS)('%s: where a server listens', (_, door) => {
     await once(server, 'listening');
     onTestFinished(() => void server.close());
     const options = { ca: CERTIFICATE, servername: 'localhost', localAddress: '127.0.0.1', family: 4 };
-    const ws = new door.WebSocket(`wss://127.0.0.1:${(server.address() as AddressInfo).port}/`, options);
+    const ws = new impl.WebSocket(`wss://127.0.0.1:${(server.address() as AddressInfo).port}/`, options);
     await once(ws, 'open');
     await until(() => requests.length === 1);
     expect(requests).toEqual([{ servername: 'localhost', from: '127.0.0.1' }]);
@@ -64,9 +64,9 @@ describe.each(DOORS)('%s: where a server listens', (_, door) => {
   });
 });
 
-describe.each(DOORS)('%s: behind the end', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s: behind the end', (_, impl) => {
   test('ws.V1: nothing is left of sockets that were closed, terminated, or never opened', async () => {
-    const { wss, url } = await listen(door);
+    const { wss, url } = await listen(impl);
     const refs: WeakRef<object>[] = [];
     const keep = (socket: WebSocket) => {
       refs.push(new WeakRef(socket), new WeakRef(inner(socket)._socket));
@@ -77,7 +77,7 @@ describe.each(DOORS)('%s: behind the end', (_, door) => {
       socket.on('message', (data) => socket.send(data));
     });
     const ended = async (end: (client: WebSocket) => void) => {
-      const client = new door.WebSocket(url);
+      const client = new impl.WebSocket(url);
       await once(client, 'open');
       keep(client);
       client.send('there and back');
@@ -88,7 +88,7 @@ describe.each(DOORS)('%s: behind the end', (_, door) => {
     for (let i = 0; i < 5; i++) {
       await ended((client) => client.close(1000, 'done'));
       await ended((client) => client.terminate());
-      const unopened = new door.WebSocket(url);
+      const unopened = new impl.WebSocket(url);
       refs.push(new WeakRef(unopened));
       unopened.on('error', () => {});
       unopened.close();
@@ -110,7 +110,7 @@ describe.each(DOORS)('%s: behind the end', (_, door) => {
     const server = createServer();
     const count = () => server.eventNames().map((name) => [name, server.listenerCount(name)]);
     const before = count();
-    const wss = new door.WebSocketServer({ server });
+    const wss = new impl.WebSocketServer({ server });
     const with1 = count();
     expect(with1).not.toEqual(before);
     wss.close();
@@ -118,7 +118,7 @@ describe.each(DOORS)('%s: behind the end', (_, door) => {
   });
 
   test('ws.M5: a socket’s time-outs are gone when it is closed', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     client.close();
     await Promise.all([once(client, 'close'), once(server, 'close')]);
     for (const socket of [client, server]) {

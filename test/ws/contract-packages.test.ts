@@ -5,13 +5,13 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { WebSocket } from 'ws';
 import { fragmentsFor, frameFor } from '../support/framer.js';
 import { until } from '../support/waiting.js';
-import { DOORS, inner, NPM_WS } from './doors.js';
+import { IMPLEMENTATIONS, inner, NPM_WS } from './implementations.js';
 import { connect, listen } from './pairs.js';
 
 /** How each package calls ws, replayed. test/exchanges has the packages themselves. */
-describe.each(DOORS)('%s', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s', (_, impl) => {
   test('ws.P.engine.io: no tracking, headers, a prepared frame between sends, the address of the socket', async () => {
-    const wss = new door.WebSocketServer({
+    const wss = new impl.WebSocketServer({
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
@@ -38,7 +38,7 @@ describe.each(DOORS)('%s', (_, door) => {
     http.listen(0, '127.0.0.1');
     await once(http, 'listening');
     onTestFinished(() => void http.close());
-    const ws = new door.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`);
+    const ws = new impl.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`);
     const messages: string[] = [];
     ws.on('message', (data) => messages.push(String(data)));
     const [response] = await once(ws, 'upgrade');
@@ -55,11 +55,11 @@ describe.each(DOORS)('%s', (_, door) => {
     ['much', Buffer.alloc(70_000), 2],
   ])('ws.P.socket.io-adapter: Sender.frame of %s is that of npm ws', (_what, payload, opcode) => {
     const options = { readOnly: false, mask: false, rsv1: false, opcode, fin: true };
-    expect(door.Sender.frame(payload, options)).toEqual(NPM_WS.Sender.frame(payload, options));
+    expect(impl.Sender.frame(payload, options)).toEqual(NPM_WS.Sender.frame(payload, options));
   });
 
   test('ws.P.engine.io-client: on… setters, send with compress, unref', async () => {
-    const { client, server } = await connect(door, {
+    const { client, server } = await connect(impl, {
       clientOptions: { agent: false as never, perMessageDeflate: { threshold: 1024 } },
     });
     const data: unknown[] = [];
@@ -74,9 +74,9 @@ describe.each(DOORS)('%s', (_, door) => {
   });
 
   test('ws.P.webpack-dev-server: ping with the callback first, isAlive, no tracking', async () => {
-    const { url, wss } = await listen(door, { clientTracking: false });
+    const { url, wss } = await listen(impl, { clientTracking: false });
     const connection = once(wss, 'connection');
-    const ws = new door.WebSocket(url);
+    const ws = new impl.WebSocket(url);
     onTestFinished(() => ws.terminate());
     const [server] = await connection;
     server.isAlive = false;
@@ -89,8 +89,8 @@ describe.each(DOORS)('%s', (_, door) => {
   });
 
   test('ws.P.@nestjs/platform-ws: both names of the server; addEventListener with a MessageEvent', async () => {
-    expect(door.Server).toBe(door.WebSocketServer);
-    const { client, server, wss } = await connect(door);
+    expect(impl.Server).toBe(impl.WebSocketServer);
+    const { client, server, wss } = await connect(impl);
     inner(wss).path = '/';
     const message = new Promise((resolve) =>
       server.addEventListener('message', ({ data }) => resolve(data), undefined),
@@ -100,7 +100,7 @@ describe.each(DOORS)('%s', (_, door) => {
   });
 
   test('ws.P.@hono/node-ws: on and off, compress undefined, the reason as a Buffer', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const listener = vi.fn();
     server.on('message', listener);
     server.off('message', listener);
@@ -114,7 +114,7 @@ describe.each(DOORS)('%s', (_, door) => {
 
   test('ws.P.express-ws: a server on HTTP, a request that is rewritten, upgradeReq', async () => {
     const http = createServer();
-    const wss = new door.Server({ server: http });
+    const wss = new impl.Server({ server: http });
     const urls: unknown[] = [];
     wss.on('connection', (ws: WebSocket, request: IncomingMessage) => {
       if ('upgradeReq' in ws) request = ws.upgradeReq as IncomingMessage;
@@ -125,19 +125,19 @@ describe.each(DOORS)('%s', (_, door) => {
     http.listen(0, '127.0.0.1');
     await once(http, 'listening');
     onTestFinished(() => void http.close());
-    await once(new door.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/a`), 'close');
+    await once(new impl.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/a`), 'close');
     expect(urls).toEqual(['/a/.websocket']);
   });
 
   test('ws.P.vite: noServer, close with a callback behind terminate', async () => {
-    const wss = new door.WebSocketServer({ noServer: true });
+    const wss = new impl.WebSocketServer({ noServer: true });
     const closed = new Promise((resolve) => wss.close(resolve));
     for (const client of wss.clients) client.terminate();
     expect(await closed).toBeUndefined();
   });
 
   test('ws.P.graphql-ws: ping and pong, send by promise, close of the server by promise', async () => {
-    const { client, server, wss } = await connect(door);
+    const { client, server, wss } = await connect(impl);
     const pong = once(server, 'pong');
     server.ping();
     await pong;
@@ -150,8 +150,8 @@ describe.each(DOORS)('%s', (_, door) => {
   });
 
   test('ws.P.miniflare: close 1012, both kinds of OPEN', async () => {
-    const { client, server } = await connect(door);
-    expect([client.OPEN, door.WebSocket.OPEN, client.readyState]).toEqual([1, 1, 1]);
+    const { client, server } = await connect(impl);
+    expect([client.OPEN, impl.WebSocket.OPEN, client.readyState]).toEqual([1, 1, 1]);
     server.close(1012);
     expect((await once(client, 'close'))[0]).toBe(1012);
   });
@@ -164,7 +164,7 @@ describe.each(DOORS)('%s', (_, door) => {
       maxPayload: 256 * 1024 * 1024,
       headers: { 'User-Agent': 'x' },
     };
-    const { client, server } = await connect(door, { protocols: [], clientOptions });
+    const { client, server } = await connect(impl, { protocols: [], clientOptions });
     const data: unknown[] = [];
     client.addEventListener('message', (event) => data.push(event.data));
     client.addEventListener('error', () => {});
@@ -175,7 +175,7 @@ describe.each(DOORS)('%s', (_, door) => {
   });
 
   test('ws.P.playwright-core: a Receiver of its own, fed by _write; a merged masked frame', async () => {
-    const receiver = new door.Receiver();
+    const receiver = new impl.Receiver();
     const events: unknown[] = [];
     receiver.on('message', (data: Buffer, isBinary: boolean) => events.push([String(data), isBinary]));
     receiver.on('conclude', (code: number, reason: Buffer) => events.push([code, String(reason)]));
@@ -195,24 +195,24 @@ describe.each(DOORS)('%s', (_, door) => {
       ['x'.repeat(200_000), true],
       [1000, 'o'],
     ]);
-    const broken = new door.Receiver();
+    const broken = new impl.Receiver();
     const error = await new Promise((resolve) => broken._write(frameFor('client', 3), 'binary', resolve));
     expect(error).toMatchObject({ code: 'WS_ERR_INVALID_OPCODE' });
 
-    const list = door.Sender.frame(Buffer.from('masked'), { opcode: 1, mask: true, fin: true, readOnly: true });
+    const list = impl.Sender.frame(Buffer.from('masked'), { opcode: 1, mask: true, fin: true, readOnly: true });
     expect(list).toHaveLength(1);
     const unmasked = Buffer.from(list[0].subarray(6)).map((octet, i) => octet ^ list[0][2 + (i & 3)]);
     expect([list[0][0], list[0][1], String(Buffer.from(unmasked))]).toEqual([0x81, 0x86, 'masked']);
   });
 
   test('ws.P.mqtt: createWebSocketStream on the class, with options of the client too', async () => {
-    const { wss, url } = await listen(door);
+    const { wss, url } = await listen(impl);
     wss.on('connection', (ws) => {
-      const stream = inner(door.WebSocket).createWebSocketStream(ws);
+      const stream = inner(impl.WebSocket).createWebSocketStream(ws);
       stream.pipe(stream);
     });
-    const ws = new door.WebSocket(url, ['mqtt']);
-    const stream = inner(door.WebSocket).createWebSocketStream(ws, { objectMode: true, headers: {} });
+    const ws = new impl.WebSocket(url, ['mqtt']);
+    const stream = inner(impl.WebSocket).createWebSocketStream(ws, { objectMode: true, headers: {} });
     const octets = Buffer.alloc(300_000, 'mqtt');
     const received: Buffer[] = [];
     stream.on('data', (chunk: Buffer) => received.push(chunk));
@@ -221,12 +221,12 @@ describe.each(DOORS)('%s', (_, door) => {
     stream.end();
     await once(stream, 'close');
     expect(Buffer.concat(received).equals(octets)).toBe(true);
-    expect(ws.readyState).toBe(door.WebSocket.CLOSED);
+    expect(ws.readyState).toBe(impl.WebSocket.CLOSED);
   });
 
   test('ws.P.y-websocket: empty options and a callback; the server as a member of the class', async () => {
-    expect(inner(door.WebSocket).Server).toBe(door.WebSocketServer);
-    const { client, server } = await connect(door);
+    expect(inner(impl.WebSocket).Server).toBe(impl.WebSocketServer);
+    const { client, server } = await connect(impl);
     client.binaryType = 'arraybuffer';
     const message = once(client, 'message');
     const done = new Promise((resolve) => server.send(new Uint8Array([1, 2, 3]), {}, resolve));
@@ -235,13 +235,13 @@ describe.each(DOORS)('%s', (_, door) => {
   });
 
   test('ws.P.dd-trace: wrapped methods of the prototypes, headers seen by a wrapped emit', async () => {
-    const upgrades = vi.spyOn(door.WebSocketServer.prototype, 'handleUpgrade');
-    const sends = vi.spyOn(door.WebSocket.prototype, 'send');
+    const upgrades = vi.spyOn(impl.WebSocketServer.prototype, 'handleUpgrade');
+    const sends = vi.spyOn(impl.WebSocket.prototype, 'send');
     onTestFinished(() => {
       upgrades.mockRestore();
       sends.mockRestore();
     });
-    const { wss, url } = await listen(door);
+    const { wss, url } = await listen(impl);
     const lines: unknown[] = [];
     const { emit } = wss;
     wss.emit = (event: string | symbol, ...args: unknown[]) => {
@@ -249,7 +249,7 @@ describe.each(DOORS)('%s', (_, door) => {
       return Reflect.apply(emit, wss, [event, ...args]);
     };
     const connection = once(wss, 'connection');
-    const ws = new door.WebSocket(url);
+    const ws = new impl.WebSocket(url);
     onTestFinished(() => ws.terminate());
     const [server] = await connection;
     expect(inner(server)._sender._socket).toBe(inner(server)._socket);

@@ -5,14 +5,14 @@ import { fragmentsFor, frameFor } from '../support/framer.js';
 import { rawWebSocket } from '../support/raw-peer.js';
 import { memoryPair } from '../support/sockets.js';
 import { turns, until } from '../support/waiting.js';
-import { DOORS, inner } from './doors.js';
+import { IMPLEMENTATIONS, inner } from './implementations.js';
 import { connect, listen } from './pairs.js';
 
 const FRAGMENTS = fragmentsFor('server', 2, ['ab', '', 'c', 'def']);
 
-describe.each(DOORS)('%s: receiving', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s: receiving', (_, impl) => {
   test('ws.M9: binaryType says what Binary is handed over as; Text stays a Buffer', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const got = async () => (await once(server, 'message'))[0];
     const exchange = async (type: string, data: unknown) => {
       server.binaryType = type as never;
@@ -38,7 +38,7 @@ describe.each(DOORS)('%s: receiving', (_, door) => {
   });
 
   test('ws.M9: with fragments there is a Buffer for each that has octets', async () => {
-    const { wss, url } = await listen(door);
+    const { wss, url } = await listen(impl);
     const connection = once(wss, 'connection');
     const peer = await rawWebSocket(Number(new URL(url).port), {}, '/');
     const [server] = (await connection) as [WebSocket];
@@ -57,7 +57,7 @@ describe.each(DOORS)('%s: receiving', (_, door) => {
   });
 
   test('ws.M9: messages are the listener’s to keep and to write to', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const kept: Buffer[] = [];
     server.on('message', (data) => {
       const octets = data as Buffer;
@@ -75,7 +75,7 @@ describe.each(DOORS)('%s: receiving', (_, door) => {
   });
 
   test('ws.M10: nothing is handed over between pause and resume', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const messages: string[] = [];
     server.on('message', (data) => messages.push(String(data)));
     server.pause();
@@ -91,21 +91,21 @@ describe.each(DOORS)('%s: receiving', (_, door) => {
   });
 
   test('ws.M10: pause and resume do nothing while CONNECTING and when CLOSED', async () => {
-    const { client } = await connect(door);
+    const { client } = await connect(impl);
     client.terminate();
     await once(client, 'close');
     client.pause();
     expect(client.isPaused).toBe(false);
     client.resume();
-    const connecting = new door.WebSocket('ws://127.0.0.1:1/');
+    const connecting = new impl.WebSocket('ws://127.0.0.1:1/');
     connecting.on('error', () => {});
     connecting.pause();
     expect(connecting.isPaused).toBe(false);
-    await until(() => connecting.readyState === door.WebSocket.CLOSED);
+    await until(() => connecting.readyState === impl.WebSocket.CLOSED);
   });
 
   test('ws.M11: listeners as functions, as objects, once, and as attributes', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const calls: unknown[] = [];
     const handler = { handleEvent: (event: { type: string }) => calls.push(['object', event.type]) };
     const listener = (event: { data: unknown }) => calls.push(['function', event.data]);
@@ -136,7 +136,7 @@ describe.each(DOORS)('%s: receiving', (_, door) => {
   });
 
   test('ws.M11: events.once, and a fromEvent of the kind of rxjs', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const seen: unknown[] = [];
     const next = new Promise((resolve) => {
       const listener = (event: { data: unknown }) => {
@@ -155,7 +155,7 @@ describe.each(DOORS)('%s: receiving', (_, door) => {
   });
 
   test('ws.V1 ws.V2: allowSynchronousEvents false hands over one event a turn of the event loop', async () => {
-    const { client, server } = await connect(door, { serverOptions: { allowSynchronousEvents: false } });
+    const { client, server } = await connect(impl, { serverOptions: { allowSynchronousEvents: false } });
     const order: string[] = [];
     server.on('message', (data) => {
       order.push(String(data));
@@ -174,7 +174,7 @@ describe.each(DOORS)('%s: receiving', (_, door) => {
 
   test('ws.V1: what came before the peer’s FIN is told before close, also one event a turn', async () => {
     const [end, peer] = memoryPair();
-    const ws = new door.WebSocket(null as never, undefined, { allowSynchronousEvents: false } as never);
+    const ws = new impl.WebSocket(null as never, undefined, { allowSynchronousEvents: false } as never);
     const told: string[] = [];
     ws.on('message', (data) => told.push(String(data)));
     ws.on('close', (code) => told.push(`close ${code}`));
@@ -186,7 +186,7 @@ describe.each(DOORS)('%s: receiving', (_, door) => {
   });
 
   test('ws.M10: what was received while paused is told before close', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const told: string[] = [];
     server.on('message', (data) => told.push(String(data)));
     server.on('close', (code, reason) => told.push(`close ${code} ${reason}`));
@@ -203,7 +203,7 @@ describe.each(DOORS)('%s: receiving', (_, door) => {
   });
 
   test('ws.M10: a peer that goes away while we are paused is noticed once reading goes on', async () => {
-    const { client, server } = await connect(door);
+    const { client, server } = await connect(impl);
     const told: string[] = [];
     server.on('message', (data) => told.push(String(data)));
     server.on('close', (code) => told.push(`close ${code}`));

@@ -86,16 +86,16 @@ describe('the typings of wasock-ws', () => {
     expect(await compile(project, [], [...NODE, 'uses.ts'])).toBe('');
   });
 
-  test('ws.T1: the door wasock/ws has the same ones', async () => {
+  test('ws.T1: the entry point wasock/ws has the same ones', async () => {
     const project = typedProject('wasock-ws');
     project.write(
       'same.ts',
       `import type * as Alias from 'ws';
-      import type * as Door from 'wasock/ws';
+      import type * as Ours from 'wasock/ws';
       type Same<A, B> = [A, B] extends [B, A] ? true : false;
-      export const same: [Same<typeof Alias, typeof Door>, Same<Alias.WebSocket, Door.WebSocket>] = [true, true];
+      export const same: [Same<typeof Alias, typeof Ours>, Same<Alias.WebSocket, Ours.WebSocket>] = [true, true];
       // @ts-expect-error: they are not any
-      export const wrong: Door.WebSocket = 1;`,
+      export const wrong: Ours.WebSocket = 1;`,
     );
     expect(await compile(project, [], [...NODE, 'same.ts'])).toBe('');
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SEED } from '../support/codecs.js';
-import { DOORS, NPM_WS, WASOCK } from './doors.js';
+import { IMPLEMENTATIONS, NPM_WS, WASOCK } from './implementations.js';
 
 /** What a call returns, or which error it throws. */
 function outcome(call: () => unknown): unknown {
@@ -12,7 +12,7 @@ function outcome(call: () => unknown): unknown {
   }
 }
 
-describe.each(DOORS)('%s', (_, { extension }) => {
+describe.each(IMPLEMENTATIONS)('%s', (_, { extension }) => {
   test('parse lists the offers of each extension, and their parameters', () => {
     const parsed = extension.parse('a; x; y=1; y="2", b ,a;z="\\q"');
     expect(JSON.stringify(parsed)).toBe('{"a":[{"x":[true],"y":["1","2"]},{"z":["q"]}],"b":[{}]}');

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { ClientOptions, ServerOptions, WebSocket, WebSocketServer } from 'ws';
-import type { Door } from './doors.js';
+import type { Implementation } from './implementations.js';
 
 /** Two open sockets of one connection, and the server that accepted it. */
 export interface Pair {
@@ -19,8 +19,11 @@ export interface PairOptions {
 }
 
 /** A server that listens on a free port; it and its sockets end with the test. */
-export async function listen(door: Door, options: ServerOptions = {}): Promise<{ wss: WebSocketServer; url: string }> {
-  const wss = new door.WebSocketServer({ port: 0, host: '127.0.0.1', ...options });
+export async function listen(
+  impl: Implementation,
+  options: ServerOptions = {},
+): Promise<{ wss: WebSocketServer; url: string }> {
+  const wss = new impl.WebSocketServer({ port: 0, host: '127.0.0.1', ...options });
   onTestFinished(() => {
     for (const client of wss.clients ?? []) client.terminate();
     wss.close();
@@ -29,10 +32,10 @@ export async function listen(door: Door, options: ServerOptions = {}): Promise<{
   return { wss, url: `ws://127.0.0.1:${(wss.address() as AddressInfo).port}/` };
 }
 
-/** Both ends of a connection, of the same door. */
-export async function connect(door: Door, options: PairOptions = {}): Promise<Pair> {
-  const { wss, url } = await listen(door, options.serverOptions);
-  const client = new door.WebSocket(url, options.protocols, options.clientOptions);
+/** Both ends of a connection, of the same implementation. */
+export async function connect(impl: Implementation, options: PairOptions = {}): Promise<Pair> {
+  const { wss, url } = await listen(impl, options.serverOptions);
+  const client = new impl.WebSocket(url, options.protocols, options.clientOptions);
   onTestFinished(() => client.terminate());
   const [[server]] = await Promise.all([once(wss, 'connection'), once(client, 'open')]);
   return { client, server, wss, url };

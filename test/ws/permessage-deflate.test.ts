@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { DOORS, NPM_WS, WASOCK } from './doors.js';
+import { IMPLEMENTATIONS, NPM_WS, WASOCK } from './implementations.js';
 
 const OFFERS: [options: object, field: string][] = [
   [{}, 'permessage-deflate'],
@@ -23,10 +23,10 @@ const OFFERS: [options: object, field: string][] = [
 describe('the negotiation', () => {
   test.each(OFFERS)('options %j and the field %j end as with npm ws, on a server and on a client', (options, field) => {
     for (const isServer of [true, false]) {
-      const [expected, actual] = [NPM_WS, WASOCK].map((door) => {
-        const deflate = new door.PerMessageDeflate({ ...options, isServer });
+      const [expected, actual] = [NPM_WS, WASOCK].map((impl) => {
+        const deflate = new impl.PerMessageDeflate({ ...options, isServer });
         try {
-          return deflate.accept(door.extension.parse(field)['permessage-deflate']);
+          return deflate.accept(impl.extension.parse(field)['permessage-deflate']);
         } catch (error) {
           return [(error as Error).name, (error as Error).message];
         }
@@ -43,12 +43,12 @@ describe('the negotiation', () => {
   );
 });
 
-describe.each(DOORS)('compressed by %s', (_, door) => {
+describe.each(IMPLEMENTATIONS)('compressed by %s', (_, impl) => {
   test.each(['', '; server_no_context_takeover; client_no_context_takeover'])(
     'restored by both, with %j',
     async (parameters) => {
       for (const other of [NPM_WS, WASOCK]) {
-        const [from, to] = [door, other].map((side, index) => {
+        const [from, to] = [impl, other].map((side, index) => {
           const deflate = new side.PerMessageDeflate({ isServer: index === 0 });
           deflate.accept(side.extension.parse(`permessage-deflate${parameters}`)['permessage-deflate']);
           return deflate;
@@ -64,10 +64,10 @@ describe.each(DOORS)('compressed by %s', (_, door) => {
   );
 
   test('a message that is longer than maxPayload when it is restored', async () => {
-    const from = new door.PerMessageDeflate({ isServer: true });
+    const from = new impl.PerMessageDeflate({ isServer: true });
     from.accept([{}]);
     const compressed = await promisify(from.compress.bind(from))(Buffer.alloc(100_000), true);
-    const to = new door.PerMessageDeflate({ isServer: false, maxPayload: 1000 });
+    const to = new impl.PerMessageDeflate({ isServer: false, maxPayload: 1000 });
     to.accept([{}]);
     const restored = promisify(to.decompress.bind(to))(compressed, true);
     await expect(restored).rejects.toMatchObject({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' });

@@ -3,14 +3,14 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { fragmentsFor, frameFor } from '../support/framer.js';
 import { turns, until } from '../support/waiting.js';
-import { DOORS, inner } from './doors.js';
+import { IMPLEMENTATIONS, inner, WASOCK } from './implementations.js';
 import { connect } from './pairs.js';
 
-describe.each(DOORS)('%s: a Receiver by itself', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s: a Receiver by itself', (_, impl) => {
   test('ws.I3 ws.M9: takes chunks of any length, as one that a stream pipes to it', async () => {
     const parts = [Buffer.alloc(7000, 1), Buffer.alloc(100, 2), Buffer.alloc(285_000, 3), Buffer.of(4)];
     for (const binaryType of ['nodebuffer', 'fragments', 'arraybuffer']) {
-      const receiver = new door.Receiver({ binaryType });
+      const receiver = new impl.Receiver({ binaryType });
       const events: unknown[][] = [];
       for (const event of ['message', 'conclude']) receiver.on(event, (...args: unknown[]) => events.push(args));
       const source = new PassThrough();
@@ -26,7 +26,7 @@ describe.each(DOORS)('%s: a Receiver by itself', (_, door) => {
   });
 
   test('ws.R1: a fault in a long chunk is an error of the stream, and the rest is not looked at', async () => {
-    const receiver = new door.Receiver({ isServer: true, maxPayload: 20_480 });
+    const receiver = new impl.Receiver({ isServer: true, maxPayload: 20_480 });
     const messages: unknown[] = [];
     receiver.on('message', (data: Buffer) => messages.push(data.length));
     receiver.write(
@@ -43,7 +43,7 @@ describe.each(DOORS)('%s: a Receiver by itself', (_, door) => {
 
   test('ws.I3: the options of a Receiver', async () => {
     const faultOf = async (options: object, octets: Buffer) => {
-      const receiver = new door.Receiver(options);
+      const receiver = new impl.Receiver(options);
       const error = once(receiver, 'error');
       receiver.write(octets);
       return ((await error)[0] as { code: string }).code;
@@ -53,14 +53,14 @@ describe.each(DOORS)('%s: a Receiver by itself', (_, door) => {
     expect(await faultOf({}, frameFor('server', 2))).toBe('WS_ERR_UNEXPECTED_MASK');
     expect(await faultOf({ isServer: true }, frameFor('client', 2))).toBe('WS_ERR_EXPECTED_MASK');
     expect(await faultOf({}, frameFor('client', 1, Buffer.of(0xff)))).toBe('WS_ERR_INVALID_UTF8');
-    const lenient = new door.Receiver({ skipUTF8Validation: true });
+    const lenient = new impl.Receiver({ skipUTF8Validation: true });
     const message = once(lenient, 'message');
     lenient.write(frameFor('client', 1, Buffer.of(0xff)));
     expect(await message).toEqual([Buffer.of(0xff), false]);
   });
 
   test('ws.I3: many frames of no octets in one chunk', async () => {
-    const receiver = new door.Receiver();
+    const receiver = new impl.Receiver();
     let messages = 0;
     receiver.on('message', () => messages++);
     receiver.write(Buffer.concat(Array.from({ length: 30_000 }, () => frameFor('client', 1))));
@@ -69,9 +69,9 @@ describe.each(DOORS)('%s: a Receiver by itself', (_, door) => {
   });
 });
 
-describe.each(DOORS)('%s: the _receiver of an open socket', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s: the _receiver of an open socket', (_, impl) => {
   test('ws.I3: octets that are written to it are those of the peer', async () => {
-    const { client } = await connect(door);
+    const { client } = await connect(impl);
     const received: number[] = [];
     client.on('message', (data: Buffer) => received.push(data.length));
     const { _receiver } = inner(client);
@@ -82,8 +82,7 @@ describe.each(DOORS)('%s: the _receiver of an open socket', (_, door) => {
 });
 
 test('ws.I3: octets that are written to the _receiver of a paused socket wait', async () => {
-  const door = DOORS[1][1];
-  const { client } = await connect(door);
+  const { client } = await connect(WASOCK);
   const received: string[] = [];
   client.on('message', (data) => received.push(String(data)));
   const { _receiver } = inner(client);

@@ -8,12 +8,12 @@ import { type ParsedFrame, parseFrames } from '../support/frame-parser.js';
 import { frameFor } from '../support/framer.js';
 import { memoryPair, tcpPair } from '../support/sockets.js';
 import { turns } from '../support/waiting.js';
-import { type Door, NPM_WS, WASOCK } from './doors.js';
+import { type Implementation, NPM_WS, WASOCK } from './implementations.js';
 
 /** What a peer sends next: frames, by the role of who receives them. */
 type Item = (role: Role) => Buffer[];
 
-/** What a WebSocket made of it, and what it sent: the same for both doors. */
+/** What a WebSocket made of it, and what it sent: the same for both implementations. */
 type Transcript = unknown[][];
 
 const text = fc.string({ unit: 'binary', maxLength: 40 });
@@ -178,9 +178,9 @@ const shown = (data: unknown): unknown => {
 };
 
 /** Opens a WebSocket on one end, writes to the other, and notes all that happens. */
-async function transcriptOf(door: Door, pair: readonly [Duplex, Duplex], sent: Sent): Promise<Transcript> {
+async function transcriptOf(impl: Implementation, pair: readonly [Duplex, Duplex], sent: Sent): Promise<Transcript> {
   const [end, peer] = pair;
-  const ws = new door.WebSocket(null as never, undefined, sent.options) as WebSocket & Record<string, unknown>;
+  const ws = new impl.WebSocket(null as never, undefined, sent.options) as WebSocket & Record<string, unknown>;
   ws._isServer = sent.role === 'server';
   ws.binaryType = sent.options.binaryType as 'nodebuffer';
   const events: Transcript = [];
@@ -234,7 +234,7 @@ interface Happened {
   readonly waited: boolean;
 }
 
-/** What is the same for both doors. */
+/** What is the same for both implementations. */
 function comparable(sent: Sent, { events, unsent, frames, waited }: Happened): Transcript {
   const fault = events.findIndex(([event]) => event === 'error');
   // Where each event has a turn of its own, npm ws 8.23 goes on to read frames out of what follows a fault.

@@ -5,14 +5,14 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ClientOptions, ServerOptions, WebSocket } from 'ws';
 import { acceptance, type Fields, RawServer, rawClient, requestText } from '../support/raw-peer.js';
 import { turns } from '../support/waiting.js';
-import { type Door, NPM_WS, WASOCK } from './doors.js';
+import { type Implementation, NPM_WS, WASOCK } from './implementations.js';
 
-/** What happened, and what the other end saw of it: the same for both doors. */
+/** What happened, and what the other end saw of it: the same for both implementations. */
 type Transcript = unknown[];
 
 async function expectSame<Case>(
   cases: Record<string, Case>,
-  run: (door: Door, item: Case) => Promise<Transcript>,
+  run: (impl: Implementation, item: Case) => Promise<Transcript>,
 ): Promise<void> {
   const compared = Object.entries(cases).map(async ([name, item]) => {
     const theirs = await run(NPM_WS, item);
@@ -95,7 +95,7 @@ const SERVERS: Record<string, ServerCase> = {
 };
 
 async function answerTo(
-  door: Door,
+  impl: Implementation,
   { options, line, answersErrors }: ServerCase,
   request: string,
 ): Promise<Transcript> {
@@ -108,7 +108,7 @@ async function answerTo(
     events.push(['clientError', error.code]);
     socket.destroy();
   });
-  const wss = new door.WebSocketServer({ server, ...options });
+  const wss = new impl.WebSocketServer({ server, ...options });
   wss.on('headers', (headers, req) => {
     events.push(['headers', [...headers], req.url]);
     if (line !== undefined) headers.push(line);
@@ -143,7 +143,7 @@ async function answerTo(
 
 describe.each(Object.entries(SERVERS))('npm ws and wasock/ws, a server with %s', (_, served) => {
   test('ws.V4 ws.R2: the same answers and events for any request', async () => {
-    await expectSame(REQUESTS, (door, request) => answerTo(door, served, request));
+    await expectSame(REQUESTS, (impl, request) => answerTo(impl, served, request));
   });
 });
 
@@ -245,7 +245,11 @@ const CLIENTS: Record<string, ClientCase> = {
 const withoutChance = (text: string, port: number) =>
   text.replaceAll(String(port), 'PORT').replace(/^Sec-WebSocket-Key: .*$/m, 'Sec-WebSocket-Key');
 
-async function followUpTo(door: Door, { protocols, options, act }: ClientCase, answer: Answer): Promise<Transcript> {
+async function followUpTo(
+  impl: Implementation,
+  { protocols, options, act }: ClientCase,
+  answer: Answer,
+): Promise<Transcript> {
   const raw = await RawServer.listen();
   const seen: Transcript = [];
   void (async () => {
@@ -258,7 +262,7 @@ async function followUpTo(door: Door, { protocols, options, act }: ClientCase, a
     }
   })();
   const events: Transcript = [];
-  const ws = new door.WebSocket(raw.url, protocols ?? [], { perMessageDeflate: false, ...options });
+  const ws = new impl.WebSocket(raw.url, protocols ?? [], { perMessageDeflate: false, ...options });
   const closed = new Promise((resolve) => ws.on('close', resolve));
   const note = (...event: unknown[]) => events.push([...event, ws.readyState]);
   ws.on('upgrade', (response) => note('upgrade', response.statusCode));
@@ -283,6 +287,6 @@ async function followUpTo(door: Door, { protocols, options, act }: ClientCase, a
 
 describe.each(Object.entries(CLIENTS))('npm ws and wasock/ws, a client with %s', (_, used) => {
   test('ws.V3 ws.R2 ws.M5: the same events and requests for any answer', async () => {
-    await expectSame(ANSWERS, (door, answer) => followUpTo(door, used, answer));
+    await expectSame(ANSWERS, (impl, answer) => followUpTo(impl, used, answer));
   });
 });

@@ -2,7 +2,7 @@ import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { parseFrames } from '../support/frame-parser.js';
 import { until } from '../support/waiting.js';
-import { DOORS } from './doors.js';
+import { IMPLEMENTATIONS } from './implementations.js';
 
 /** A stream that takes octets one write a time, and only when it is told to. */
 class Slow extends Writable {
@@ -27,10 +27,10 @@ function allOf(stream: PassThrough): Buffer {
 const framesIn = (stream: PassThrough) =>
   parseFrames(allOf(stream)).map(({ fin, opcode, key, payload }) => [fin, opcode, key !== null, String(payload)]);
 
-describe.each(DOORS)('%s: a Sender by itself', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s: a Sender by itself', (_, impl) => {
   test('ws.I2: writes frames to the stream that it was made for', () => {
     const stream = new PassThrough();
-    const sender = new door.Sender(stream, {});
+    const sender = new impl.Sender(stream, {});
     expect(sender._socket).toBe(stream);
     sender.send('whole', { binary: false, fin: true, mask: false, compress: false }, undefined);
     sender.send(Buffer.from('be'), { binary: true, fin: false, mask: false, compress: false });
@@ -50,7 +50,7 @@ describe.each(DOORS)('%s: a Sender by itself', (_, door) => {
 
   test('ws.M2: callbacks come as the stream takes the frames, in order', async () => {
     const stream = new Slow();
-    const sender = new door.Sender(stream, {});
+    const sender = new impl.Sender(stream, {});
     const called: number[] = [];
     const options = { binary: true, fin: true, mask: true, compress: false };
     for (const i of [0, 1, 2]) sender.send(Buffer.of(i), options, () => called.push(i));
@@ -64,7 +64,7 @@ describe.each(DOORS)('%s: a Sender by itself', (_, door) => {
 
   test('ws.M9: a Blob is fetched first; what is sent behind it waits for it', async () => {
     const stream = new PassThrough();
-    const sender = new door.Sender(stream, {});
+    const sender = new impl.Sender(stream, {});
     const options = { binary: true, fin: true, mask: false, compress: false };
     sender.send(new Blob(['from a blob']), options);
     sender.send('behind', { ...options, binary: false });
@@ -79,7 +79,7 @@ describe.each(DOORS)('%s: a Sender by itself', (_, door) => {
 
   test('ws.M2: a Blob that cannot be read is an error for all that waits behind it', async () => {
     const stream = new PassThrough();
-    const sender = new door.Sender(stream, {});
+    const sender = new impl.Sender(stream, {});
     const failure = new Error('gone');
     const blob = Object.assign(Object.create(Blob.prototype), {
       arrayBuffer: () => Promise.reject(failure),

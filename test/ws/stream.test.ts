@@ -3,13 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { frameFor } from '../support/framer.js';
 import { RawServer } from '../support/raw-peer.js';
 import { until } from '../support/waiting.js';
-import { DOORS } from './doors.js';
+import { IMPLEMENTATIONS } from './implementations.js';
 import { connect } from './pairs.js';
 
-describe.each(DOORS)('%s: createWebSocketStream', (_, door) => {
+describe.each(IMPLEMENTATIONS)('%s: createWebSocketStream', (_, impl) => {
   test('each chunk is a message and each message a chunk; the end is the closing handshake', async () => {
-    const { client, server } = await connect(door);
-    const stream = door.createWebSocketStream(client);
+    const { client, server } = await connect(impl);
+    const stream = impl.createWebSocketStream(client);
     const messages: string[] = [];
     server.on('message', (data) => messages.push(String(data)));
     const chunks: string[] = [];
@@ -30,7 +30,7 @@ describe.each(DOORS)('%s: createWebSocketStream', (_, door) => {
 
   test('what is written before the connection is open waits for it', async () => {
     const raw = await RawServer.listen();
-    const stream = door.createWebSocketStream(new door.WebSocket(raw.url));
+    const stream = impl.createWebSocketStream(new impl.WebSocket(raw.url));
     stream.end('early');
     const { peer } = await raw.accept();
     const header = await peer.take(2);
@@ -43,8 +43,8 @@ describe.each(DOORS)('%s: createWebSocketStream', (_, door) => {
   });
 
   test('a reader that is slow pauses the socket', async () => {
-    const { client, server } = await connect(door);
-    const stream = door.createWebSocketStream(client, { readableHighWaterMark: 10 });
+    const { client, server } = await connect(impl);
+    const stream = impl.createWebSocketStream(client, { readableHighWaterMark: 10 });
     for (let i = 0; i < 20; i++) server.send(`message ${i}`);
     await until(() => client.isPaused);
     const chunks: string[] = [];
@@ -55,8 +55,8 @@ describe.each(DOORS)('%s: createWebSocketStream', (_, door) => {
   });
 
   test('readableObjectMode gives strings for text', async () => {
-    const { client, server } = await connect(door);
-    const stream = door.createWebSocketStream(client, { readableObjectMode: true });
+    const { client, server } = await connect(impl);
+    const stream = impl.createWebSocketStream(client, { readableObjectMode: true });
     server.send('text');
     expect(await once(stream, 'data')).toEqual(['text']);
     server.send(Buffer.from('octets'));
@@ -64,13 +64,13 @@ describe.each(DOORS)('%s: createWebSocketStream', (_, door) => {
   });
 
   test('destroy ends the connection, and an error of the connection destroys the stream', async () => {
-    const { client, server } = await connect(door);
-    const stream = door.createWebSocketStream(client);
+    const { client, server } = await connect(impl);
+    const stream = impl.createWebSocketStream(client);
     stream.destroy();
     expect((await once(server, 'close'))[0]).toBe(1006);
-    await until(() => client.readyState === door.WebSocket.CLOSED);
+    await until(() => client.readyState === impl.WebSocket.CLOSED);
 
-    const failing = door.createWebSocketStream(new door.WebSocket('ws://127.0.0.1:1/'));
+    const failing = impl.createWebSocketStream(new impl.WebSocket('ws://127.0.0.1:1/'));
     const [error] = await once(failing, 'error');
     expect(error.code).toBe('ECONNREFUSED');
     expect(failing.destroyed).toBe(true);
@@ -78,7 +78,7 @@ describe.each(DOORS)('%s: createWebSocketStream', (_, door) => {
 
   test('a peer that breaks the protocol gets its Close frame', async () => {
     const raw = await RawServer.listen();
-    const stream = door.createWebSocketStream(new door.WebSocket(raw.url));
+    const stream = impl.createWebSocketStream(new impl.WebSocket(raw.url));
     const failed = once(stream, 'error');
     const { peer } = await raw.accept();
     peer.write(frameFor('client', 3));

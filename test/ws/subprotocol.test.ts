@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SEED } from '../support/codecs.js';
-import { DOORS, NPM_WS, WASOCK } from './doors.js';
+import { IMPLEMENTATIONS, NPM_WS, WASOCK } from './implementations.js';
 
-describe.each(DOORS)('%s', (_, { subprotocol }) => {
+describe.each(IMPLEMENTATIONS)('%s', (_, { subprotocol }) => {
   test('parse reads a list of subprotocols', () => {
     expect([...subprotocol.parse('a, b ,\tc.d')]).toEqual(['a', 'b', 'c.d']);
   });

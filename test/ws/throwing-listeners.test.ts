@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { runNode } from '../support/program.js';
 
-/** A server of which a listener throws at each first message. @param door the module it comes from */
-const program = (door: string) => `
-const { WebSocket, WebSocketServer } = require(${JSON.stringify(door)});
+/** A server of which a listener throws at each first message. @param specifier the module it comes from */
+const program = (specifier: string) => `
+const { WebSocket, WebSocketServer } = require(${JSON.stringify(specifier)});
 const told = [];
 process.on('uncaughtException', (error) => told.push('uncaught ' + error.message));
 const wss = new WebSocketServer({ port: 0, host: '127.0.0.1' }, () => {
@@ -37,8 +37,8 @@ test('ws.V1: if the process survives it, the messages behind it are told, and th
   expect(JSON.parse(stdout).at(-1)).toBe(1005);
 });
 
-async function ended(door: string) {
-  const run = runNode(['-e', program(door)]);
+async function ended(specifier: string) {
+  const run = runNode(['-e', program(specifier)]);
   await run.exit;
   return run;
 }

@@ -9,7 +9,7 @@ import { WebSocket } from '../../src/ws/websocket.js';
 import { WebSocketServer } from '../../src/ws/websocket-server.js';
 
 /** What npm `ws` exports, as far as its typings know it; and what they do not know. */
-export type Door = typeof import('ws') &
+export type Implementation = typeof import('ws') &
   // biome-ignore lint/suspicious/noExplicitAny: the typings do not know them
   Record<'Sender' | 'Receiver' | 'PerMessageDeflate' | 'extension' | 'subprotocol', any>;
 
@@ -23,15 +23,15 @@ export const WASOCK = Object.assign(WebSocket, {
   Receiver,
   Sender,
   subprotocol,
-}) as unknown as Door;
+}) as unknown as Implementation;
 
-export const NPM_WS = createRequire(__filename)('ws') as Door;
+export const NPM_WS = createRequire(__filename)('ws') as Implementation;
 
 /**
- * npm `ws` and the door that stands for it. What the contract says is expected of both, so that a test which misunderstands
+ * npm `ws` and the entry point that stands for it. What the contract says is expected of both, so that a test which misunderstands
  * `ws` fails.
  */
-export const DOORS: readonly (readonly [name: string, door: Door])[] = [
+export const IMPLEMENTATIONS: readonly (readonly [name: string, impl: Implementation])[] = [
   ['npm ws', NPM_WS],
   ['wasock/ws', WASOCK],
 ];

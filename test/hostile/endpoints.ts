@@ -6,7 +6,7 @@ import { type RawPeer, rawClient, requestText } from '../support/raw-peer.js';
 import { awaiting, served } from '../support/servers.js';
 
 /** A server of either style, and what it told its user. */
-export interface Door {
+export interface Endpoint {
   readonly port: number;
   readonly messages: (string | Buffer)[];
   /** How each connection that has ended did so. */
@@ -18,7 +18,7 @@ export interface Door {
 type Limits = Pick<AcceptOptions, 'maxPayload' | 'maxFragments' | 'closeTimeout' | 'messageTimeout' | 'slowPeer'>;
 
 /** Handler style, with as few handlers as the rows allow: nobody has to listen for errors. */
-async function handlerDoor(limits: Limits = {}): Promise<Door> {
+async function handlerEndpoint(limits: Limits = {}): Promise<Endpoint> {
   const messages: (string | Buffer)[] = [];
   const ends: CloseResult[] = [];
   const { port, errors } = await served({
@@ -40,7 +40,7 @@ async function handlerDoor(limits: Limits = {}): Promise<Door> {
   };
 }
 
-async function awaitDoor(limits: Limits = {}): Promise<Door> {
+async function awaitEndpoint(limits: Limits = {}): Promise<Endpoint> {
   const messages: (string | Buffer)[] = [];
   const ends: CloseResult[] = [];
   const errors: (string | undefined)[] = [];
@@ -58,9 +58,9 @@ async function awaitDoor(limits: Limits = {}): Promise<Door> {
   return { port, messages, ends, errors };
 }
 
-export const DOORS: readonly { door: string; openDoor: (limits?: Limits) => Promise<Door> }[] = [
-  { door: 'handlers', openDoor: handlerDoor },
-  { door: 'await', openDoor: awaitDoor },
+export const ENDPOINTS: readonly { style: string; openEndpoint: (limits?: Limits) => Promise<Endpoint> }[] = [
+  { style: 'handlers', openEndpoint: handlerEndpoint },
+  { style: 'await', openEndpoint: awaitEndpoint },
 ];
 
 /** What came back, up to the end of the connection, for these octets behind an opening handshake, all in one write. */
