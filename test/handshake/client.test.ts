@@ -21,7 +21,7 @@ const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 
 describe('openingHeaders', () => {
-  test('are those of RFC 6455 §4.1 and no others (K1)', () => {
+  test('seed.K1: are those of RFC 6455 §4.1 and no others', () => {
     expect(openingHeaders({ key: KEY, protocols: [] })).toEqual({
       Upgrade: 'websocket',
       Connection: 'Upgrade',
@@ -61,12 +61,12 @@ describe('openingHeaders', () => {
     ['Connection', { connection: ['x'] }],
     ['Content-Length', { 'Content-Length': '5' }],
     ['Transfer-Encoding', { 'Transfer-Encoding': 'chunked' }],
-  ])('hostile.S-12 hostile.A4.14 TypeError for a header: %s', (_, headers) => {
+  ])('hostile.S-12 hostile.A4.14: TypeError for a header: %s', (_, headers) => {
     const opening = { key: KEY, protocols: [], headers: headers as unknown as Opening['headers'] };
     expect(() => openingHeaders(opening)).toThrow(TypeError);
   });
 
-  test('hostile.S-12 TypeError for an Origin that cannot be written, or is given twice', () => {
+  test('hostile.S-12: TypeError for an Origin that cannot be written, or is given twice', () => {
     expect(() => openingHeaders({ key: KEY, protocols: [], origin: 'a\r\nX: y' })).toThrow(TypeError);
     const twice = { key: KEY, protocols: [], origin: 'a', headers: { oRigin: 'b' } };
     expect(() => openingHeaders(twice)).toThrow(TypeError);
@@ -84,7 +84,7 @@ describe('checkProtocols', () => {
   });
 
   test.each([['a b'], ['a,b'], ['a\r\nX: y'], ['a\0'], ['caf\xe9'], [['a', '']], [['a', 'a']], [['a', 'b,c']]])(
-    'hostile.S-12 hostile.A4.14 SyntaxError with the value: %j',
+    'hostile.S-12 hostile.A4.14: SyntaxError with the value: %j',
     (protocols) => {
       expect(() => checkProtocols(protocols)).toThrow(SyntaxError);
       expect(() => checkProtocols(protocols)).toThrow(JSON.stringify([protocols].flat().at(-1)));
@@ -108,7 +108,7 @@ describe('parseUrl', () => {
   });
 
   test.each(['http', 'https', 'ftp', 'wsx'])(
-    'K2: another scheme than ws and wss is a WebSocketCreationError: %s',
+    'seed.K2: another scheme than ws and wss is a WebSocketCreationError: %s',
     (scheme) => {
       expect(() => parseUrl(`${scheme}://example.com/`)).toThrow(WebSocketCreationError);
       expect(() => parseUrl(`${scheme}://example.com/`)).toThrow(`Scheme ${scheme} not supported yet`);
@@ -131,7 +131,7 @@ describe('parseUrl', () => {
     ['no host', 'ws://'],
     ['a bad port', 'ws://a:99999/'],
     ['nothing', ''],
-  ])('hostile.S-12 hostile.A4.14 SyntaxError with the value: %s', (_, url) => {
+  ])('hostile.S-12 hostile.A4.14: SyntaxError with the value: %s', (_, url) => {
     expect(() => parseUrl(url)).toThrow(SyntaxError);
     expect(() => parseUrl(url)).toThrow(JSON.stringify(String(url)));
   });
@@ -183,38 +183,38 @@ describe('judgeResponse', () => {
   });
 
   const BROKEN: [string, Fields][] = [
-    ['hostile.S-01 §4.1.4 no Accept', { 'Sec-WebSocket-Accept': undefined }],
-    ['hostile.S-01 §4.1.4 a wrong Accept', { 'Sec-WebSocket-Accept': acceptKey(newKey()) }],
-    ['hostile.S-01 §4.1.4 an Accept in the wrong case', { 'Sec-WebSocket-Accept': ACCEPT.toLowerCase() }],
-    ['hostile.S-02 §11.3.3 two Accepts', { 'Sec-WebSocket-Accept': [ACCEPT, ACCEPT] }],
-    ['hostile.S-03 §4.1.2 no Upgrade', { Upgrade: undefined }],
-    ['hostile.S-03 §4.1.2 Upgrade: foo', { Upgrade: 'foo' }],
-    ['hostile.S-03 §4.1.2 Upgrade: websocket, foo', { Upgrade: 'websocket, foo' }],
-    ['hostile.S-03 §4.1.2 two Upgrades', { Upgrade: ['websocket', 'websocket'] }],
-    ['hostile.S-03 §4.1.3 no Connection', { Connection: undefined }],
-    ['hostile.S-03 §4.1.3 Connection: close', { Connection: 'close' }],
-    ['hostile.S-03 §4.1.3 a malformed Connection', { Connection: 'Upgrade foo' }],
-    ['hostile.S-06 §4.1.5 an extension', { 'Sec-WebSocket-Extensions': 'permessage-deflate' }],
-    ['hostile.S-06 §4.1.5 an empty extension header', { 'Sec-WebSocket-Extensions': '' }],
-    ['hostile.S-06 §4.1.6 a subprotocol', { 'Sec-WebSocket-Protocol': 'foo' }],
-    ['hostile.S-06 §4.1.6 an empty subprotocol header', { 'Sec-WebSocket-Protocol': '' }],
+    ['hostile.S-01: §4.1.4 no Accept', { 'Sec-WebSocket-Accept': undefined }],
+    ['hostile.S-01: §4.1.4 a wrong Accept', { 'Sec-WebSocket-Accept': acceptKey(newKey()) }],
+    ['hostile.S-01: §4.1.4 an Accept in the wrong case', { 'Sec-WebSocket-Accept': ACCEPT.toLowerCase() }],
+    ['hostile.S-02: §11.3.3 two Accepts', { 'Sec-WebSocket-Accept': [ACCEPT, ACCEPT] }],
+    ['hostile.S-03: §4.1.2 no Upgrade', { Upgrade: undefined }],
+    ['hostile.S-03: §4.1.2 Upgrade: foo', { Upgrade: 'foo' }],
+    ['hostile.S-03: §4.1.2 Upgrade: websocket, foo', { Upgrade: 'websocket, foo' }],
+    ['hostile.S-03: §4.1.2 two Upgrades', { Upgrade: ['websocket', 'websocket'] }],
+    ['hostile.S-03: §4.1.3 no Connection', { Connection: undefined }],
+    ['hostile.S-03: §4.1.3 Connection: close', { Connection: 'close' }],
+    ['hostile.S-03: §4.1.3 a malformed Connection', { Connection: 'Upgrade foo' }],
+    ['hostile.S-06: §4.1.5 an extension', { 'Sec-WebSocket-Extensions': 'permessage-deflate' }],
+    ['hostile.S-06: §4.1.5 an empty extension header', { 'Sec-WebSocket-Extensions': '' }],
+    ['hostile.S-06: §4.1.6 a subprotocol', { 'Sec-WebSocket-Protocol': 'foo' }],
+    ['hostile.S-06: §4.1.6 an empty subprotocol header', { 'Sec-WebSocket-Protocol': '' }],
   ];
   test.each(BROKEN)('%s: WebSocketHandshakeError', (_, changes) => {
     expect(() => judge(changes)).toThrow(WebSocketHandshakeError);
   });
 
-  test('hostile.S-11 HTTP/1.0 fails, Content-Length and Transfer-Encoding are ignored', () => {
+  test('hostile.S-11: HTTP/1.0 fails, Content-Length and Transfer-Encoding are ignored', () => {
     expect(() => judge({}, [], { httpVersion: '1.0' })).toThrow(WebSocketHandshakeError);
     expect(judge({ 'Content-Length': '5', 'Transfer-Encoding': 'chunked' })).toBe('');
   });
 
-  test('seed.K3 Upgrade alone is not enough: wrong Accept, status 200 and an unsolicited extension fail', () => {
+  test('seed.K3: Upgrade alone is not enough: wrong Accept, status 200 and an unsolicited extension fail', () => {
     expect(() => judge({ 'Sec-WebSocket-Accept': 'x' })).toThrow(WebSocketHandshakeError);
     expect(errorOf(() => judge({}, [], { statusCode: 200 }))).toMatchObject({ status: 200 });
     expect(() => judge({ 'Sec-WebSocket-Extensions': 'x' })).toThrow(WebSocketHandshakeError);
   });
 
-  test('seed.K6 none requested, one sent: fails; "" requests none and sends no header', () => {
+  test('seed.K6: none requested, one sent: fails; "" requests none and sends no header', () => {
     expect(() => judge({ 'Sec-WebSocket-Protocol': 'foo' })).toThrow(WebSocketHandshakeError);
     const protocols = checkProtocols('');
     expect(protocols).toEqual([]);
@@ -222,12 +222,12 @@ describe('judgeResponse', () => {
     expect(judge({}, protocols)).toBe('');
   });
 
-  test('a subprotocol that was requested is told (K5)', () => {
+  test('seed.K5: a subprotocol that was requested is told', () => {
     expect(judge({ 'Sec-WebSocket-Protocol': 'b' }, ['a', 'b'])).toBe('b');
   });
 
   test.each([[undefined], ['c'], ['A'], ['a, b'], [['a', 'a']], [['a', 'b']], ['']])(
-    'requested a and b, got %j (K5): WebSocketProtocolMismatchError',
+    'seed.K5: requested a and b, got %j: WebSocketProtocolMismatchError',
     (protocol) => {
       expect(() => judge({ 'Sec-WebSocket-Protocol': protocol }, ['a', 'b'])).toThrow(WebSocketProtocolMismatchError);
     },

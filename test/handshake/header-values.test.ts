@@ -62,10 +62,10 @@ describe('every parser', () => {
   });
 
   const ATTACKS: [string, (length: number) => string][] = [
-    ['hostile.A4.3 spaces inside a protocol', (length) => `b${' '.repeat(length)}x`],
-    ['hostile.A4.4 an unterminated quoted value of escapes', (length) => `a; b="${'\\c'.repeat(length / 2)}`],
-    ['hostile.A4.5 spaces after Upgrade', (length) => `Upgrade${' '.repeat(length)}`],
-    ['hostile.H-24 spaces and escapes', (length) => `a;b="${'\\c'.repeat(length / 4)}${' '.repeat(length / 2)}`],
+    ['hostile.A4.3: spaces inside a protocol', (length) => `b${' '.repeat(length)}x`],
+    ['hostile.A4.4: an unterminated quoted value of escapes', (length) => `a; b="${'\\c'.repeat(length / 2)}`],
+    ['hostile.A4.5: spaces after Upgrade', (length) => `Upgrade${' '.repeat(length)}`],
+    ['hostile.H-24: spaces and escapes', (length) => `a;b="${'\\c'.repeat(length / 4)}${' '.repeat(length / 2)}`],
     ['commas', (length) => ','.repeat(length)],
     ['semicolons', (length) => `a${';a'.repeat(length / 2)}`],
     ['one long token', (length) => 'a'.repeat(length)],
@@ -135,13 +135,13 @@ describe('parseProtocols', () => {
   });
 
   test.each(['', ' ', ',', 'a,,b', ',a', 'a,', 'a b', 'a\tb', 'a;b', 'caf\xe9', 'a,b,a', '"a"', 'a\0'])(
-    'hostile.H-23 %j: a syntax error or a duplicate',
+    'hostile.H-23: %j: a syntax error or a duplicate',
     (value) => {
       expect(parseProtocols(value)).toBe(null);
     },
   );
 
-  test('hostile.H-23 TAB around a comma is space, and names differ by case', () => {
+  test('hostile.H-23: TAB around a comma is space, and names differ by case', () => {
     expect(parseProtocols('a\t,\tA')).toEqual(['a', 'A']);
   });
 });
@@ -173,7 +173,7 @@ describe('parseExtensions', () => {
     );
   });
 
-  test('hostile.H-25 hostile.A4.2 names of Object.prototype are names like any other', () => {
+  test('hostile.H-25 hostile.A4.2: names of Object.prototype are names like any other', () => {
     expect(parseExtensions('constructor')).toEqual([{ name: 'constructor', params: [] }]);
     expect(parseExtensions('__proto__')).toEqual([{ name: '__proto__', params: [] }]);
     expect(parseExtensions('hasOwnProperty; toString=1')).toEqual([
@@ -183,7 +183,7 @@ describe('parseExtensions', () => {
     expect(parseExtensions(',;constructor')).toBe(null);
   });
 
-  test('hostile.H-26 hostile.A4.6 a quoted value does not smuggle an offer in, nor may a quote stay open', () => {
+  test('hostile.H-26 hostile.A4.6: a quoted value does not smuggle an offer in, nor may a quote stay open', () => {
     expect(parseExtensions('x; y=",permessage-deflate; client_max_window_bits,"')).toBe(null);
     expect(parseExtensions('x; y="permessage-deflate')).toBe(null);
     expect(parseExtensions('x; y="a')).toBe(null);

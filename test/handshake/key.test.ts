@@ -19,7 +19,7 @@ describe('acceptKey', () => {
     );
   });
 
-  test('hostile.H-03 a key with a non-canonical tail is accepted, and hashed as its raw 24 characters', () => {
+  test('hostile.H-03: a key with a non-canonical tail is accepted, and hashed as its raw 24 characters', () => {
     const [canonical, other] = ['AAAAAAAAAAAAAAAAAAAAAQ==', 'AAAAAAAAAAAAAAAAAAAAAR=='];
     expect(Buffer.from(other, 'base64')).toEqual(Buffer.from(canonical, 'base64'));
     expect(isKey(other)).toBe(true);

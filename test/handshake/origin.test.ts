@@ -94,7 +94,7 @@ describe('isSameHost', () => {
     ['http://[::1]:8080', '[::1]:8080'],
     ['http://[2001:DB8::1]', '[2001:db8::1]'],
   ];
-  test.each(SAME)('hostile.A5.1 %s is the page of %s', (origin, host) => {
+  test.each(SAME)('hostile.A5.1: %s is the page of %s', (origin, host) => {
     expect(isSameHost(origin, authority(host))).toBe(true);
   });
 
@@ -124,7 +124,7 @@ describe('isSameHost', () => {
     ['no host', 'http://', 'example.com'],
     ['DNS rebinding by a name that starts like ours', 'http://127.0.0.1.evil', '127.0.0.1'],
   ];
-  test.each(OTHER)('hostile.A5.1 hostile.H-01 %s: %s is not the page of %s', (_, origin, host) => {
+  test.each(OTHER)('hostile.A5.1 hostile.H-01: %s: %s is not the page of %s', (_, origin, host) => {
     expect(isSameHost(origin, authority(host))).toBe(false);
   });
 });
@@ -192,7 +192,7 @@ describe('isAllowedHost', () => {
     expect(isAllowedHost(['b', /^c/], authority('a'), {})).toBe(false);
   });
 
-  test('hostile.A5.1 DNS rebinding: a name that is not ours is refused', () => {
+  test('hostile.A5.1: DNS rebinding: a name that is not ours is refused', () => {
     expect(isAllowedHost('127.0.0.1', authority('127.0.0.1.evil'), {})).toBe(false);
     expect(isAllowedHost(['localhost', '127.0.0.1'], authority('rebind.evil:8080'), {})).toBe(false);
   });

@@ -8,8 +8,8 @@ import { randomNumbers } from '../support/receiver-harness.js';
 import { memoryPair, tcpPair } from '../support/sockets.js';
 import { turns, until } from '../support/waiting.js';
 
-describe('hazard 1: re-entrancy', () => {
-  test('hazard 1: two ends in memory answer each other from within their callbacks', async () => {
+describe('re-entrancy', () => {
+  test('hazard.1: two ends in memory answer each other from within their callbacks', async () => {
     const [near, far] = memoryPair();
     const one: Opened = openConnection(near, {
       on: {
@@ -29,7 +29,7 @@ describe('hazard 1: re-entrancy', () => {
     expect(one.recorder.messages).toEqual(Array.from({ length: 250 }, (_, i) => `${2 * i + 1}`));
   });
 
-  test('hazard 1: each message of a batch is answered from within its callback', async () => {
+  test('hazard.1: each message of a batch is answered from within its callback', async () => {
     const [near, far] = memoryPair();
     const one = openConnection(near, { on: { onMessage: (opcode, data) => void one.connection.send(opcode, data) } });
     const answers: string[] = [];
@@ -50,7 +50,7 @@ describe('hazard 1: re-entrancy', () => {
     expect(answers.filter((text) => text.startsWith('again'))).toEqual(numbers.map((text) => `again ${text}`));
   });
 
-  test('hazard 1: a ring of five connections, messages of all sizes, each passed on from within the callback', async () => {
+  test('hazard.1: a ring of five connections, messages of all sizes, each passed on from within the callback', async () => {
     const random = randomNumbers(SEED);
     const pairs = Array.from({ length: 5 }, () => memoryPair());
     const rounds = 4;
@@ -80,7 +80,7 @@ describe('hazard 1: re-entrancy', () => {
     expect(intact, `FC_SEED=${SEED}`).toBe(true);
   });
 
-  test('hazard 1: a callback of a connection that reads into the window feeds a stream in memory', async () => {
+  test('hazard.1: a callback of a connection that reads into the window feeds a stream in memory', async () => {
     const { near, far } = await tcpPair();
     const [inner, outer] = memoryPair();
     const sink = openConnection(inner);
@@ -96,7 +96,7 @@ describe('hazard 1: re-entrancy', () => {
     expect(sink.recorder.messages).toEqual(['direct', ...messages]);
   });
 
-  test('hazard 1: octets that arrive during the walk of another connection wait', async () => {
+  test('hazard.1: octets that arrive during the walk of another connection wait', async () => {
     const { near, far } = await tcpPair();
     const [inner, outer] = memoryPair();
     const order: string[] = [];
@@ -115,7 +115,7 @@ describe('hazard 1: re-entrancy', () => {
     expect(order).toEqual(['outer a', 'outer b', 'outer c', 'inner a', 'inner b', 'inner c']);
   });
 
-  test('hazard 1: an outbox that writes a full chunk is answered at once, and keeps what it is asked to send', async () => {
+  test('hazard.1: an outbox that writes a full chunk is answered at once, and keeps what it is asked to send', async () => {
     const [near, far] = memoryPair();
     const one = openConnection(near, {
       on: { onMessage: (_opcode, data) => void one.connection.send(1, `re ${data}`) },
@@ -141,8 +141,8 @@ function poisonMemory(): void {
   codec.bytes.fill(0xaa);
 }
 
-describe('hazard 2: escaping views', () => {
-  test('hazard 2: nothing that is handed over aliases the window, unless zeroCopy was asked for', async () => {
+describe('escaping views', () => {
+  test('hazard.2: nothing that is handed over aliases the window, unless zeroCopy was asked for', async () => {
     const { near, far } = await tcpPair();
     const { recorder } = openConnection(near, { options: { textAs: 'bytes' } });
     const whole = frameFor('server', 9, 'cut ping');
@@ -172,7 +172,7 @@ describe('hazard 2: escaping views', () => {
     expect(handedOver.some(({ buffer }) => buffer === codec.bytes.buffer)).toBe(false);
   });
 
-  test('hazard 2: frames of raw mode, too', async () => {
+  test('hazard.2: frames of raw mode, too', async () => {
     const { near, far } = await tcpPair();
     const { recorder } = openConnection(near, { options: { raw: true } });
     far.write(Buffer.concat([frameFor('server', 2, 'frame'), frameFor('server', 8, Buffer.of(3, 232))]));
@@ -184,7 +184,7 @@ describe('hazard 2: escaping views', () => {
     ]);
   });
 
-  test('hazard 2: with zeroCopy Binary messages are views, and control frames are not', async () => {
+  test('hazard.2: with zeroCopy Binary messages are views, and control frames are not', async () => {
     const { near, far } = await tcpPair();
     const views: boolean[] = [];
     const { recorder } = openConnection(near, {
@@ -198,7 +198,7 @@ describe('hazard 2: escaping views', () => {
     expect(recorder.pings[0].toString()).toBe('ping');
   });
 
-  test('hazard 2: a Pong that waits for a blocked peer is the Ping’s payload still', async () => {
+  test('hazard.2: a Pong that waits for a blocked peer is the Ping’s payload still', async () => {
     const { near, far } = await tcpPair();
     far.pause();
     const { connection, recorder } = openConnection(near);

@@ -163,7 +163,7 @@ describe('the checker', () => {
     }
   });
 
-  test('allows what the design draws', () => {
+  test('allows the arrows of docs/architecture.md', () => {
     const problems = layeringProblems(
       sourcesOf({
         'index.ts': "export { serve } from './api/serve.js';",

@@ -167,7 +167,7 @@ describe(`any valid stream, cut anywhere, stopped at any event, comes out as it 
   });
 });
 
-describe('what was handed over (hazard: escaping views)', () => {
+describe('hazard.2: what was handed over', () => {
   it('hostile.F-28: 1000 payloads that are kept are the same when the window has long held something else', () => {
     const kept: { readonly payload: Buffer; readonly sent: Buffer }[] = [];
     const harness = new ReceiverHarness({ textAs: 'bytes' });

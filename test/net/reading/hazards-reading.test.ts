@@ -9,7 +9,7 @@ const numbered = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, i) => frameFor('server', 1, `${from + i}`));
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `${from + i}`);
 
-test('hazard 3: a throwing callback takes neither the window nor the frames of other connections along', async () => {
+test('hazard.3: a throwing callback takes neither the window nor the frames of other connections along', async () => {
   const links = await Promise.all(
     Array.from({ length: 6 }, async (_, id) => {
       const { near, far } = await tcpPair();
@@ -39,7 +39,7 @@ test('hazard 3: a throwing callback takes neither the window nor the frames of o
   }
 });
 
-test('hazard 4: pause() in the middle of a batch: the remaining frames wait, nothing is lost or reordered', async () => {
+test('hazard.4: pause() in the middle of a batch: the remaining frames wait, nothing is lost or reordered', async () => {
   const { near, far } = await tcpPair();
   const opened = openConnection(near, { on: { onMessage: () => opened.connection.pause() } });
   const { connection, recorder } = opened;
@@ -60,8 +60,8 @@ test('hazard 4: pause() in the middle of a batch: the remaining frames wait, not
   expect(recorder.events.indexOf('ping')).toBe(20);
 });
 
-describe('hazard 5: head', () => {
-  test('hazard 5: octets that came with the handshake are frames, in front of those that the socket brings', async () => {
+describe('head', () => {
+  test('hazard.5: octets that came with the handshake are frames, in front of those that the socket brings', async () => {
     const { near, far } = await tcpPair();
     const frames = Buffer.concat(numbered(0, 300));
     far.write(frames.subarray(1000));
@@ -70,7 +70,7 @@ describe('hazard 5: head', () => {
     expect(recorder.messages).toEqual(numbers(0, 300));
   });
 
-  test('hazard 5: a client takes the frames that came behind the 101, a Close frame among them', async () => {
+  test('hazard.5: a client takes the frames that came behind the 101, a Close frame among them', async () => {
     const { near, far } = await tcpPair();
     const head = Buffer.concat([frameFor('client', 1, 'welcome'), frameFor('client', 8, Buffer.of(3, 232))]);
     const { recorder } = openConnection(far, { head, options: { role: 'client' } });
@@ -81,7 +81,7 @@ describe('hazard 5: head', () => {
     expect(await recorder.closed()).toMatchObject({ closeCode: 1000, wasClean: true });
   });
 
-  test('hazard 5: what breaks a rule in it fails the connection', async () => {
+  test('hazard.5: what breaks a rule in it fails the connection', async () => {
     const { near, far } = await tcpPair();
     const { recorder } = openConnection(near, { head: Buffer.of(0xff) });
     expect(await new FramePeer(far).closeCode()).toBe(1002);
@@ -89,13 +89,13 @@ describe('hazard 5: head', () => {
   });
 });
 
-describe('hazard 6: declared length is not memory', () => {
+describe('declared length is not memory', () => {
   const memoryInUse = () => {
     const { arrayBuffers, heapUsed } = process.memoryUsage();
     return arrayBuffers + heapUsed;
   };
 
-  test('hazard 6: 50 headers that announce a gibibyte each cost next to nothing', async () => {
+  test('hazard.6: 50 headers that announce a gibibyte each cost next to nothing', async () => {
     const options = { maxPayload: 2 ** 31 };
     const before = memoryInUse();
     const links = await Promise.all(
@@ -111,7 +111,7 @@ describe('hazard 6: declared length is not memory', () => {
     expect(links.every(({ connection }) => connection.state === 'open')).toBe(true);
   });
 
-  test('hazard 6: a message over maxPayload is refused by its header, before its octets come', async () => {
+  test('hazard.6: a message over maxPayload is refused by its header, before its octets come', async () => {
     const { near, far } = await tcpPair();
     const { recorder } = openConnection(near, { options: { maxPayload: 1000 } });
     const peer = new FramePeer(far);
@@ -121,7 +121,7 @@ describe('hazard 6: declared length is not memory', () => {
   });
 });
 
-test('hazard 7: frames cut at any octet, the header’s included, over a real socket', async () => {
+test('hazard.7: frames cut at any octet, the header’s included, over a real socket', async () => {
   const stream = Buffer.concat([
     frameFor('server', 1, 'é'),
     frameFor('server', 9, 'ping'),
@@ -157,7 +157,7 @@ test('hazard 7: frames cut at any octet, the header’s included, over a real so
   }
 });
 
-test('hazard 7: frames that come octet by octet over a real socket', async () => {
+test('hazard.7: frames that come octet by octet over a real socket', async () => {
   const { near, far } = await tcpPair();
   const { recorder } = openConnection(near);
   const peer = new FramePeer(far);

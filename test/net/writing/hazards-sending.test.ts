@@ -9,8 +9,8 @@ import { runNode } from '../../support/program.js';
 import { memoryPair, tcpPair } from '../../support/sockets.js';
 import { turns, until } from '../../support/waiting.js';
 
-describe('hazard 9: promises after terminate() in the same turn', () => {
-  test('hazard 9: what is in flight, what waits and what has just been sent is rejected', async () => {
+describe('promises after terminate() in the same turn', () => {
+  test('hazard.9: what is in flight, what waits and what has just been sent is rejected', async () => {
     const { near, far } = await tcpPair();
     far.pause();
     const { connection, recorder } = openConnection(near);
@@ -30,7 +30,7 @@ describe('hazard 9: promises after terminate() in the same turn', () => {
     expect(writes).not.toHaveBeenCalled();
   });
 
-  test('hazard 9: a frame that was to leave at the end of the turn is not written to a dead socket', async () => {
+  test('hazard.9: a frame that was to leave at the end of the turn is not written to a dead socket', async () => {
     const { near } = await tcpPair();
     const { connection, recorder } = openConnection(near);
     const writes = vi.spyOn(near, 'write');
@@ -41,7 +41,7 @@ describe('hazard 9: promises after terminate() in the same turn', () => {
     expect(connection.bufferedAmount).toBe(0);
   });
 
-  test('hazard 9: when the socket is destroyed by somebody else', async () => {
+  test('hazard.9: when the socket is destroyed by somebody else', async () => {
     const { near, far } = await tcpPair();
     far.pause();
     const { connection, recorder } = openConnection(near);
@@ -52,7 +52,7 @@ describe('hazard 9: promises after terminate() in the same turn', () => {
     expect(await recorder.closed()).toMatchObject({ closeCode: 1006 });
   });
 
-  test('hazard 9: on a stream in memory', async () => {
+  test('hazard.9: on a stream in memory', async () => {
     const [near] = memoryPair();
     near._write = () => {};
     const { connection } = openConnection(near, { options: { highWaterMark: 10 } });
@@ -64,7 +64,7 @@ describe('hazard 9: promises after terminate() in the same turn', () => {
     await expect(sent).rejects.toMatchObject({ code: 'WASOCK_CLOSED' });
   });
 
-  test('hazard 9: when the peer resets the connection', async () => {
+  test('hazard.9: when the peer resets the connection', async () => {
     const { near, far } = await tcpPair();
     far.pause();
     const { connection } = openConnection(near);
@@ -74,8 +74,8 @@ describe('hazard 9: promises after terminate() in the same turn', () => {
   });
 });
 
-describe('hazard 10: masking keys', () => {
-  test('hazard 10: every frame of a client has one of its own, control frames included', async () => {
+describe('masking keys', () => {
+  test('hazard.10: every frame of a client has one of its own, control frames included', async () => {
     const { near, far } = await tcpPair();
     const { connection } = openConnection(far, { options: { role: 'client' } });
     const peer = new FramePeer(near);
@@ -97,8 +97,8 @@ describe('hazard 10: masking keys', () => {
   });
 });
 
-describe('hazard 11: the process', () => {
-  test('hazard 11: bad frames and ignored promises do not end it, with no handler for errors at all', async () => {
+describe('the process', () => {
+  test('hazard.11: bad frames and ignored promises do not end it, with no handler for errors at all', async () => {
     const program = runNode([
       '-e',
       `const { serve, newWebSocket } = require('./build/index.js');
@@ -143,8 +143,8 @@ describe('hazard 11: the process', () => {
   });
 });
 
-describe('hazard 12: bytes in flight', () => {
-  test('hazard 12: a promise from send: the peer gets the octets as they were, whatever happens once it has settled', async () => {
+describe('bytes in flight', () => {
+  test('hazard.12: a promise from send: the peer gets the octets as they were, whatever happens once it has settled', async () => {
     const { near, far } = await tcpPair();
     const { connection } = openConnection(near);
     const peer = new FramePeer(far, false);
@@ -164,7 +164,7 @@ describe('hazard 12: bytes in flight', () => {
     expect(frames[1].payload.equals(before)).toBe(true);
   });
 
-  test('hazard 12: `undefined` from send: the octets may be changed at once', async () => {
+  test('hazard.12: `undefined` from send: the octets may be changed at once', async () => {
     const { near, far } = await tcpPair();
     const { connection } = openConnection(near, { options: { highWaterMark: 100_000_000 } });
     const peer = new FramePeer(far, false);
@@ -180,7 +180,7 @@ describe('hazard 12: bytes in flight', () => {
     expect(frames.slice(1).every((frame, i) => frame.payload.equals(Buffer.alloc(payload.length, i)))).toBe(true);
   });
 
-  test('hazard 12: `undefined` from send of a large payload that the kernel took whole', async () => {
+  test('hazard.12: `undefined` from send of a large payload that the kernel took whole', async () => {
     const { near, far } = await tcpPair();
     const { connection } = openConnection(near);
     const peer = new FramePeer(far);
@@ -197,7 +197,7 @@ describe('hazard 12: bytes in flight', () => {
     expect(frames.every((frame, i) => frame.payload.equals(Buffer.alloc(100_000, i + 1)))).toBe(true);
   });
 
-  test('hazard 12: a client never masks in the caller’s memory, and has copied it when send returns', async () => {
+  test('hazard.12: a client never masks in the caller’s memory, and has copied it when send returns', async () => {
     const { near, far } = await tcpPair();
     const { connection } = openConnection(far, { options: { role: 'client', highWaterMark: 100_000_000 } });
     const peer = new FramePeer(near, false);
@@ -211,7 +211,7 @@ describe('hazard 12: bytes in flight', () => {
     expect(frames.every((frame) => frame.payload.equals(before))).toBe(true);
   });
 
-  test('hazard 12: views of the window that are sent back are copied, also to a peer that does not read', async () => {
+  test('hazard.12: views of the window that are sent back are copied, also to a peer that does not read', async () => {
     const { near, far } = await tcpPair();
     let views = 0;
     const opened = openConnection(near, {
@@ -237,7 +237,7 @@ describe('hazard 12: bytes in flight', () => {
     expect(views).toBeGreaterThan(0);
   });
 
-  test('hazard 12: a stream in memory may keep what was written to it', async () => {
+  test('hazard.12: a stream in memory may keep what was written to it', async () => {
     const [near, far] = memoryPair();
     const { connection } = openConnection(near);
     far.resume();
@@ -257,8 +257,8 @@ describe('hazard 12: bytes in flight', () => {
   });
 });
 
-describe('hazard 3: a stream that throws', () => {
-  test('hazard 3: in write ends its connection, and the others of the turn are written', async () => {
+describe('a stream that throws', () => {
+  test('hazard.3: in write ends its connection, and the others of the turn are written', async () => {
     const [broken] = memoryPair();
     broken.write = () => {
       throw new Error('broken');
@@ -278,7 +278,7 @@ describe('hazard 3: a stream that throws', () => {
     expect(first.recorder.cause).toMatchObject({ message: 'broken' });
   });
 
-  test('hazard 3: and one that never says that it is closed is closed all the same', async () => {
+  test('hazard.3: and one that never says that it is closed is closed all the same', async () => {
     const [silent] = memoryPair();
     silent._destroy = () => {};
     const { connection, recorder } = openConnection(silent);
