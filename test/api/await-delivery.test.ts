@@ -24,7 +24,7 @@ async function taken(peer: RawPeer, frame: Uint8Array, count: number): Promise<(
 }
 
 describe('messages that nobody receives', () => {
-  test('above 16 messages the socket stops reading, and reads on when they are received', async () => {
+  test('hostile.R-03: above 16 messages the socket stops reading, and reads on when they are received', async () => {
     const { ws, peer } = await acceptedSocket();
     const frame = frameFor('server', Opcode.Binary, Buffer.alloc(20_000, 5));
     const written = await taken(peer, frame, 1000);
@@ -33,7 +33,7 @@ describe('messages that nobody receives', () => {
     await until(() => written() === 1000);
   });
 
-  test('above 1 MiB the socket stops reading', async () => {
+  test('hostile.R-03: above 1 MiB the socket stops reading', async () => {
     const { ws, peer } = await acceptedSocket();
     const frame = frameFor('server', Opcode.Binary, Buffer.alloc(1_000_000, 5));
     const written = await taken(peer, frame, 40);

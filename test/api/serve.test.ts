@@ -214,7 +214,7 @@ describe('upgrade', () => {
     },
   );
 
-  test('that stays silent: 503 after handshakeTimeout, and the signal is aborted', async () => {
+  test('hostile.A2.9: that stays silent: 503 after handshakeTimeout, and the signal is aborted', async () => {
     const { promise, resolve } = withResolvers();
     const { port } = await served({
       handshakeTimeout: 80,

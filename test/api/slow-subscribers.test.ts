@@ -84,7 +84,7 @@ async function publishToAll({ server, others, slow }: Crowd, first = 0): Promise
 }
 
 describe('one subscriber that never reads, among many: all others get every message, in order', () => {
-  test("'terminate', the default: the slow one is ended with WASOCK_SLOW_PEER, and not counted", async () => {
+  test("hostile.R-02: 'terminate', the default: the slow one is ended with WASOCK_SLOW_PEER, and not counted", async () => {
     const crowd = await crowdWithOneSlow('terminate');
     const { server, slow, errors, closes, others } = crowd;
     const { accepted, leftOut } = await publishToAll(crowd);
@@ -102,7 +102,7 @@ describe('one subscriber that never reads, among many: all others get every mess
   });
 
   test.each(['drop', 'wait'] as const)(
-    '%j: what is beyond maxBackpressure is not queued, not counted, and counted in dropped',
+    'hostile.R-02: %j: what is beyond maxBackpressure is not queued, not counted, and counted in dropped',
     async (slowPeer) => {
       const crowd = await crowdWithOneSlow(slowPeer);
       const { server, slow, errors, closes, others } = crowd;

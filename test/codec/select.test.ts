@@ -45,18 +45,21 @@ describe('selectCodec', () => {
     }
   });
 
-  it.each(['Module', 'Instance'])('takes ts where WebAssembly.%s throws, and reports why if forced', (name) => {
-    const cause = new RangeError('no executable memory');
-    const failing = class {
-      constructor() {
-        throw cause;
-      }
-    };
-    vi.stubGlobal('WebAssembly', { Module: class {}, Instance: class {}, [name]: failing });
-    expect(selectCodec('auto').kind).toBe('ts');
-    expect(() => selectCodec('wasm')).toThrow(/^WASOCK_CODEC=wasm cannot be loaded: .*no executable memory$/);
-    expect(() => createWasmCodec('wasm-simd')).toThrow(expect.objectContaining({ cause }));
-  });
+  it.each(['Module', 'Instance'])(
+    'hostile.R-19: takes ts where WebAssembly.%s throws, and reports why if forced',
+    (name) => {
+      const cause = new RangeError('no executable memory');
+      const failing = class {
+        constructor() {
+          throw cause;
+        }
+      };
+      vi.stubGlobal('WebAssembly', { Module: class {}, Instance: class {}, [name]: failing });
+      expect(selectCodec('auto').kind).toBe('ts');
+      expect(() => selectCodec('wasm')).toThrow(/^WASOCK_CODEC=wasm cannot be loaded: .*no executable memory$/);
+      expect(() => createWasmCodec('wasm-simd')).toThrow(expect.objectContaining({ cause }));
+    },
+  );
 
   // Skipped without WebAssembly: there is nothing left to run the plain module.
   it.skipIf(!HAS_WEB_ASSEMBLY)('takes wasm where there is no SIMD', () => {

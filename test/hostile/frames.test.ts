@@ -161,7 +161,7 @@ test.each([
   ['Close 1006', '88 82 00000000 03ee', 1002],
   ['text that is not UTF-8', '81 81 00000000 ff', 1007],
 ])(
-  'hostile.A1.11 hostile.A4.18: %s where nobody listens for anything ends that connection alone',
+  'hostile.A1.11 hostile.A4.18 hostile.A-03: %s where nobody listens for anything ends that connection alone',
   async (_, hex, code) => {
     const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
     const server = await serve({ host: '127.0.0.1' });

@@ -38,7 +38,7 @@ describe.each(ENDPOINTS)('$style', ({ openEndpoint }) => {
     expect(total(heldMemory()) - before).toBeLessThan(64 * 1024 + NOISE);
   });
 
-  test('hostile.A2.1: a frame in octets of their own holds no more than twice what has come', async () => {
+  test('hostile.A2.1 hostile.F-25: a frame in octets of their own holds no more than twice what has come', async () => {
     const endpoint = await openEndpoint();
     const peer = await rawWebSocket(endpoint.port);
     peer.socket.setNoDelay(true);
@@ -68,7 +68,7 @@ describe.each(ENDPOINTS)('$style', ({ openEndpoint }) => {
     expect(endpoint.messages).toEqual([]);
   });
 
-  test('hostile.A2.7: 500 000 Pings of one that reads nothing hold no more than 2 MB', async () => {
+  test('hostile.A2.7 hostile.R-07: 500 000 Pings of one that reads nothing hold no more than 2 MB', async () => {
     const endpoint = await openEndpoint();
     const peer = await rawWebSocket(endpoint.port);
     peer.stopReading();

@@ -109,20 +109,23 @@ function started(kind: string, secure: boolean): Program {
 
 describe.each(['serve', 'serve({ server })', 'acceptUpgrades', 'wasock/ws'])('%s', (kind) => {
   test.each([
-    ['plain', false],
+    ['TCP', false],
     ['TLS', true],
-  ])('%s: lives on, whatever its clients have sent when their connections break', async (_name, secure) => {
-    const program = started(kind, secure);
-    const port = Number((await program.printed(/port (\d+)/))[1]);
-    for (const octets of Object.values(STAGES)) {
-      await Promise.all(DELAYS.map((delay) => breakOff(port, secure, octets, delay)));
-    }
-    if (secure) {
-      // In the middle of its TLS handshake, and before.
-      for (const octets of ['', '\x16\x03\x01\x02\x00\x01\x00', 'GET / HTTP/1.1\r\n'])
-        await breakOff(port, false, octets, 20);
-    }
-    await aWhile(100);
-    expect([await isServing(port, secure), program.stderr]).toEqual(['HTTP/1.1 101 Switching Protocols', '']);
-  });
+  ])(
+    'hostile.T-01: lives on over %s, whatever its clients have sent when their connections break',
+    async (_name, secure) => {
+      const program = started(kind, secure);
+      const port = Number((await program.printed(/port (\d+)/))[1]);
+      for (const octets of Object.values(STAGES)) {
+        await Promise.all(DELAYS.map((delay) => breakOff(port, secure, octets, delay)));
+      }
+      if (secure) {
+        // In the middle of its TLS handshake, and before.
+        for (const octets of ['', '\x16\x03\x01\x02\x00\x01\x00', 'GET / HTTP/1.1\r\n'])
+          await breakOff(port, false, octets, 20);
+      }
+      await aWhile(100);
+      expect([await isServing(port, secure), program.stderr]).toEqual(['HTTP/1.1 101 Switching Protocols', '']);
+    },
+  );
 });

@@ -74,7 +74,7 @@ describe('the peer closes', () => {
     expect(recorder.events).toEqual(['close']);
   });
 
-  test('frames in front of its Close frame and its FIN are handled and answered', async () => {
+  test('hostile.T-03: frames in front of its Close frame and its FIN are handled and answered', async () => {
     const { peer, recorder, far } = await link('server');
     far.end(Buffer.concat([frameFor('server', 9, 'p'), frameFor('server', 1, 'm'), closeFrame('server', 1000)]));
     await peer.finReceived();
@@ -93,7 +93,7 @@ describe('the peer closes', () => {
     expect(recorder.messages).toEqual(Array.from({ length: 500 }, (_, i) => `${i}`));
   });
 
-  test('Ping and FIN in one go: Pong, then FIN', async () => {
+  test('hostile.T-03: Ping and FIN in one go: Pong, then FIN', async () => {
     const { peer, recorder, far } = await link('server');
     far.end(frameFor('server', 9, 'p'));
     await peer.finReceived();
@@ -179,7 +179,7 @@ describe('we close', () => {
     expect(peer.opcodes).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 8]);
   });
 
-  test('a paused connection reads again, or it would never see the answer', async () => {
+  test('hostile.A7.4: a paused connection reads again, or it would never see the answer', async () => {
     const { connection, peer, recorder, far } = await link('server');
     connection.pause();
     peer.send(frameFor('server', 1, 'unread'));
@@ -193,7 +193,7 @@ describe('we close', () => {
     expect(recorder.messages).toEqual([]);
   });
 
-  test('both at once: one close event each, with the code of the Close frame received (§7.1.5)', async () => {
+  test('hostile.R-11: both at once: one close event each, with the code of the Close frame received (§7.1.5)', async () => {
     for (let i = 0; i < 30; i++) {
       const { near, far } = await tcpPair();
       const server = openConnection(near);
@@ -224,7 +224,7 @@ describe('we close', () => {
 describe('closeTimeout', () => {
   const options = { closeTimeout: 100 };
 
-  test('a peer that does not answer our Close gets FIN, and a moment later the connection is destroyed', async () => {
+  test('hostile.R-09 hostile.A7.1: a peer that does not answer our Close gets FIN, and a moment later the connection is destroyed', async () => {
     const { connection, peer, recorder } = await link('server', { options });
     connection.close(1000);
     await peer.finReceived();
@@ -233,7 +233,7 @@ describe('closeTimeout', () => {
     expect(await recorder.closed()).toEqual({ closeCode: 1006, reason: '', wasClean: false });
   });
 
-  test('so does one that goes on sending', async () => {
+  test('hostile.R-10 hostile.A7.1: so does one that goes on sending', async () => {
     const { connection, peer, recorder, near } = await link('server', { options });
     const flood = setInterval(() => peer.socket.writable && peer.send(frameFor('server', 1, 'more')), 5);
     connection.close(1000);
@@ -250,7 +250,7 @@ describe('closeTimeout', () => {
     expect(await recorder.closed()).toMatchObject({ closeCode: 1000, wasClean: true });
   });
 
-  test('a peer that does not read our Close frame', async () => {
+  test('hostile.A7.1: a peer that does not read our Close frame', async () => {
     const { near, far } = await tcpPair();
     far.pause();
     const { connection, recorder } = openConnection(near, { options });
@@ -309,7 +309,7 @@ describe('terminate', () => {
     expect((connection.closedError() as WebSocketClosedError & { cause: unknown }).cause).toBe(cause);
   });
 
-  test('within a message callback: the other frames of the read are not delivered', async () => {
+  test('hostile.A-05: within a message callback: the other frames of the read are not delivered', async () => {
     const opened = await link('server', { on: { onMessage: () => opened.connection.terminate() } });
     opened.peer.send(frameFor('server', 1, 'one'), frameFor('server', 1, 'two'), frameFor('server', 9));
     await opened.recorder.closed();
@@ -317,7 +317,7 @@ describe('terminate', () => {
   });
 });
 
-test('nothing keeps a closed connection in memory, nor the process alive', async () => {
+test('hostile.L-04: nothing keeps a closed connection in memory, nor the process alive', async () => {
   const program = runNode([
     '--expose-gc',
     '-e',
@@ -357,7 +357,7 @@ test('nothing keeps a closed connection in memory, nor the process alive', async
   expect(alive).toBeLessThanOrEqual(2);
 });
 
-test('nothing happens any more on a closed connection', async () => {
+test('hostile.L-04: nothing happens any more on a closed connection', async () => {
   const { connection, peer, recorder, far } = await link('server', {
     options: { pingInterval: 50, pongTimeout: 50, idleTimeout: 60, messageTimeout: 50 },
   });

@@ -236,7 +236,7 @@ describe('receiving', () => {
 });
 
 describe('the work of one turn', () => {
-  test('is at most 128 frames of one connection; order is kept', async () => {
+  test('hostile.R-20: is at most 128 frames of one connection; order is kept', async () => {
     const perTurn: number[] = [];
     let count = 0;
     const { peer, recorder } = await serverOverTcp({
@@ -257,7 +257,7 @@ describe('the work of one turn', () => {
     expect(Math.max(...perTurn)).toBeLessThanOrEqual(128);
   });
 
-  test('of two connections that flood is done by turns', async () => {
+  test('hostile.R-20: of two connections that flood is done by turns', async () => {
     const order: string[] = [];
     const links = await Promise.all(
       ['a', 'b'].map(async (name) => {

@@ -6,6 +6,7 @@ type CheckIds = {
   idsOf(markdown: string): string[];
   names(title: string, id: string): boolean;
   problemsOf(ids: string[], tests: { fullName: string; status: string }[]): string[];
+  unlistedIn(ids: string[], tests: { fullName: string }[]): string[];
 };
 
 describe('the id check', () => {
@@ -32,6 +33,13 @@ describe('the id check', () => {
     const rows = [series('S', 11), series('K', 10), series('T', 7), series('R', 18), series('P', 6)].flat();
     expect(rows.filter((id) => !ids.includes(id))).toEqual([]);
     expect(ids.filter((id) => !rows.includes(id) && !/^C[17]\.\w+$/.test(id))).toEqual([]);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test('finds the ids of attacks and of hazards, each once and with their prefix', () => {
+    const ids = checkIds.idsOf(readFileSync(path.resolve(__dirname, '../../docs/conformance.md'), 'utf8'));
+    expect(ids.filter((id) => !/^(hostile\.[A-Z]\d?[.-]\d+|hazard\.\d+)$/.test(id))).toEqual([]);
+    expect(ids.filter((id) => id.startsWith('hostile.')).length).toBeGreaterThan(100);
     expect(new Set(ids).size).toBe(ids.length);
   });
 
@@ -69,6 +77,31 @@ describe('the id check', () => {
       'x.A3: passed nowhere (skipped): x.A3 and x.A1 wait',
       'x.A5: no test names it',
       'x.A4: listed twice',
+    ]);
+  });
+
+  test('lists ids in titles that no document has', () => {
+    const titles = [
+      'x.A1: holds',
+      'a server x.A1 y.1: holds',
+      'x.A2: is forgotten',
+      'a server x.A2: is forgotten',
+      'x.A1 y.P.@scope/names: one letter too many',
+      'y.1. At the end y.11.',
+      'z.A1: has a prefix that nobody knows',
+      'x.send and my.x.A9 and x.: are no ids',
+    ];
+    const ids = ['x.A1', 'y.1', 'y.P.@scope/name'];
+    expect(
+      checkIds.unlistedIn(
+        ids,
+        titles.map((fullName) => ({ fullName })),
+      ),
+    ).toEqual([
+      'x.A2: in no list: x.A2: is forgotten',
+      'x.A2: in no list: a server x.A2: is forgotten',
+      'y.P.@scope/names: in no list: x.A1 y.P.@scope/names: one letter too many',
+      'y.11: in no list: y.1. At the end y.11.',
     ]);
   });
 });

@@ -19,6 +19,8 @@ function rowsOf(file: string): string[][] {
     );
 }
 
+const readTest = (name: string) => readFileSync(path.resolve(ROOT, 'test', `${name}.test.ts`), 'utf8');
+
 describe('docs/errors.md', () => {
   const rows = rowsOf('docs/errors.md');
 
@@ -31,6 +33,21 @@ describe('docs/errors.md', () => {
   test('lists every other code', () => {
     const listed = rows.filter((cells) => cells[0].startsWith('WASOCK_') && cells.length === 3).map(([code]) => code);
     expect(listed.sort()).toEqual(Object.values(ERROR_CODE).sort());
+  });
+});
+
+describe('docs/conformance.md', () => {
+  const rows = rowsOf('docs/conformance.md').filter(([id]) => /^(hostile|hazard)\./.test(id));
+
+  test('each row names files whose tests name its id', () => {
+    const wrong = rows.flatMap((cells) =>
+      cells[4]
+        .split(', ')
+        .filter((file) => !new RegExp(`\\b${cells[0]}(?![\\w.-]*\\w)`).test(readTest(file)))
+        .map((file) => `${cells[0]}: ${file}`),
+    );
+    expect(rows.length).toBeGreaterThan(100);
+    expect(wrong).toEqual([]);
   });
 });
 

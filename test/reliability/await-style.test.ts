@@ -128,7 +128,7 @@ test('raw mode hands over control frames in their turn: they fill the queue like
   }
 });
 
-test('a consumer that takes long for each message keeps its connection', async () => {
+test('hostile.R-05: a consumer that takes long for each message keeps its connection', async () => {
   const { ws, peer } = await acceptedSocket({ pingInterval: 60, pongTimeout: 120 });
   const answerPings = setInterval(() => {
     for (let at = peer.received.indexOf(0x89); at !== -1; at = peer.received.indexOf(0x89)) {

@@ -161,7 +161,7 @@ describe.each(IMPLEMENTATIONS)('%s: a good peer', (_name, impl) => {
     expect(ws.readyState).toBe(OPEN);
   });
 
-  test('that sends a Ping and a message of 4 KiB in turn, 400 times in one burst, gets 400 Pongs', async () => {
+  test('hostile.R-08: that sends a Ping and a message of 4 KiB in turn, 400 times in one burst, gets 400 Pongs', async () => {
     const { ws, peer } = await accepted(impl);
     const pair = Buffer.concat([frameFor('server', 9, 'p'), frameFor('server', 2, Buffer.alloc(4096))]);
     peer.write(Buffer.concat(Array.from({ length: 400 }, () => pair)));

@@ -52,7 +52,7 @@ describe.each([
     expect(pings).toBeGreaterThan(0);
   });
 
-  test('gets all that was sent before server.close(), and no more than it can read within a time-out that is given', async () => {
+  test('hostile.L-02: gets all that was sent before server.close(), and no more than it can read within a time-out that is given', async () => {
     const first = await readBy({ bytesPerSecond: 6_000_000, secure }, { closeTimeout: 1500 });
     first.ws.send(Buffer.alloc(MEGABYTES_24));
     await first.server.close();
@@ -77,7 +77,7 @@ test('a peer that reads steadily gets all that was sent before close() of wasock
 });
 
 describe('a peer whose process is stopped', () => {
-  test('is noticed by the keepalive if it is idle', async () => {
+  test('hostile.R-04: is noticed by the keepalive if it is idle', async () => {
     const { peer, closes, errors } = await readBy({}, { pingInterval: 200, pongTimeout: 300 });
     await aWhile(600);
     expect(closes).toEqual([]);
@@ -120,60 +120,63 @@ describe('a peer whose process is stopped', () => {
 /** Longer than any limit of these tests. */
 const STALL = 1500;
 
-describe.each(['a timer', 'the handler of another connection'])('while the loop is blocked in %s, a peer', (where) => {
-  const message = (_ws: unknown, data: string | Buffer) => {
-    if (data === 'block') block(STALL);
-  };
-
-  /** Blocks the loop, in about 300 ms. */
-  async function stall(port: number): Promise<void> {
-    await aWhile(300);
-    if (where === 'a timer') setTimeout(() => block(STALL), 1);
-    else await new SlowReader(port, { sends: [{ text: 'block' }] }).opened();
-    await aWhile(600);
-  }
-
-  test('is not taken for dead by pongTimeout', async () => {
-    const { server, ws, closes, errors } = await readBy({}, { pingInterval: 250, pongTimeout: 400, message });
-    await stall(server.port);
-    await aWhile(1000);
-    expect([closes, errors, ws.readyState]).toEqual([[], [], 1]);
-  });
-
-  test('is not taken for silent by idleTimeout', async () => {
-    const sends = Array.from({ length: 50 }, (_, i) => ({ after: 100 * i, text: 'x' }));
-    const { server, ws, closes, errors } = await readBy({ sends }, { idleTimeout: 700, pingInterval: 0, message });
-    await stall(server.port);
-    expect([closes, errors, ws.readyState]).toEqual([[], [], 1]);
-  });
-
-  test('is not taken for slow by messageTimeout', async () => {
-    const messages: unknown[] = [];
-    const sends = [
-      { text: 'first, ', fin: false },
-      { after: 600, opcode: 0, text: 'last' },
-    ];
-    const options: ServeOptions = {
-      messageTimeout: 900,
-      pingInterval: 0,
-      message: (ws, data) => {
-        messages.push(data);
-        message(ws, data);
-      },
+describe.each(['a timer', 'the handler of another connection'])(
+  'hostile.R-16: while the loop is blocked in %s, a peer',
+  (where) => {
+    const message = (_ws: unknown, data: string | Buffer) => {
+      if (data === 'block') block(STALL);
     };
-    const { server, closes, errors } = await readBy({ sends }, options);
-    await stall(server.port);
-    await until(() => messages.includes('first, last'));
-    expect([closes, errors]).toEqual([[], []]);
-  });
 
-  test('is heard by close(), if it has answered in time', async () => {
-    const { server, ws, peer } = await readBy({}, { closeTimeout: 700, pingInterval: 0, message });
-    const stalled = stall(server.port);
-    await aWhile(290);
-    const closed = ws.close(1000);
-    await stalled;
-    expect(await closed).toMatchObject({ closeCode: 1000 });
-    expect(await peer.seen()).toMatchObject({ closeCode: 1000 });
-  });
-});
+    /** Blocks the loop, in about 300 ms. */
+    async function stall(port: number): Promise<void> {
+      await aWhile(300);
+      if (where === 'a timer') setTimeout(() => block(STALL), 1);
+      else await new SlowReader(port, { sends: [{ text: 'block' }] }).opened();
+      await aWhile(600);
+    }
+
+    test('is not taken for dead by pongTimeout', async () => {
+      const { server, ws, closes, errors } = await readBy({}, { pingInterval: 250, pongTimeout: 400, message });
+      await stall(server.port);
+      await aWhile(1000);
+      expect([closes, errors, ws.readyState]).toEqual([[], [], 1]);
+    });
+
+    test('is not taken for silent by idleTimeout', async () => {
+      const sends = Array.from({ length: 50 }, (_, i) => ({ after: 100 * i, text: 'x' }));
+      const { server, ws, closes, errors } = await readBy({ sends }, { idleTimeout: 700, pingInterval: 0, message });
+      await stall(server.port);
+      expect([closes, errors, ws.readyState]).toEqual([[], [], 1]);
+    });
+
+    test('is not taken for slow by messageTimeout', async () => {
+      const messages: unknown[] = [];
+      const sends = [
+        { text: 'first, ', fin: false },
+        { after: 600, opcode: 0, text: 'last' },
+      ];
+      const options: ServeOptions = {
+        messageTimeout: 900,
+        pingInterval: 0,
+        message: (ws, data) => {
+          messages.push(data);
+          message(ws, data);
+        },
+      };
+      const { server, closes, errors } = await readBy({ sends }, options);
+      await stall(server.port);
+      await until(() => messages.includes('first, last'));
+      expect([closes, errors]).toEqual([[], []]);
+    });
+
+    test('is heard by close(), if it has answered in time', async () => {
+      const { server, ws, peer } = await readBy({}, { closeTimeout: 700, pingInterval: 0, message });
+      const stalled = stall(server.port);
+      await aWhile(290);
+      const closed = ws.close(1000);
+      await stalled;
+      expect(await closed).toMatchObject({ closeCode: 1000 });
+      expect(await peer.seen()).toMatchObject({ closeCode: 1000 });
+    });
+  },
+);

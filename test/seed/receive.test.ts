@@ -109,14 +109,17 @@ describe('receiving', () => {
       { id: 'R7', where: 'inside a mask', octets: Buffer.from([0x82, 0x85, 1, 2]) },
       { id: 'R7', where: 'inside a payload', octets: frameFor('server', Opcode.Text, 'hello').subarray(0, 8) },
     ].map((row) => [row.id, row.where, row] as const),
-  )('seed.%s: the end of the stream %s is Closed and an error with 1006', async (_id, _title, { octets }) => {
-    const { ws, peer } = await acceptedSocket();
-    peer.socket.end(octets);
-    const error = await rejection(ws.receivePacket());
-    expect(error).toBeInstanceOf(WebSocketClosedError);
-    expect(error).toMatchObject({ closeCode: 1006, reason: '', wasClean: false });
-    expect(ws.readyState).toBe(ReadyState.Closed);
-  });
+  )(
+    'seed.%s hostile.T-02: the end of the stream %s is Closed and an error with 1006',
+    async (_id, _title, { octets }) => {
+      const { ws, peer } = await acceptedSocket();
+      peer.socket.end(octets);
+      const error = await rejection(ws.receivePacket());
+      expect(error).toBeInstanceOf(WebSocketClosedError);
+      expect(error).toMatchObject({ closeCode: 1006, reason: '', wasClean: false });
+      expect(ws.readyState).toBe(ReadyState.Closed);
+    },
+  );
 
   test.each(
     [

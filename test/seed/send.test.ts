@@ -34,7 +34,7 @@ async function maskedFrame(peer: Awaited<ReturnType<typeof client>>['peer']) {
 const LINE = 'How are you? This is a test line. '.slice(0, 34);
 
 describe('sending', () => {
-  test('seed.T1: on a socket that is not open the promise rejects, and nothing is sent', async () => {
+  test('seed.T1 hostile.A-04: on a socket that is not open the promise rejects, and nothing is sent', async () => {
     const { ws, peer } = await acceptedSocket();
     const closed = ws.close();
     const error = await rejection(ws.send('too late') as Promise<void>);

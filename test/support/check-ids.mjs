@@ -3,9 +3,10 @@
 //   npm test                                      vitest run, then this
 //   node test/support/check-ids.mjs [report]      this alone, on the report of the last full run
 //
-// Fails with a list of every id that no test names, and of every test with an id in its title that failed somewhere, or
-// that passed nowhere (skipped or left to do in all projects). A test that ran without an assertion is among the failed: `expect.requireAssertions` in
-// vitest.config.mts fails it, so an empty test cannot stand for an id.
+// Fails with a list of every id that no test names, of every test with an id in its title that failed somewhere, or that
+// passed nowhere (skipped or left to do in all projects), and of every id in a title that no document lists. A test that
+// ran without an assertion is among the failed: `expect.requireAssertions` in vitest.config.mts fails it, so an empty test
+// cannot stand for an id.
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -13,10 +14,14 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = path.resolve(import.meta.dirname ?? path.dirname(fileURLToPath(import.meta.url)), '../..');
 
-/** Documents whose tables have an id in the first column. A test names an id as prefix and id: `seed.S1`. */
+/**
+ * Documents whose tables have an id in the first column. A test names an id as prefix and id: `seed.S1`. Where one document
+ * has ids of several kinds, the prefix stands in the table.
+ */
 const LISTS = [
   { file: 'docs/seed.md', prefix: 'seed.' },
   { file: 'docs/ws-compat.md', prefix: 'ws.' },
+  { file: 'docs/conformance.md', prefix: '' },
 ];
 
 const REPORT = '.vitest/test-report.json';
@@ -56,6 +61,25 @@ export function names(title, id) {
 }
 
 /**
+ * What looks like an id in titles, and is in no list: with the prefix of one that is listed, and then a capital or a digit.
+ * So `ws.send` is none, and a prefix that no list has is not known.
+ *
+ * @param {string[]} ids prefix included
+ * @param {{ fullName: string }[]} tests
+ * @returns {string[]} one line for each such id and title
+ */
+export function unlistedIn(ids, tests) {
+  const prefixes = new Set(ids.map((id) => id.slice(0, id.indexOf('.'))));
+  const id = new RegExp(`(?<![\\w.-])(?:${[...prefixes].join('|')})\\.(?=[A-Z\\d])[\\w./@-]*\\w`, 'g');
+  const listed = new Set(ids);
+  const unlisted = new Set();
+  for (const { fullName } of tests) {
+    for (const [name] of fullName.matchAll(id)) if (!listed.has(name)) unlisted.add(`${name}: in no list: ${fullName}`);
+  }
+  return [...unlisted];
+}
+
+/**
  * @param {string[]} ids prefix included
  * @param {{ fullName: string, status: string }[]} tests one a test and project
  * @returns {string[]} one line for each thing that keeps an id from being shown to hold
@@ -85,7 +109,7 @@ function main(reportFile) {
     if (found.length === 0) throw new Error(`${file} lists no id`);
     return found.map((id) => prefix + id);
   });
-  const problems = problemsOf(ids, tests);
+  const problems = [...problemsOf(ids, tests), ...unlistedIn(ids, tests)];
   if (!report.success) problems.push('the run of vitest failed');
   for (const problem of problems) console.error(problem);
   console.log(`${ids.length} ids in ${LISTS.map(({ file }) => file).join(', ')}, ${problems.length} problems`);

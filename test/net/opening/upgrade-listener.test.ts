@@ -31,19 +31,23 @@ async function both(limits = {}) {
 describe('a request with a body', () => {
   test.each(
     [
-      { id: 'H-12', fields: { 'Content-Length': '5' }, body: 'hello' },
+      { id: 'hostile.H-12', fields: { 'Content-Length': '5' }, body: 'hello' },
       {
-        id: 'H-13',
+        id: 'hostile.H-13',
         fields: { 'Transfer-Encoding': 'chunked' },
         body: '0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n',
       },
-      { id: 'A4.10', fields: { 'Content-Length': '5' }, body: 'hello' },
-      { id: 'A4.10', fields: { 'Transfer-Encoding': 'chunked' }, body: '0\r\n\r\nGET /x HTTP/1.1\r\nHost: x\r\n\r\n' },
-      { id: 'H-14', fields: { 'Transfer-Encoding': 'chunked', 'Content-Length': '5' }, body: 'hello' },
-      { id: 'H-14', fields: { 'Content-Length': ['5', '6'] }, body: 'hello' },
+      { id: 'hostile.A4.10', fields: { 'Content-Length': '5' }, body: 'hello' },
+      {
+        id: 'hostile.A4.10',
+        fields: { 'Transfer-Encoding': 'chunked' },
+        body: '0\r\n\r\nGET /x HTTP/1.1\r\nHost: x\r\n\r\n',
+      },
+      { id: 'hostile.H-14', fields: { 'Transfer-Encoding': 'chunked', 'Content-Length': '5' }, body: 'hello' },
+      { id: 'hostile.H-14', fields: { 'Content-Length': ['5', '6'] }, body: 'hello' },
     ].map((row) => [row.id, row.fields, row] as const),
   )(
-    'hostile.%s: %j is 400 and the end; the body is read neither as frames nor as HTTP',
+    '%s: %j is 400 and the end; the body is read neither as frames nor as HTTP',
     async (_id, _title, { fields, body }) => {
       const { ports, arrived } = await both();
       for (const port of ports) {
@@ -222,7 +226,7 @@ describe('a client that takes its time', () => {
 });
 
 describe('clients that leave', () => {
-  test('hostile.A4.16: with RST after any octet of the request: nothing is left, and the server serves on', async () => {
+  test('hostile.A4.16 hostile.T-01: with RST after any octet of the request: nothing is left, and the server serves on', async () => {
     const { port, server, errors } = await served();
     const whole = Buffer.concat([Buffer.from(requestText()), frameFor('server', 1, 'hello')]);
     for (let cut = 0; cut <= whole.length; cut++) {

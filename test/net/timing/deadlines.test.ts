@@ -133,7 +133,7 @@ describe('a deadline', () => {
     expect([first.calls.length, second.calls.length]).toEqual([1, 0]);
   });
 
-  test('comes for each of thousands, the earlier ones first', async () => {
+  test('hostile.R-18: comes for each of thousands, the earlier ones first', async () => {
     const order: number[] = [];
     const items = Array.from({ length: 3000 }, (_, i) => new Item(() => order.push(i % 3)));
     const now = performance.now();
@@ -157,7 +157,7 @@ describe('a deadline', () => {
     expect(code).toBe(0);
   });
 
-  test('does not keep the process alive', async () => {
+  test('hostile.R-18: does not keep the process alive', async () => {
     const { code, lines } = await runAlone(
       `deadlines.scheduleDeadline({ slot: 0, onDeadline() { console.log('late'); } }, performance.now() + 300_000);
        console.log(JSON.stringify(process.getActiveResourcesInfo().filter((name) => name === 'Timeout')));`,

@@ -144,7 +144,7 @@ describe('on a moved clock, with the default limits', () => {
     expect(simulation.pings).toBeGreaterThan(2);
   });
 
-  test('an idle peer that is gone is noticed within 45 s', () => {
+  test('hostile.R-04: an idle peer that is gone is noticed within 45 s', () => {
     const simulation = new Simulation(0, { rate: 0, answers: false }).until(1000);
     expect(simulation.cause).toMatchObject({ code: 'WASOCK_PONG_TIMEOUT' });
     expect(simulation.endedAt).toBeLessThanOrEqual(45_100);

@@ -58,7 +58,7 @@ describe('the keepalive', () => {
     expect(recorder.cause).toMatchObject({ code: 'WASOCK_PONG_TIMEOUT' });
   });
 
-  test('spares a connection on which a message arrives at 8 KiB/s or more', async () => {
+  test('hostile.R-05: spares a connection on which a message arrives at 8 KiB/s or more', async () => {
     const { peer, recorder } = await link({ pingInterval: 60, pongTimeout: 100 });
     const frame = frameFor('server', 2, Buffer.alloc(400_000));
     let at = 0;
@@ -73,7 +73,7 @@ describe('the keepalive', () => {
     expect(recorder.cause).toMatchObject({ code: 'WASOCK_PONG_TIMEOUT' });
   });
 
-  test('does not spare one whose message trickles', async () => {
+  test('hostile.R-05: does not spare one whose message trickles', async () => {
     const { peer, recorder } = await link({ pingInterval: 60, pongTimeout: 200 });
     peer.send(frameHeaderFor('server', 2, 1000n));
     const trickle = setInterval(() => peer.socket.writable && peer.send(Buffer.of(1)), 10);
@@ -120,7 +120,7 @@ describe('messageTimeout', () => {
     ['one frame of', [frameHeaderFor('server', 2, 1000n)]],
     ['fragments of', fragmentsFor('server', 2, ['a', 'b']).slice(0, 1)],
     ['a header of', [frameHeaderFor('server', 2, 1000n).subarray(0, 1)]],
-  ])('fails a connection that trickles %s a message: 1008', async (_name, [start]) => {
+  ])('hostile.R-06: fails a connection that trickles %s a message: 1008', async (_name, [start]) => {
     const { peer, recorder } = await link({ messageTimeout: 150 });
     peer.send(start);
     const trickle = setInterval(() => peer.socket.writable && start.length > 1 && peer.send(frameFor('server', 9)), 20);
