@@ -8,7 +8,7 @@ import { until } from '../support/waiting.js';
 import { IMPLEMENTATIONS, inner, NPM_WS } from './implementations.js';
 import { connect, listen } from './pairs.js';
 
-/** How each package calls ws, replayed. test/exchanges has the packages themselves. */
+/** How each package calls ws, replayed. test/dependents has the packages themselves. */
 describe.each(IMPLEMENTATIONS)('%s', (_, impl) => {
   test('ws.P.engine.io: no tracking, headers, a prepared frame between sends, the address of the socket', async () => {
     const wss = new impl.WebSocketServer({

@@ -1,10 +1,10 @@
 // Real exchanges of packages that stand on npm ws, with this project's in its place.
 //
-//   node test/exchanges/run.mjs FOLDER [--node PATH]… [--codec KIND]…
+//   node test/dependents/run.mjs FOLDER [--node PATH]…
 //
 // FOLDER has the packed tarballs wasock-*.tgz and wasock-ws-*.tgz. Installs all packages once, in a folder that is
-// removed at the end, and runs each program here with each Node and each codec. Overrides by file stand for
-// "npm:wasock-ws@^8", which needs a registry that has it.
+// removed at the end, and runs each program here with every codec on the first Node that its packages support, and with
+// the fastest one on the others. Overrides by file stand for "npm:wasock-ws@^8", which needs a registry that has it.
 
 import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,18 +17,24 @@ const run = promisify(execFile);
 const HERE = import.meta.dirname;
 const NO_PROGRAMS = ['run.mjs', 'ours.mjs'];
 const TIME_LIMIT = 120_000;
+const CODECS = ['wasm-simd', 'wasm', 'ts'];
+
+/** The oldest Node of programs that do not support all of ours: by the `engines` of their packages, and of what these need. */
+const OLDEST_NODE = {
+  'fastify.mjs': 22, // cookie 2, by way of light-my-request
+  'nestjs.mjs': 22, // file-type 22
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     node: { type: 'string', multiple: true, default: [process.execPath] },
-    codec: { type: 'string', multiple: true, default: ['wasm-simd'] },
   },
 });
 
 /** A project in which `ws` is ours, whoever requires it. */
 async function makeProject(tarballs) {
-  const folder = mkdtempSync(path.join(tmpdir(), 'exchanges-'));
+  const folder = mkdtempSync(path.join(tmpdir(), 'dependents-'));
   cpSync(HERE, folder, { recursive: true });
   const tarball = (pattern) => {
     const name = readdirSync(tarballs).find((file) => pattern.test(file));
@@ -44,26 +50,43 @@ async function makeProject(tarballs) {
   return folder;
 }
 
+/** @returns {Promise<{ path: string, version: string, major: number }[]>} */
+function nodesAt(paths) {
+  return Promise.all(
+    paths.map(async (file) => {
+      const { stdout } = await run(file, ['--version']);
+      return { path: path.resolve(file), version: stdout.trim(), major: Number.parseInt(stdout.slice(1), 10) };
+    }),
+  );
+}
+
+/** What is to be run: one entry for each program, Node and codec. */
+function jobsFor(programs, nodes) {
+  return programs.flatMap((program) => {
+    const supported = nodes.filter(({ major }) => major >= (OLDEST_NODE[program] ?? 0));
+    if (supported.length === 0) console.log(`none ${program}: no Node that its packages support`);
+    return supported.flatMap((node, index) =>
+      CODECS.slice(0, index === 0 ? undefined : 1).map((codec) => ({ program, node, codec })),
+    );
+  });
+}
+
 /** @returns whether it went well */
 async function exchange(folder, { program, node, codec }) {
   const env = { ...process.env, WASOCK_CODEC: codec };
-  const options = { cwd: folder, env, timeout: TIME_LIMIT };
-  const { stdout: version } = await run(node, ['--version']);
   try {
-    const { stdout } = await run(node, [program], options);
-    console.log(`ok   ${version.trim()} ${codec.padEnd(9)} ${stdout.trim()}`);
+    const { stdout } = await run(node.path, [program], { cwd: folder, env, timeout: TIME_LIMIT });
+    console.log(`ok   ${node.version} ${codec.padEnd(9)} ${stdout.trim()}`);
     return true;
   } catch ({ stdout = '', stderr = '', message }) {
-    console.log(`FAIL ${version.trim()} ${codec.padEnd(9)} ${program}\n${stdout}${stderr || message}`);
+    console.log(`FAIL ${node.version} ${codec.padEnd(9)} ${program}\n${stdout}${stderr || message}`);
     return false;
   }
 }
 
-const folder = await makeProject(positionals[0]);
 const programs = readdirSync(HERE).filter((file) => file.endsWith('.mjs') && !NO_PROGRAMS.includes(file));
-const jobs = values.node.flatMap((node) =>
-  values.codec.flatMap((codec) => programs.map((program) => ({ program, node: path.resolve(node), codec }))),
-);
+const jobs = jobsFor(programs, await nodesAt(values.node));
+const folder = await makeProject(positionals[0]);
 let failed = 0;
 async function work() {
   for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {

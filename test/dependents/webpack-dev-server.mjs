@@ -21,7 +21,7 @@ const compiler = webpack({
   stats: 'none',
   watchOptions: { poll: 100 },
 });
-const server = new WebpackDevServer({ host: '127.0.0.1', port: 'auto', hot: true, client: false }, compiler);
+const server = new WebpackDevServer({ host: '127.0.0.1', port: 0, hot: true, client: false }, compiler);
 await server.start();
 
 const url = `ws://127.0.0.1:${server.server.address().port}/ws`;
