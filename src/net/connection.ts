@@ -214,14 +214,8 @@ export class Connection extends Link implements TimeLimited {
 
   // ——— from inbox and transport
 
-  override onWindow(length: number): boolean {
+  onRead(): void {
     this.#limits.onRead();
-    return super.onWindow(length);
-  }
-
-  override onChunk(chunk: Buffer): boolean {
-    this.#limits.onRead();
-    return super.onChunk(chunk);
   }
 
   get answersWhilePaused(): boolean {
@@ -242,6 +236,8 @@ export class Connection extends Link implements TimeLimited {
   onDeparted(): void {
     this.#limits.onDeparted();
   }
+
+  onWritten(): void {}
 
   onDrain(): void {
     this.runInAsyncScope(this.#handler.onDrain, this.#handler);

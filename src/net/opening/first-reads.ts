@@ -11,7 +11,7 @@ import { canReadIntoBuffer } from '../node/user-buffer.js';
 import { cancelDeadline, scheduleDeadline, type Timed } from '../timing/deadlines.js';
 import { copyFromWindow } from '../transport/receive-window.js';
 import { listenTo, type TransportSocket } from '../transport/stream-transport.js';
-import type { TransportEvents } from '../transport/transport.js';
+import type { ReadEvents, TransportEvents, WriteEvents } from '../transport/transport.js';
 import { readAsStream, readIntoWindow } from '../transport/window-transport.js';
 
 /** What becomes of an opening handshake that needed no HTTP parser. */
@@ -116,7 +116,9 @@ class Ring {
 }
 
 /** One connection until its first octets. */
-class Arrival extends Ring implements TransportEvents {
+class Arrival extends Ring implements TransportEvents, ReadEvents, WriteEvents {
+  readonly inbox = this;
+  readonly outbox = this;
   /** Monotonic, in whole milliseconds. */
   readonly since = Math.floor(performance.now());
   readonly #socket: TransportSocket & Socket;

@@ -1,10 +1,9 @@
 import type { Buffer } from 'node:buffer';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
-import { WINDOW_START } from '../../codec/memory-map.js';
 import { Link } from '../../net/link.js';
 import { isPausedByUser } from '../../net/node/socket-state.js';
-import { copyFromWindow } from '../../net/transport/receive-window.js';
+import { showBytes } from '../../net/transport/window-transport.js';
 import { UNCOPIED_FROM } from '../../net/writing/sizes.js';
 import { parseClosePayload } from '../../protocol/close-payload.js';
 import type { Fault } from '../../protocol/errors.js';
@@ -66,7 +65,10 @@ export class Wire extends Link {
   /** Begins to read. @param head octets that came behind the opening handshake: they are frames */
   start(head: Buffer): void {
     if (this.#paused || isPausedByUser(this.socket)) this.pause();
-    if (head.length > 0) this.#takeWatched(head);
+    if (head.length > 0) {
+      showBytes(this.socket, head);
+      this.inbox.onChunk(head);
+    }
     if (!this.#closed) this.inbox.start();
   }
 
@@ -277,16 +279,7 @@ export class Wire extends Link {
 
   // ——— from inbox, outbox and transport
 
-  override onWindow(length: number): boolean {
-    if (this.socket.listenerCount('data') === 0) return super.onWindow(length);
-    return this.#takeWatched(copyFromWindow(WINDOW_START, WINDOW_START + length));
-  }
-
-  /** Takes bytes that did not pass through the stream, for which somebody may listen there all the same. */
-  #takeWatched(octets: Buffer): boolean {
-    this.run(() => this.socket.emit('data', octets));
-    return this.inbox.onChunk(octets);
-  }
+  onRead(): void {}
 
   /** As npm `ws`, which does not read while it is paused. */
   get answersWhilePaused(): boolean {
@@ -299,20 +292,13 @@ export class Wire extends Link {
     });
   }
 
-  override onWritten(): void {
-    super.onWritten();
+  onWritten(): void {
     // For those who wait at the socket itself, which knows nothing of what is written past its stream.
     if (this.outbox.bufferedAmount === 0) this.runInAsyncScope(this.socket.emit, this.socket, 'drain');
   }
 
   /** The high-water mark is never reached. */
   onDrain(): void {}
-
-  override onEnd(): void {
-    super.onEnd();
-    // An RST is told at once, also while paused.
-    if (!this.inbox.isEmpty) this.transport.probe();
-  }
 
   onInputEnd(): void {
     this.#endIsDue = !!this.#deferral?.isDue;
