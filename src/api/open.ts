@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Connection } from '../net/connection.js';
 import type { ConnectionHandler, ConnectionOptions } from '../net/connection-handler.js';
-import { requestOf } from '../net/node/incoming-message.js';
 import { peerAddress } from '../net/node/peer-address.js';
 import type { Connected } from '../net/opening/connect.js';
+import type { RequestHead } from '../net/opening/request-head.js';
 import { AwaitDelivery } from './await-delivery.js';
 import type { ConnectionSet } from './connections.js';
 import { HandlerDelivery, type SocketHandlers } from './handler-delivery.js';
@@ -18,10 +18,8 @@ import { backdoor, type WebSocket } from './websocket.js';
 
 /** An opening handshake that has just succeeded, on a server. */
 export interface ServerOpening<UserData> {
-  /** As `PendingUpgrade.kept`. */
-  readonly request: IncomingMessage | string;
+  readonly request: RequestHead;
   readonly remoteAddress: string | undefined;
-  readonly socket: Duplex;
   readonly head: Buffer;
   readonly protocol: string;
   readonly data: UserData;
@@ -36,15 +34,13 @@ class OpenedOnServer<UserData> implements Opened<UserData> {
   readonly remoteAddress: string | undefined;
   readonly data: UserData;
   readonly #terms: Terms;
-  readonly #socket: Duplex;
-  #request: IncomingMessage | string;
+  readonly #request: RequestHead;
 
-  constructor({ request, remoteAddress, socket, protocol, data }: ServerOpening<UserData>, terms: Terms) {
+  constructor({ request, remoteAddress, protocol, data }: ServerOpening<UserData>, terms: Terms) {
     this.protocol = protocol;
     this.remoteAddress = remoteAddress;
     this.data = data;
     this.#terms = terms;
-    this.#socket = socket;
     this.#request = request;
   }
 
@@ -61,8 +57,7 @@ class OpenedOnServer<UserData> implements Opened<UserData> {
   }
 
   get request(): IncomingMessage {
-    if (typeof this.#request === 'string') this.#request = requestOf(this.#request, this.#socket);
-    return this.#request;
+    return this.#request.message;
   }
 
   get url(): string {
@@ -83,7 +78,7 @@ export function openForHandlers<UserData>(
 ): void {
   const ws = backdoor.make(new OpenedOnServer(opening, limits), null, connections.topics);
   const delivery = new HandlerDelivery(ws, handlers, connections);
-  const connection = attach(ws, opening.socket, limits, delivery);
+  const connection = attach(ws, opening.request.socket, limits, delivery);
   connections.add(ws);
   delivery.onOpen();
   connection.start(opening.head);
@@ -103,7 +98,7 @@ export function openForAwait(
     connections?.topics ?? null,
   );
   const delivery = new AwaitDelivery(ws as WebSocket<never>, queue, () => connections?.delete(ws));
-  const connection = attach(ws, opening.socket, limits, delivery);
+  const connection = attach(ws, opening.request.socket, limits, delivery);
   connections?.add(ws);
   connection.start(opening.head);
   return ws;

@@ -179,10 +179,10 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   // ——— requests that are no upgrade
 
   #onPlain(pending: PendingUpgrade): void {
-    if (this.#options.request === undefined) return pending.refuse(this.#refusalOf(pending.request));
+    if (this.#options.request === undefined) return pending.refuse(this.#refusalOf(pending.request.message));
     const response = bindResponse(pending);
     pending.isAnswering = () => response.headersSent;
-    this.#onRequest(pending.request, response);
+    this.#onRequest(pending.request.message, response);
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -214,7 +214,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   #refusalOf(request: IncomingMessage): Refusal {
     const { path } = this.#options;
     if (path !== undefined && pathnameOf(request.url) !== path) return refuse(404);
-    const verdict = judgeUpgrade(request, this.#limits);
+    const verdict = judgeUpgrade(request, this.#limits, () => request);
     return isRefusal(verdict) ? verdict : refuse(404);
   }
 
@@ -222,7 +222,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
 
   #onUpgrade(pending: PendingUpgrade): void {
     try {
-      const verdict = judgeUpgrade(this.#judged(pending), this.#limits);
+      const verdict = judgeUpgrade(pending.request.fields, this.#limits, () => pending.request.message);
       if (isRefusal(verdict)) return pending.refuse(verdict);
       const { upgrade } = this.#options;
       if (upgrade === undefined) return this.#answer(pending, verdict, undefined);
@@ -232,7 +232,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
           return pending.signal;
         },
       };
-      const result = upgrade.call(this.#options, pending.request, context);
+      const result = upgrade.call(this.#options, pending.request.message, context);
       if (!isThenable(result)) return this.#answer(pending, verdict, result);
       result.then(
         (answer) => this.#answer(pending, verdict, answer),
@@ -243,13 +243,6 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
     }
   }
 
-  /** Rules that are functions want to see the whole request. */
-  #judged(pending: PendingUpgrade): IncomingMessage {
-    const { allowedOrigins, allowedHosts } = this.#limits;
-    const isAsked = typeof allowedOrigins === 'function' || typeof allowedHosts === 'function';
-    return isAsked ? pending.request : (pending.asked as IncomingMessage);
-  }
-
   #answer(pending: PendingUpgrade, verdict: Accepted, result: UpgradeResult<UserData>): void {
     if (!pending.isPending) return;
     try {
@@ -257,10 +250,10 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
       const { data, protocol, headers } = checkAnswer(result);
       const agreed = agreedProtocol(verdict, protocol);
       const text = formatAcceptance(verdict.key, agreed, headers);
-      const { kept, remoteAddress, socket } = pending;
+      const { request, remoteAddress } = pending;
       pending.accept(text);
       const head = pending.takeHead();
-      const opening = { request: kept, remoteAddress, socket, head, protocol: agreed, data: data as UserData };
+      const opening = { request, remoteAddress, head, protocol: agreed, data: data as UserData };
       openForHandlers(opening, this.#limits, this.#options, this.sockets);
     } catch (error) {
       this.#failUpgrade(pending, error);

@@ -82,7 +82,7 @@ export class Upgrades extends SocketServer<unknown> {
   }
 
   #handle(pending: PendingUpgrade): void {
-    const { request } = pending;
+    const request = pending.request.message;
     const response = bindResponse(pending);
     pending.isAnswering = () => response.headersSent;
     const upgrade: AwaitedUpgrade = {

@@ -27,6 +27,7 @@ const TESTED_BY: Record<string, string> = {
   'api/upgrade-answer.ts': 'api/serve.test.ts',
   'net/writing/sizes.ts': 'net/writing/outbox.test.ts',
   // The base of Connection and of ws/wire.ts, and what their handlers are.
+  'net/opening/request-head.ts': 'net/opening/pending-upgrade.test.ts',
   'net/link.ts': 'net/connection.test.ts',
   'net/connection-handler.ts': 'net/connection.test.ts',
   'net/timing/pace.ts': 'net/timing/time-limits-clock.test.ts',

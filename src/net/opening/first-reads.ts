@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { WINDOW_START } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
-import { parseRequestHead, type RequestHead } from '../../handshake/request-head.js';
+import { type ParsedHead, parseRequestHead } from '../../handshake/request-head.js';
 import { connectPaused } from '../node/http-server.js';
 import { canBuildRequests } from '../node/incoming-message.js';
 import { canReadIntoBuffer } from '../node/user-buffer.js';
@@ -23,7 +23,7 @@ export interface EarlyRoutes {
   /** Whether requests for this target are wanted. */
   wants(url: string): boolean;
   /** @param head what came behind it: the client's first frames */
-  onRequest(request: RequestHead, socket: Socket, head: Buffer): void;
+  onRequest(request: ParsedHead, socket: Socket, head: Buffer): void;
 }
 
 /** The listeners of an HTTP server to its own `'connection'` event: node:http is one. */

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { refuse } from '../../handshake/server.js';
 import { scheduleDeadline, type Timed } from '../timing/deadlines.js';
 import { type PendingOwner, PendingUpgrade } from './pending-upgrade.js';
+import { RequestHead } from './request-head.js';
 
 const NO_BYTES = Buffer.alloc(0);
 const NOBODY: PendingOwner = { onWatched() {}, onSettled() {} };
@@ -32,7 +33,7 @@ export class UnclaimedUpgrade implements Timed {
   onDeadline(): void {
     const isClaimed = stateOf(this.#socket) !== this.#untouched;
     if (isClaimed || this.#socket.destroyed) return;
-    new PendingUpgrade(this.#request, this.#socket, NO_BYTES, 0, NOBODY).refuse(refuse(404));
+    new PendingUpgrade(new RequestHead(this.#request, this.#socket), NO_BYTES, 0, NOBODY).refuse(refuse(404));
   }
 }
 

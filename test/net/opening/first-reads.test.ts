@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setTimeout as aWhile } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { RequestHead } from '../../../src/handshake/request-head.js';
+import type { ParsedHead } from '../../../src/handshake/request-head.js';
 import { Arrivals } from '../../../src/net/opening/first-reads.js';
 import { readAsStream } from '../../../src/net/transport/window-transport.js';
 import { listen } from '../../support/http-servers.js';
@@ -12,7 +12,7 @@ import { type RawPeer, rawClient, requestText } from '../../support/raw-peer.js'
 import { until } from '../../support/waiting.js';
 
 interface Early {
-  readonly request: RequestHead;
+  readonly request: ParsedHead;
   readonly socket: Socket;
   readonly head: Buffer;
 }
