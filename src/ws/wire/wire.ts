@@ -13,17 +13,7 @@ import type { WireSettings } from '../opening/socket-options.js';
 import { NO_OCTETS, type Octets } from '../payload.js';
 import { Deferral } from './deferral.js';
 import { type FaultDetail, verdictOf } from './faults.js';
-import {
-  type EndEvents,
-  type FrameEvents,
-  ON_CLOSED,
-  ON_CONCLUDE,
-  ON_END,
-  ON_FAULT,
-  ON_MESSAGE,
-  ON_PING,
-  ON_PONG,
-} from './wire-events.js';
+import type { EndEvents, FrameEvents } from './wire-events.js';
 import { type WriteCallback, WriteCallbacks } from './write-callbacks.js';
 
 /** Bytes that are worth a write before the turn is over: with twice as many a client that sends 16 KiB waits longer than it sends. */
@@ -230,17 +220,17 @@ export class Wire extends Link {
   }
 
   #tellMessage(octets: Octets, isBinary: boolean): void {
-    if (this.#deferral !== null) return this.#deferral.tell(() => this.frames[ON_MESSAGE](octets, isBinary));
+    if (this.#deferral !== null) return this.#deferral.tell(() => this.frames.onMessage(octets, isBinary));
     try {
-      this.frames[ON_MESSAGE](octets, isBinary);
+      this.frames.onMessage(octets, isBinary);
     } catch (error) {
       this.onThrow(error);
     }
   }
 
   onControl(opcode: number, payload: Buffer): void {
-    if (opcode === Opcode.Ping) this.#tell(() => this.frames[ON_PING](payload));
-    else if (opcode === Opcode.Pong) this.#tell(() => this.frames[ON_PONG](payload));
+    if (opcode === Opcode.Ping) this.#tell(() => this.frames.onPing(payload));
+    else if (opcode === Opcode.Pong) this.#tell(() => this.frames.onPong(payload));
     else this.#onCloseFrame(payload);
     this.inbox.countMessage();
   }
@@ -251,7 +241,7 @@ export class Wire extends Link {
       return this.#fail(status, { closeCode: payload.length > 1 ? payload.readUInt16BE(0) : 0 });
     }
     this.#conclude();
-    this.run(() => this.frames[ON_CONCLUDE](status.closeCode, payload.length > 2 ? payload.subarray(2) : NO_OCTETS));
+    this.run(() => this.frames.onConclude(status.closeCode, payload.length > 2 ? payload.subarray(2) : NO_OCTETS));
   }
 
   onFault(fault: Fault, flags: number, length: number): void {
@@ -260,7 +250,7 @@ export class Wire extends Link {
 
   #fail(fault: Fault, detail: FaultDetail): void {
     this.#conclude();
-    this.run(() => this.frames[ON_FAULT](verdictOf(fault, detail)));
+    this.run(() => this.frames.onFault(verdictOf(fault, detail)));
   }
 
   #tell(event: () => void): void {
@@ -303,7 +293,7 @@ export class Wire extends Link {
   onInputEnd(): void {
     this.#endIsDue = !!this.#deferral?.isDue;
     if (this.#endIsDue) return;
-    this.#end[ON_END]();
+    this.#end.onEnd();
     this.end();
   }
 
@@ -331,7 +321,7 @@ export class Wire extends Link {
     this.inbox.discard();
     this.#feeding?.goOn();
     // After the callbacks of what was not sent.
-    nextTick(() => this.runInAsyncScope(() => this.run(() => this.#end[ON_CLOSED]())));
+    nextTick(() => this.runInAsyncScope(() => this.run(() => this.#end.onClosed())));
   }
 }
 
