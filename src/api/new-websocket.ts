@@ -18,6 +18,7 @@ import { spendResponse } from '../net/opening/bound-response.js';
 import { connect } from '../net/opening/connect.js';
 import { type PendingOwner, PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { RequestHead } from '../net/opening/request-head.js';
+import { NO_BYTES } from '../protocol/bytes.js';
 import { WebSocketCreationError, WebSocketError, WebSocketHandshakeError } from '../protocol/errors.js';
 import { handled, rejected } from './handled-promise.js';
 import {
@@ -222,7 +223,7 @@ const NO_OWNER: PendingOwner = { onWatched() {}, onSettled() {} };
 const ownUpgrades = new WeakMap<Duplex, PendingUpgrade>();
 
 function ownPending(request: IncomingMessage, options: AcceptOptions, limits: ResolvedLimits): PendingUpgrade | null {
-  const { socket, head = Buffer.alloc(0) } = options;
+  const { socket, head = NO_BYTES } = options;
   if (!Buffer.isBuffer(head)) throw new TypeError(`head must be a Buffer, not ${String(head)}`);
   if (socket === undefined) return null;
   let pending = ownUpgrades.get(socket);

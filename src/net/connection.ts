@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
+import { NO_BYTES } from '../protocol/bytes.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload, parseClosePayload } from '../protocol/close-payload.js';
 import { ClosingHandshake } from '../protocol/closing.js';
@@ -9,8 +10,6 @@ import { FIN, Opcode } from '../protocol/opcode.js';
 import type { ConnectionHandler, ConnectionOptions, ConnectionState } from './connection-handler.js';
 import { Link } from './link.js';
 import { type TimeLimited, TimeLimits } from './timing/time-limits.js';
-
-const NO_OCTETS = new Uint8Array(0);
 
 /** One WebSocket connection after its opening handshake, by the rules of RFC 6455: Ping → Pong (§5.5.2), closing (§7), time limits. */
 export class Connection extends Link implements TimeLimited {
@@ -317,6 +316,6 @@ export class Connection extends Link implements TimeLimited {
   // ——— from the time limits
 
   sendPing(): void {
-    this.outbox.append(FIN | Opcode.Ping, NO_OCTETS);
+    this.outbox.append(FIN | Opcode.Ping, NO_BYTES);
   }
 }

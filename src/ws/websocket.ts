@@ -3,13 +3,14 @@ import { EventEmitter } from 'node:events';
 import type { ClientRequest } from 'node:http';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
+import { NO_BYTES } from '../protocol/bytes.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { makeEnumerable } from './events/enumerable.js';
 import { addEventListener, defineAttributes, removeEventListener } from './events/event-target.js';
 import { Opening } from './opening/client.js';
 import type { ClientOptions } from './opening/client-options.js';
 import { type KeptOptions, type SocketOptions, wireSettings, withBinaryType } from './opening/socket-options.js';
-import { BINARY_TYPES, type BinaryType, isBlob, joined, NO_OCTETS, type Octets, shapeOf, toBuffer } from './payload.js';
+import { BINARY_TYPES, type BinaryType, isBlob, joined, type Octets, shapeOf, toBuffer } from './payload.js';
 import { CLOSED, CLOSING, CONNECTING, OPEN, STATES } from './ready-state.js';
 import { Receiver } from './receiver.js';
 import type { SendOptions } from './sender.js';
@@ -46,7 +47,7 @@ export class WebSocket extends EventEmitter {
   _closeCode: number = CloseCode.Abnormal;
   _closeFrameReceived = false;
   _closeFrameSent = false;
-  _closeMessage: Buffer = NO_OCTETS;
+  _closeMessage: Buffer = NO_BYTES;
   _closeTimer: CloseTimer | null = null;
   _errorEmitted = false;
   _extensions: Record<string, unknown> = {};
@@ -183,7 +184,7 @@ export class WebSocket extends EventEmitter {
     const [given, done] = typeof options === 'function' ? [undefined, options] : [options, callback];
     if (this._readyState !== OPEN) return this.#sendUnopened(message, done);
     const binary = typeof message !== 'string';
-    this._sender!.send(message || NO_OCTETS, { binary, mask: !this._isServer, fin: true, ...given }, done);
+    this._sender!.send(message || NO_BYTES, { binary, mask: !this._isServer, fin: true, ...given }, done);
   }
 
   /** Sends a Ping. @throws Error while CONNECTING, RangeError above 125 octets */
@@ -202,7 +203,7 @@ export class WebSocket extends EventEmitter {
     if (typeof mask === 'function') return this.#sendControl(kind, data, undefined, mask as WriteCallback);
     const payload = typeof data === 'number' ? data.toString() : data;
     if (this._readyState !== OPEN) return this.#sendUnopened(payload, callback);
-    this._sender![kind](payload || NO_OCTETS, mask === undefined ? !this._isServer : !!mask, callback);
+    this._sender![kind](payload || NO_BYTES, mask === undefined ? !this._isServer : !!mask, callback);
   }
 
   #sendUnopened(data: unknown, callback: WriteCallback | undefined): void {

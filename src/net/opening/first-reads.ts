@@ -1,10 +1,11 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import type { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { WINDOW_START } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
 import { type ParsedHead, parseRequestHead } from '../../handshake/request-head.js';
+import { NO_BYTES } from '../../protocol/bytes.js';
 import { connectPaused } from '../node/http-server.js';
 import { canBuildRequests } from '../node/incoming-message.js';
 import { canReadIntoBuffer } from '../node/user-buffer.js';
@@ -28,8 +29,6 @@ export interface EarlyRoutes {
 
 /** The listeners of an HTTP server to its own `'connection'` event: node:http is one. */
 type Listener = (socket: Socket) => void;
-
-const NO_OCTETS = Buffer.alloc(0);
 
 /**
  * The connections of an HTTP server until their first octets have come. Nearly always those are an opening handshake in
@@ -142,7 +141,7 @@ class Arrival extends Ring implements TransportEvents, ReadEvents, WriteEvents {
     const text = codec.bytes.toString('latin1', WINDOW_START, behind);
     const request = parseRequestHead(text, routes.maxHeaderBytes);
     if (request === null || !routes.wants(request.url)) this.#giveAway(copyFromWindow(WINDOW_START, end));
-    else routes.onRequest(request, socket, behind === end ? NO_OCTETS : copyFromWindow(behind, end));
+    else routes.onRequest(request, socket, behind === end ? NO_BYTES : copyFromWindow(behind, end));
     // Whoever has the socket now stops it at the next read, if it is to stop.
     return true;
   }
@@ -150,7 +149,7 @@ class Arrival extends Ring implements TransportEvents, ReadEvents, WriteEvents {
   /** It has not said anything yet. */
   giveUp(): void {
     this.leave();
-    this.#giveAway(NO_OCTETS);
+    this.#giveAway(NO_BYTES);
   }
 
   #giveAway(octets: Buffer): void {

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { formatRefusal, type Refusal, refuse } from '../../handshake/server.js';
+import { NO_BYTES } from '../../protocol/bytes.js';
 import { peerAddress } from '../node/peer-address.js';
 import { restoreFlowing } from '../node/socket-state.js';
 import { cancelDeadline, scheduleDeadline, type Timed } from '../timing/deadlines.js';
@@ -14,7 +15,6 @@ const REFUSED_LINGER = 800;
 /** Bytes that a client may send before it has the answer. RFC 6455 §4.1: it waits for that before it sends more. */
 const MAX_AHEAD = 65_536;
 
-const NO_OCTETS = Buffer.alloc(0);
 const nobody = () => false;
 
 /** Who wants to know of the handshakes that take time. */
@@ -97,7 +97,7 @@ export class PendingUpgrade implements Timed {
       // In one piece, as a thousand small ones would cost a multiple of their bytes.
       this.#ahead = Buffer.allocUnsafeSlow(MAX_AHEAD);
       this.#head.copy(this.#ahead);
-      this.#head = NO_OCTETS;
+      this.#head = NO_BYTES;
     }
     octets.copy(this.#ahead, held);
     this.#aheadLength = held + octets.length;
@@ -119,7 +119,7 @@ export class PendingUpgrade implements Timed {
   /** Hands over the octets that came behind the request: the client's first frames. They are not kept here. */
   takeHead(): Buffer {
     const head = this.#ahead?.subarray(0, this.#aheadLength) ?? this.#head;
-    this.#head = NO_OCTETS;
+    this.#head = NO_BYTES;
     this.#ahead = null;
     return head;
   }

@@ -18,7 +18,7 @@ import {
   withDefaults,
 } from './client-options.js';
 import { Redirects } from './redirects.js';
-import type { SocketOptions } from './socket-options.js';
+import { type SocketOptions, socketOptions } from './socket-options.js';
 
 /** A WebSocket as its opening handshake sees it. */
 export interface OpeningSocket extends EventEmitter {
@@ -193,14 +193,7 @@ export class Opening {
     const problem = this.#judge(response, key);
     if (problem !== null) return this.#abortSocket(socket, problem);
     websocket._protocol = response.headers['sec-websocket-protocol'] ?? '';
-    websocket.setSocket(socket, head, {
-      allowSynchronousEvents: plan.allowSynchronousEvents,
-      generateMask: plan.generateMask,
-      maxBufferedChunks: plan.maxBufferedChunks,
-      maxFragments: plan.maxFragments,
-      maxPayload: plan.maxPayload,
-      skipUTF8Validation: plan.skipUTF8Validation,
-    });
+    websocket.setSocket(socket, head, socketOptions(plan));
   }
 
   /** RFC 6455 §4.1, the items behind "the client MUST validate the server's response". */

@@ -5,12 +5,13 @@ import { Link } from '../../net/link.js';
 import { isPausedByUser } from '../../net/node/socket-state.js';
 import { showBytes } from '../../net/transport/window-transport.js';
 import { UNCOPIED_FROM } from '../../net/writing/sizes.js';
+import { NO_BYTES } from '../../protocol/bytes.js';
 import { parseClosePayload } from '../../protocol/close-payload.js';
 import type { Fault } from '../../protocol/errors.js';
 import { Opcode } from '../../protocol/opcode.js';
 import type { ReceiverOptions } from '../../protocol/receiver-options.js';
 import type { WireSettings } from '../opening/socket-options.js';
-import { NO_OCTETS, type Octets } from '../payload.js';
+import type { Octets } from '../payload.js';
 import { Deferral } from './deferral.js';
 import { type FaultDetail, verdictOf } from './faults.js';
 import type { EndEvents, FrameEvents } from './wire-events.js';
@@ -241,7 +242,7 @@ export class Wire extends Link {
       return this.#fail(status, { closeCode: payload.length > 1 ? payload.readUInt16BE(0) : 0 });
     }
     this.#conclude();
-    this.run(() => this.frames.onConclude(status.closeCode, payload.length > 2 ? payload.subarray(2) : NO_OCTETS));
+    this.run(() => this.frames.onConclude(status.closeCode, payload.length > 2 ? payload.subarray(2) : NO_BYTES));
   }
 
   onFault(fault: Fault, flags: number, length: number): void {
