@@ -3,7 +3,7 @@ import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload } from '../protocol/close-payload.js';
 import { checkDuration } from './limits.js';
 import { Topics } from './topics.js';
-import { backdoor, type WebSocket } from './websocket.js';
+import { internals, type WebSocket } from './websocket.js';
 
 /** How a server closes. */
 export interface CloseOptions {
@@ -26,7 +26,7 @@ export interface Connections<UserData> extends Iterable<WebSocket<UserData>> {
 
 /** The sockets of a server, what they have subscribed to, and their common end. */
 export class ConnectionSet<UserData> implements Connections<UserData> {
-  readonly topics = new Topics<WebSocket>(backdoor.offer);
+  readonly topics = new Topics<WebSocket>(internals.offer);
   readonly #sockets = new Set<WebSocket<UserData>>();
   #onEmpty: (() => void) | null = null;
 

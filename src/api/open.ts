@@ -14,7 +14,7 @@ import type { ResolvedLimits } from './limits.js';
 import { MessageQueue } from './message-queue.js';
 import type { Opened } from './opened.js';
 import type { SlowPeer } from './slow-peer.js';
-import { backdoor, type WebSocket } from './websocket.js';
+import { internals, type WebSocket } from './websocket.js';
 
 /** An opening handshake that has just succeeded, on a server. */
 export interface ServerOpening<UserData> {
@@ -26,21 +26,21 @@ export interface ServerOpening<UserData> {
 }
 
 /** What is the same for all sockets of a server, whose limits are such. */
-type Terms = Pick<ResolvedLimits, 'slowPeer'> & { readonly ignoreClosed?: boolean };
+type SharedLimits = Pick<ResolvedLimits, 'slowPeer'> & { readonly ignoreClosed?: boolean };
 
 /** What is kept of an opening handshake on a server: as little as an idle socket can do with. */
 class OpenedOnServer<UserData> implements Opened<UserData> {
   readonly protocol: string;
   readonly remoteAddress: string | undefined;
   readonly data: UserData;
-  readonly #terms: Terms;
+  readonly #shared: SharedLimits;
   readonly #request: RequestHead;
 
-  constructor({ request, remoteAddress, protocol, data }: ServerOpening<UserData>, terms: Terms) {
+  constructor({ request, remoteAddress, protocol, data }: ServerOpening<UserData>, shared: SharedLimits) {
     this.protocol = protocol;
     this.remoteAddress = remoteAddress;
     this.data = data;
-    this.#terms = terms;
+    this.#shared = shared;
     this.#request = request;
   }
 
@@ -49,11 +49,11 @@ class OpenedOnServer<UserData> implements Opened<UserData> {
   }
 
   get slowPeer(): SlowPeer {
-    return this.#terms.slowPeer;
+    return this.#shared.slowPeer;
   }
 
   get ignoreClosed(): boolean {
-    return this.#terms.ignoreClosed === true;
+    return this.#shared.ignoreClosed === true;
   }
 
   get request(): IncomingMessage {
@@ -76,7 +76,7 @@ export function openForHandlers<UserData>(
   handlers: SocketHandlers<UserData>,
   connections: ConnectionSet<UserData>,
 ): void {
-  const ws = backdoor.make(new OpenedOnServer(opening, limits), null, connections.topics);
+  const ws = internals.make(new OpenedOnServer(opening, limits), null, connections.topics);
   const delivery = new HandlerDelivery(ws, handlers, connections);
   const connection = attach(ws, opening.request.socket, limits, delivery);
   connections.add(ws);
@@ -92,7 +92,7 @@ export function openForAwait(
   connections: ConnectionSet<unknown> | null,
 ): WebSocket {
   const queue = new MessageQueue();
-  const ws = backdoor.make(
+  const ws = internals.make(
     new OpenedOnServer(opening, ignoreClosed ? { slowPeer: limits.slowPeer, ignoreClosed } : limits),
     queue,
     connections?.topics ?? null,
@@ -111,7 +111,7 @@ export function openClient(
   ignoreClosed: boolean,
 ): WebSocket {
   const queue = new MessageQueue();
-  const ws = backdoor.make<unknown>(
+  const ws = internals.make<unknown>(
     {
       protocol,
       version: 0,
@@ -142,6 +142,6 @@ function attach<UserData>(
   // Frames are put together before they are written; holding them back any longer only adds latency.
   tcp.setNoDelay?.(true);
   const connection = new Connection(socket, options, handler);
-  backdoor.attach(ws as WebSocket<never>, connection);
+  internals.attach(ws as WebSocket<never>, connection);
   return connection;
 }

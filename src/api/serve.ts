@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { type Accepted, formatAcceptance, isRefusal, judgeUpgrade, type Refusal, refuse } from '../handshake/server.js';
 import { acceptCheaply } from '../net/node/accept.js';
 import { bindResponse } from '../net/opening/bound-response.js';
-import { Arrivals } from '../net/opening/first-reads.js';
+import { FirstReads } from '../net/opening/first-reads.js';
 import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { pathnameOf, UpgradeListener } from '../net/opening/upgrade-listener.js';
 import { toError } from '../protocol/errors.js';
@@ -80,7 +80,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   readonly #limits: ResolvedLimits;
   readonly #http: HttpServer;
   readonly #listener: UpgradeListener;
-  readonly #arrivals: Arrivals | null = null;
+  readonly #firstReads: FirstReads | null = null;
   /** The TCP connections below TLS, which node:https does not know until their TLS handshakes are done. */
   readonly #raw = new Set<Socket>();
   #requests = 0;
@@ -98,7 +98,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
       onPlain: (pending) => this.#onPlain(pending),
       onUnclaimed: (pending) => this.#onPlain(pending),
     });
-    if (options.server === undefined && options.tls === undefined) this.#arrivals = this.#receiveArrivals();
+    if (options.server === undefined && options.tls === undefined) this.#firstReads = this.#watchFirstReads();
   }
 
   /** The port that it listens on; 0 for a Unix socket and for a shared server that does not listen yet. */
@@ -128,7 +128,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   protected override async end({ code, reason, timeout }: CheckedCloseOptions): Promise<void> {
     const own = this.#options.server === undefined;
     const stopped = own ? new Promise<void>((resolve) => this.#http.close(() => resolve())) : Promise.resolve();
-    this.#arrivals?.giveAllAway();
+    this.#firstReads?.giveAllAway();
     this.#listener.refuseAll();
     const answered = this.#requests === 0 ? undefined : new Promise<void>((resolve) => (this.#onAnswered = resolve));
     const closed = this.sockets.closeAll(code, reason);
@@ -159,9 +159,9 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
     return server;
   }
 
-  #receiveArrivals(): Arrivals {
+  #watchFirstReads(): FirstReads {
     const { maxHeaderBytes, handshakeTimeout } = this.#limits;
-    return new Arrivals(this.#http, {
+    return new FirstReads(this.#http, {
       maxHeaderBytes,
       patience: patienceOf(handshakeTimeout),
       wants: (url) => this.#listener.wants(url),

@@ -39,8 +39,8 @@ export class Connection extends Link implements TimeLimited {
     return this.outbox.bufferedAmount;
   }
 
-  /** Whether more than `maxBackpressure` octets wait, and not only for the end of this turn. */
-  get isOverloaded(): boolean {
+  /** Whether more than `maxBackpressure` bytes wait though what could be written was written now. */
+  flushIfOverloaded(): boolean {
     const { maxBackpressure } = this.#options;
     if (this.bufferedAmount <= maxBackpressure) return false;
     this.outbox.flush();

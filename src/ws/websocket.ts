@@ -100,7 +100,7 @@ export class WebSocket extends EventEmitter {
   /** Octets that were sent and that the kernel does not take; after the end those that were to be sent. */
   get bufferedAmount(): number {
     if (this.#wire === null) return this._bufferedAmount;
-    return this.#wire.bufferedAmount + (this.#sender?._bufferedBytes ?? 0);
+    return this.#wire.flushAndCount() + (this.#sender?._bufferedBytes ?? 0);
   }
 
   get extensions(): string {

@@ -194,7 +194,13 @@ describe('isAllowedHost', () => {
 
   test('patterns and functions see host and port in lower case', () => {
     expect(isAllowedHost(/^a:80$/, authority('A:80'), () => ({}))).toBe(true);
-    expect(isAllowedHost((host) => host === 'a', authority('A'), () => ({}))).toBe(true);
+    expect(
+      isAllowedHost(
+        (host) => host === 'a',
+        authority('A'),
+        () => ({}),
+      ),
+    ).toBe(true);
     expect(isAllowedHost(['b', /^c/], authority('a'), () => ({}))).toBe(false);
   });
 

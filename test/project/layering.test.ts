@@ -34,7 +34,7 @@ const TESTED_BY: Record<string, string> = {
   // An interface; its two implementations have tests.
   'net/transport/transport.ts': 'net/transport/stream-transport.test.ts',
   // Split by behaviour into receiver-*.test.ts.
-  'protocol/receiver.ts': 'protocol/receiver-frames.test.ts',
+  'protocol/frame-receiver.ts': 'protocol/receiver-frames.test.ts',
   'protocol/receiver-options.ts': 'protocol/receiver-modes.test.ts',
   'ws.ts': 'ws/contract-exports.test.ts',
   'ws.mts': 'ws/contract-exports.test.ts',
@@ -125,7 +125,7 @@ describe('the checker', () => {
     ['codec knows no one', 'codec/ts.ts', '../protocol/opcode.js'],
     ['the sans-I/O rooms know nothing above', 'protocol/receiver.ts', '../net/connection.js'],
     ['the sans-I/O rooms do not know each other', 'protocol/receiver.ts', '../handshake/key.js'],
-    ['handshake shares only three files of protocol', 'handshake/key.ts', '../protocol/receiver.js'],
+    ['handshake shares only three files of protocol', 'handshake/key.ts', '../protocol/frame-receiver.js'],
     ['net knows no entry point', 'net/connection.ts', '../api/serve.js'],
     ['a transport knows no connection', 'net/transport/transport.ts', '../connection.js'],
     ['what is written knows nothing of what is read', 'net/writing/outbox.ts', '../reading/inbox.js'],
@@ -171,7 +171,8 @@ describe('the checker', () => {
         'index.mts': "export { serve } from './index.js';",
         'api/serve.ts':
           "import '../net/connection.js'; import '../protocol/opcode.js';\nimport '../codec/ts.js';\nimport 'node:http';",
-        'net/connection.ts': "import './writing/outbox.js';\nimport '../protocol/receiver.js';\nimport 'node:net';",
+        'net/connection.ts':
+          "import './writing/outbox.js';\nimport '../protocol/frame-receiver.js';\nimport 'node:net';",
         'net/writing/outbox.ts': "import '../transport/transport.js';",
         'net/transport/transport.ts': "import '../node/accept.js';",
         'net/node/accept.ts': "import '../../handshake/key.js';",

@@ -35,7 +35,7 @@ type Listener = (socket: Socket) => void;
  * one piece, which is read from the receive window without an HTTP parser; all others go to node:http as if nobody had
  * looked at them, with its rules, limits, time-outs and answers.
  */
-export class Arrivals implements Timed {
+export class FirstReads implements Timed {
   slot = 0;
   readonly routes: EarlyRoutes;
   readonly #server: HttpServer;
@@ -52,27 +52,27 @@ export class Arrivals implements Timed {
     this.#listeners = server.listeners('connection') as Listener[];
     server.removeAllListeners('connection');
     server.on('connection', (socket: Socket) => {
-      if (canReadIntoBuffer(socket)) this.#wait(new Arrival(socket, this));
+      if (canReadIntoBuffer(socket)) this.#wait(new FirstRead(socket, this));
       else this.giveAway(socket);
     });
   }
 
-  #wait(arrival: Arrival): void {
-    if (this.#ring.next === this.#ring) scheduleDeadline(this, arrival.since + this.routes.patience);
-    arrival.insertBefore(this.#ring);
+  #wait(read: FirstRead): void {
+    if (this.#ring.next === this.#ring) scheduleDeadline(this, read.since + this.routes.patience);
+    read.insertBefore(this.#ring);
   }
 
   /** Some have waited long enough. */
   onDeadline(now: number): void {
     const { patience } = this.routes;
-    for (const arrival of this.#waiting()) {
-      if (arrival.since + patience > now) return scheduleDeadline(this, arrival.since + patience);
-      arrival.giveUp();
+    for (const read of this.#waiting()) {
+      if (read.since + patience > now) return scheduleDeadline(this, read.since + patience);
+      read.giveUp();
     }
   }
 
-  *#waiting(): Iterable<Arrival> {
-    while (this.#ring.next !== this.#ring) yield this.#ring.next as Arrival;
+  *#waiting(): Iterable<FirstRead> {
+    while (this.#ring.next !== this.#ring) yield this.#ring.next as FirstRead;
   }
 
   /** Gives a socket to node:http. */
@@ -83,7 +83,7 @@ export class Arrivals implements Timed {
 
   /** Gives all that wait to node:http. */
   giveAllAway(): void {
-    for (const arrival of this.#waiting()) arrival.giveUp();
+    for (const read of this.#waiting()) read.giveUp();
     cancelDeadline(this);
   }
 }
@@ -115,17 +115,17 @@ class Ring {
 }
 
 /** One connection until its first octets. */
-class Arrival extends Ring implements TransportEvents, ReadEvents, WriteEvents {
+class FirstRead extends Ring implements TransportEvents, ReadEvents, WriteEvents {
   readonly inbox = this;
   readonly outbox = this;
   /** Monotonic, in whole milliseconds. */
   readonly since = Math.floor(performance.now());
   readonly #socket: TransportSocket & Socket;
-  readonly #arrivals: Arrivals;
+  readonly #reads: FirstReads;
 
-  constructor(socket: Socket, arrivals: Arrivals) {
+  constructor(socket: Socket, reads: FirstReads) {
     super();
-    this.#arrivals = arrivals;
+    this.#reads = reads;
     this.#socket = listenTo(socket, this) as TransportSocket & Socket;
     readIntoWindow(this.#socket);
     socket.read(0);
@@ -134,7 +134,7 @@ class Arrival extends Ring implements TransportEvents, ReadEvents, WriteEvents {
   onWindow(length: number): boolean {
     this.leave();
     const socket = this.#socket;
-    const { routes } = this.#arrivals;
+    const { routes } = this.#reads;
     const end = WINDOW_START + length;
     // Only the head: all strings that are cut out of this one keep it alive, and behind it there may be half a megabyte.
     const behind = headEnd(Math.min(end, WINDOW_START + routes.maxHeaderBytes));
@@ -156,7 +156,7 @@ class Arrival extends Ring implements TransportEvents, ReadEvents, WriteEvents {
     const socket = this.#socket;
     readAsStream(socket);
     if (octets.length > 0) socket.unshift(octets);
-    this.#arrivals.giveAway(socket);
+    this.#reads.giveAway(socket);
   }
 
   onEnd(): void {

@@ -2,8 +2,8 @@ import type { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
 import { MAX_FRAME_HEADER, WINDOW_START } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
+import { type FrameReceiver, giveReceiverBack, takeReceiver } from '../../protocol/frame-receiver.js';
 import { MAX_CONTROL_PAYLOAD } from '../../protocol/opcode.js';
-import { giveReceiverBack, type Receiver, takeReceiver } from '../../protocol/receiver.js';
 import type { ReceiverOptions, ReceiverSink } from '../../protocol/receiver-options.js';
 import { claimWindow, copyToWindow, releaseWindow, windowIsClaimed } from '../transport/receive-window.js';
 import type { ReadEvents, Transport } from '../transport/transport.js';
@@ -54,7 +54,7 @@ export class Inbox implements ReadEvents {
   /** Take effect with the next message. */
   options: ReceiverOptions;
   /** `null` while nothing is under way. */
-  #receiver: Receiver | null = null;
+  #receiver: FrameReceiver | null = null;
   /** Bytes that have come, handled or not. */
   receivedBytes = 0;
   /** `null` while nothing waits. */
@@ -239,7 +239,7 @@ export class Inbox implements ReadEvents {
     }
   }
 
-  #release(receiver: Receiver): void {
+  #release(receiver: FrameReceiver): void {
     if (!receiver.isIdle && !this.#discarding) return;
     this.#receiver = null;
     if (receiver.isIdle) giveReceiverBack(receiver);

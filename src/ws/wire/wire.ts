@@ -83,10 +83,10 @@ export class Wire extends Link {
   }
 
   /**
-   * Octets of frames, headers included, that the kernel does not take. What only waits for the end of this turn is none, as
+   * Bytes of frames, headers included, that the kernel does not take. What only waits for the end of this turn is none, as
    * npm `ws` would have written it; if it is much, it is written now.
    */
-  get bufferedAmount(): number {
+  flushAndCount(): number {
     if (!this.outbox.isBlocked && this.outbox.bufferedAmount >= EARLY_FLUSH_BYTES) this.flush();
     return this.outbox.isBlocked ? this.outbox.bufferedAmount : 0;
   }

@@ -32,7 +32,7 @@ const KIND = FLAG_FIRST_OCTET | FLAG_MASKED | FLAG_PARTIAL;
  * Turns the octets of one connection into messages and control frames (RFC 6455 §5, §6.2). Knows no socket: it is given
  * parts of the codec's window and reports to its sink, one scan of the codec each time.
  */
-export class Receiver implements FrameRules {
+export class FrameReceiver implements FrameRules {
   lenientLengths = false;
   role: Role = 'server';
   /** Whether the first fragment of a message was received, and the last was not. */
@@ -353,21 +353,21 @@ function isWholeControl(words: Uint32Array, row: number): boolean {
 /** Idle receivers that are kept: a connection that has nothing under way needs none, and most of a large server are such. */
 const KEPT = 16;
 
-const idle: Receiver[] = [];
+const idle: FrameReceiver[] = [];
 
 /** Stands for no connection. */
 const NOBODY: ReceiverSink = { onBatchBegin() {}, onMessage() {}, onControl() {}, onFrame() {}, onFault() {} };
 
 /** A receiver in its first state, for a connection that has something to receive. @param codec the same in each call */
-export function takeReceiver(codec: Codec, sink: ReceiverSink, options: ReceiverOptions): Receiver {
+export function takeReceiver(codec: Codec, sink: ReceiverSink, options: ReceiverOptions): FrameReceiver {
   const receiver = idle.pop();
-  if (receiver === undefined) return new Receiver(codec, sink, options);
+  if (receiver === undefined) return new FrameReceiver(codec, sink, options);
   receiver.reset(sink, options);
   return receiver;
 }
 
 /** Gives back a receiver that is idle. */
-export function giveReceiverBack(receiver: Receiver): void {
+export function giveReceiverBack(receiver: FrameReceiver): void {
   receiver.sink = NOBODY;
   if (idle.length < KEPT) idle.push(receiver);
 }
