@@ -16,7 +16,6 @@ export const idle = {
       setup: { size: 64 },
       isFresh: true,
       isCounted: true,
-      rounds: (rounds) => Math.min(rounds, 3),
       lasts: () => 7,
       ratios: ratiosAgainstPeers('octets', CONTESTANTS, { wasock: { ws: 0.75 }, 'wasock-ws': { ws: 1 } }),
       async measure({ server, load }) {
