@@ -3,6 +3,11 @@ function slowPeer(policy) {
   return { script: 'wasock', setup: { slowPeer: policy }, slow: 1 };
 }
 
+/** A server that does without some or all private parts of Node. */
+function privateParts(value) {
+  return { script: 'wasock', environment: { WASOCK_NODE: value } };
+}
+
 /**
  * Who takes part: the script that is run, and its name in tables and charts. `setup` and `environment` make variants of one
  * script; `flags` are for the load, `slow` is how many connections never read; `isExtra` is left out of a quick look.
@@ -12,6 +17,9 @@ export const CONTESTANTS = {
   'wasock-zero-copy': { title: 'wasock, zeroCopy', script: 'wasock', setup: { zeroCopy: true } },
   'wasock-await': { title: 'wasock, for await', script: 'wasock-await', isExtra: true },
   'wasock-ts': { title: 'wasock, ts codec', script: 'wasock', environment: { WASOCK_CODEC: 'ts' } },
+  'wasock-documented': { title: 'wasock, documented', ...privateParts('documented') },
+  'wasock-no-window': { title: 'wasock, no-window', ...privateParts('no-window') },
+  'wasock-no-direct-write': { title: 'wasock, no-direct-write', ...privateParts('no-direct-write') },
   'wasock-ws': { title: 'wasock/ws', script: 'wasock-ws' },
   'slow-terminate': { title: 'one does not: terminate', ...slowPeer('terminate') },
   'slow-drop': { title: 'one does not: drop', ...slowPeer('drop') },

@@ -7,7 +7,7 @@ const BAR = 25;
 const LONGEST = 0.465;
 /** Where the columns of ratios begin, in pixels. */
 const COLUMNS = [395, 545];
-const HEADINGS = { ws: 'of ws + bufferutil', uws: 'of uWebSockets.js', wasock: 'of wasock, all reading' };
+const HEADINGS = { ws: 'of ws + bufferutil', uws: 'of uWebSockets.js', wasock: 'of wasock' };
 
 /** Who is who by colour: ours, those that ours are compared with, other runtimes, and what Node does without any library. */
 const COLOURS = { wasock: '#2563a8', ws: '#d9822b', uws: '#4a8c4f', runtime: '#8a5a9e', node: '#9a9a9a' };

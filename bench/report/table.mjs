@@ -4,7 +4,7 @@ import { figureText, intervalText, nodeText, ratioText, roundsText } from './fig
 import { chartPath } from './results.mjs';
 
 const MiB = 1_048_576;
-const NAMES = { ws: 'ws', uws: 'uWS', wasock: 'wasock, all reading' };
+const NAMES = { ws: 'ws', uws: 'uWS', wasock: 'wasock' };
 
 /**
  * One row of a scenario as a table: a line for each contestant and each figure that matters, how much that is of ws and of
