@@ -34,7 +34,7 @@ export async function describeNode(path) {
  */
 export async function findPeers(core, commands) {
   const found = { peers: [], unavailable: {} };
-  for (const name of ['uws']) {
+  for (const name of ['uws', 'bun', 'deno']) {
     const { script, runtime } = CONTESTANTS[name];
     try {
       const server = await startScript(core, commands[runtime ?? 'node'], `./servers/${script}.mjs`);

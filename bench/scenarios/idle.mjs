@@ -1,6 +1,6 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 
-const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'uws', 'net-handshake'];
+const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'uws', 'bun', 'deno', 'net-handshake'];
 const CONNECTIONS = 10_000;
 
 export const idle = {

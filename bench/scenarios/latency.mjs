@@ -1,12 +1,12 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 import { measureEcho, shapeOf, titleOf, verifyEvery } from './echo-load.mjs';
 
-const CONTESTANTS = ['wasock', 'wasock-zero-copy', 'wasock-ws', 'ws', 'uws'];
+const CONTESTANTS = ['wasock', 'wasock-zero-copy', 'wasock-ws', 'ws', 'uws', 'bun', 'deno'];
 const SHAPES = ['64x1x64', '64x16x64', '64x16x1024', '16x4x16384', '4x2x1048576'];
 
 /**
  * An open loop does not wait for who is behind: when a server has been held up, all that was to be sent comes at once. With
- * their defaults wasock would end the connection, and uWebSockets.js drop replies; ws has no limit.
+ * their defaults wasock would end the connection, and uWebSockets.js and Bun drop replies; ws and Deno have no limit.
  */
 const MAX_BACKPRESSURE = 64 * 1_048_576;
 
