@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { SCENARIOS } from './scenarios/all.mjs';
+import { FEWEST_VALUES } from './statistics.mjs';
 
-/** Six rounds are the fewest whose least and greatest ratio are an interval of 95 % confidence. */
-const ROUNDS = 6;
+const ROUNDS = FEWEST_VALUES;
 const ROUNDS_NEAR_ONE = 15;
 
 export const USAGE = `npm run bench -- [options]

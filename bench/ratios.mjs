@@ -1,4 +1,4 @@
-import { medianInterval } from './statistics.mjs';
+import { FEWEST_VALUES, medianInterval } from './statistics.mjs';
 
 /** Goals in this range are so near 1 that a few rounds cannot tell whether they are met. */
 const NEAR_ONE = { least: 0.8, most: 1.25 };
@@ -21,10 +21,12 @@ export function hasGoalNearOne(row, names) {
 export function ratiosOf(row, results) {
   return ratiosAmong(row, [...results.keys()]).map(({ figure, of, to, goal }) => {
     const [ours, theirs] = [of, to].map((name) => results.get(name).figures[figure]);
-    const ratio = medianInterval(ours.map((value, round) => value / theirs[round]));
+    const rounds = ours.map((value, round) => value / theirs[round]);
+    const ratio = medianInterval(rounds);
     if (goal === undefined) return { figure, of, to, ...ratio };
     const { better } = row.figures.find(({ name }) => name === figure);
-    return { figure, of, to, ...ratio, goal, verdict: verdictOn(ratio, goal, better) };
+    const verdict = rounds.length < FEWEST_VALUES ? 'too few rounds' : verdictOn(ratio, goal, better);
+    return { figure, of, to, ...ratio, goal, verdict };
   });
 }
 

@@ -13,9 +13,12 @@ export function spread(values) {
 /** At most this is the chance that the true median lies below a `medianInterval`, and as much that it lies above. */
 const TAIL = 0.025;
 
+/** Fewer values than these have no interval of 95 %: even the least and the greatest of five give only 94 %, of three 75 %. */
+export const FEWEST_VALUES = 6;
+
 /**
  * `{ median, low, high }`: the true median lies between two of the values, `low` and `high`, with 95 % confidence or more,
- * whatever the distribution. Fewer than six values cannot give that: of five, the least and the greatest give 94 %, of three 75 %.
+ * whatever the distribution; with less if there are fewer than `FEWEST_VALUES`.
  */
 export function medianInterval(values) {
   const sorted = values.toSorted((a, b) => a - b);

@@ -5,6 +5,8 @@ import { chartPath } from './results.mjs';
 
 const MiB = 1_048_576;
 const NAMES = { ws: 'ws', uws: 'uWS', wasock: 'wasock' };
+/** How many goals have which verdict, in words. */
+const COUNTED = { met: 'met', 'within noise': 'within noise', 'falls short': 'short', 'too few rounds': 'not judged' };
 
 /**
  * One row of a scenario as a table: a line for each contestant and each figure that matters, how much that is of ws and of
@@ -91,10 +93,12 @@ export function goalTable(measured) {
     row.ratios.filter(({ goal }) => goal !== undefined).map((ratio) => ({ scenario, row, ratio })),
   );
   if (promised.length === 0) return '';
-  const count = (wanted) => promised.filter(({ ratio: { verdict } }) => verdict === wanted).length;
+  const counts = Object.entries(COUNTED)
+    .map(([verdict, words]) => [promised.filter(({ ratio }) => ratio.verdict === verdict).length, words])
+    .filter(([count]) => count > 0);
   const lines = promised.map(({ scenario, row, ratio }) => goalLine(scenario, row, ratio));
   const head = ['scenario', 'row', 'who', 'figure', 'goal', 'measured', 'interval', ''];
-  return `${markdownTable([head, ...lines])}\n\n${promised.length} goals: ${count('met')} met, ${count('within noise')} within noise, ${count('falls short')} fall short.\n`;
+  return `${markdownTable([head, ...lines])}\n\nGoals: ${counts.map(([count, words]) => `${count} ${words}`).join(', ')}.\n`;
 }
 
 function goalLine(scenario, row, ratio) {
