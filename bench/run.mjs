@@ -97,7 +97,7 @@ async function measureNode(bench, scenarios, results) {
     mergeRow(openSection(results, bench), scenario, row);
     if (!bench.isQuick) saveResults(results);
   };
-  console.log(`${nodeText(bench)}, with ${bench.peers.join(', ')}\n`);
+  console.log(`${[nodeText(bench), ...bench.peers].join(', ')}\n`);
   for (const scenario of scenarios) await measureScenario(scenario, bench, keep);
   bench.progress.clears();
   console.log(goalTable(measured));

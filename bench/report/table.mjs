@@ -81,7 +81,10 @@ function sectionOfPage(results, section) {
   );
   return [
     `## ${nodeText(section)}`,
-    `With ${peers.join(', ')}.${leftOut.length > 0 ? ` Left out: ${leftOut.join(', ')}.` : ''} Charts: ${charts.join(', ')}.`,
+    Object.entries({ With: peers, 'Left out': leftOut, Charts: charts })
+      .filter(([, names]) => names.length > 0)
+      .map(([what, names]) => `${what}: ${names.join(', ')}.`)
+      .join(' '),
     goalTable(measured),
     ...measured.map(({ scenario, row }) => `### ${rowTable(scenario, row)}`),
   ];
