@@ -1,12 +1,18 @@
 import { parseArgs } from 'node:util';
 import { SCENARIOS } from './scenarios/all.mjs';
+import { FEWEST_VALUES } from './statistics.mjs';
+
+const ROUNDS = FEWEST_VALUES;
+const ROUNDS_NEAR_ONE = 15;
 
 export const USAGE = `npm run bench -- [options]
 
   --only NAME,…      scenarios by name, or rows that begin so; --list shows both
   --quick            a minute's look: fewer servers, short rounds, nothing is written
-  --rounds N         rounds of each row (5)
-  --seconds T        measured in each round (1.5), behind 0.7 s of warm-up
+  --node PATH        the Node that servers and clients run on, or a script that starts one; given
+                     several times, each has a section of its own in the results (the running Node)
+  --rounds N         rounds of each row (${ROUNDS}; ${ROUNDS_NEAR_ONE} where a goal is near 1)
+  --seconds T        measured in each round (1), after 0.7 s of warm-up
   --cores S,L        the core of the servers and that of the load (0,1)
   --draw             measures nothing: draws the charts of the latest results again
   --list             lists scenarios and rows
@@ -15,6 +21,7 @@ export const USAGE = `npm run bench -- [options]
 const OPTIONS = {
   only: { type: 'string' },
   quick: { type: 'boolean', default: false },
+  node: { type: 'string', multiple: true, default: [process.execPath] },
   rounds: { type: 'string' },
   seconds: { type: 'string' },
   cores: { type: 'string', default: '0,1' },
@@ -33,8 +40,9 @@ export function readArguments(args = process.argv.slice(2)) {
     ...values,
     serverCore,
     loadCore,
-    rounds: number('--rounds', values.rounds ?? (quick ? 3 : 5), 1),
-    seconds: number('--seconds', values.seconds ?? (quick ? 0.3 : 1.5), 0.1),
+    rounds: number('--rounds', values.rounds ?? (quick ? 3 : ROUNDS), 1),
+    roundsNearOne: values.rounds || quick ? 1 : ROUNDS_NEAR_ONE,
+    seconds: number('--seconds', values.seconds ?? (quick ? 0.3 : 1), 0.1),
     scenarios: choose(values.only),
   };
 }

@@ -3,15 +3,24 @@ function slowPeer(policy) {
   return { script: 'wasock', setup: { slowPeer: policy }, slow: 1 };
 }
 
+/** A server that does without some or all private parts of Node. */
+function privateParts(value) {
+  return { script: 'wasock', environment: { WASOCK_NODE: value } };
+}
+
 /**
- * Who takes part: the script that is run, and its name in tables and charts. `setup` and `environment` make variants of one
- * script; `flags` are for the load, `slow` is how many connections never read; `isExtra` is left out of a quick look.
+ * Who takes part: the script that is run, and its name in tables and charts. `runtime` runs it, if that is not Node; `setup` and
+ * `environment` make variants of one script; `flags` are for the load, `slow` is how many connections never read; `isExtra` is
+ * left out of a quick look.
  */
 export const CONTESTANTS = {
   wasock: { title: 'wasock', script: 'wasock' },
   'wasock-zero-copy': { title: 'wasock, zeroCopy', script: 'wasock', setup: { zeroCopy: true } },
   'wasock-await': { title: 'wasock, for await', script: 'wasock-await', isExtra: true },
   'wasock-ts': { title: 'wasock, ts codec', script: 'wasock', environment: { WASOCK_CODEC: 'ts' } },
+  'wasock-documented': { title: 'wasock, documented', ...privateParts('documented') },
+  'wasock-no-window': { title: 'wasock, no-window', ...privateParts('no-window') },
+  'wasock-no-direct-write': { title: 'wasock, no-direct-write', ...privateParts('no-direct-write') },
   'wasock-ws': { title: 'wasock/ws', script: 'wasock-ws' },
   'slow-terminate': { title: 'one does not: terminate', ...slowPeer('terminate') },
   'slow-drop': { title: 'one does not: drop', ...slowPeer('drop') },
@@ -21,6 +30,8 @@ export const CONTESTANTS = {
   'ws-strings': { title: 'ws + bufferutil, as strings', script: 'ws', setup: { strings: true }, isExtra: true },
   uws: { title: 'uWebSockets.js (C++)', script: 'uws' },
   'uws-strings': { title: 'uWebSockets.js, as strings', script: 'uws', setup: { strings: true }, isExtra: true },
+  bun: { title: 'Bun.serve', script: 'bun', runtime: 'bun' },
+  deno: { title: 'Deno.serve', script: 'deno', runtime: 'deno' },
   net: { title: 'node:net, bare octets', script: 'net', flags: ['--raw'], isExtra: true },
   'net-client': { title: 'node:net, frames made before', script: 'net', isExtra: true },
   tls: { title: 'node:tls, bare octets', script: 'tls', flags: ['--raw'], isExtra: true },

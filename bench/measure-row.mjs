@@ -1,20 +1,24 @@
 import { CONTESTANTS } from './contestants.mjs';
 import { startScript } from './processes.mjs';
 import { othersBusy } from './quiet.mjs';
-import { spread } from './statistics.mjs';
+import { hasGoalNearOne, ratiosOf } from './ratios.mjs';
 
 /** The time that a server takes to start, in seconds. */
 const STARTS_IN = 0.35;
 const WARM_UP = 0.75;
 
 /** Who takes part in a row of this run. */
-export function contestantsOf(row, bench) {
-  return row.contestants.filter((name) => !bench.unavailable[name] && !(bench.isQuick && CONTESTANTS[name].isExtra));
+function contestantsOf(row, bench) {
+  return row.contestants.filter((name) => {
+    const { script, isExtra } = CONTESTANTS[name];
+    return !(script in bench.unavailable) && !(bench.isQuick && isExtra);
+  });
 }
 
 /** How many rounds a row has in this run. */
-export function roundsOf(row, { rounds }) {
-  return row.rounds?.(rounds) ?? rounds;
+function roundsOf(row, bench) {
+  const rounds = row.rounds?.(bench.rounds) ?? bench.rounds;
+  return hasGoalNearOne(row, contestantsOf(row, bench)) ? Math.max(rounds, bench.roundsNearOne) : rounds;
 }
 
 /** How long a row is expected to take, in seconds. */
@@ -35,23 +39,30 @@ function measurementOf(row, { seconds }) {
 /** Starts the server of a contestant, if the row has servers. */
 function startServer(row, name, bench) {
   if (row.setup === null) return undefined;
-  const { script, setup, environment } = CONTESTANTS[name];
+  const { script, setup } = CONTESTANTS[name];
   const told = { ...row.setup, ...setup, ...(row.isTls && { tls: bench.certificate }) };
-  return startScript(bench.serverCore, `./servers/${script}.mjs`, told, environment);
+  return startContestant(name, `./servers/${script}.mjs`, told, bench);
 }
 
-/** What `measure` and `calibrate` of a row get. */
-function runOf(name, server, bench, calibration) {
+/** Starts a script of a contestant, under its runtime. */
+function startContestant(name, path, setup, bench) {
+  const { runtime, environment } = CONTESTANTS[name];
+  return startScript(bench.serverCore, bench.commands[runtime ?? 'node'], path, setup, environment);
+}
+
+/** What `measure` of a row gets, and `calibrate`, which comes before the first round. */
+function runOf(name, server, bench, { calibration, round } = {}) {
   const contestant = CONTESTANTS[name];
   return {
     name,
     contestant,
     server,
     calibration,
+    round,
     load: bench.load,
     seconds: bench.seconds,
     flags: contestant.flags,
-    startScript: (path, setup) => startScript(bench.serverCore, path, setup, contestant.environment),
+    startScript: (path, setup) => startContestant(name, path, setup, bench),
   };
 }
 
@@ -73,7 +84,7 @@ export async function measureRow(row, bench) {
         bench.progress.says(row.name, `round ${round + 1}/${rounds} · ${name}`);
         if (row.isFresh) servers.set(name, await startServer(row, name, bench));
         const server = servers.get(name);
-        const measured = await measureOne(row, runOf(name, server, bench, calibration));
+        const measured = await measureOne(row, runOf(name, server, bench, { calibration, round }));
         note(results.get(name), measured, server ?? measured);
         if (row.isFresh) await server.end();
         bench.progress.advances(measurementOf(row, bench));
@@ -88,9 +99,7 @@ export async function measureRow(row, bench) {
 async function calibrate(row, servers, bench) {
   if (!row.calibrate) return undefined;
   bench.progress.says(row.name, 'calibration');
-  const calibration = await row.calibrate(
-    [...servers].map(([name, server]) => [name, runOf(name, server, bench, undefined)]),
-  );
+  const calibration = await row.calibrate([...servers].map(([name, server]) => [name, runOf(name, server, bench)]));
   bench.progress.advances(calibrationOf(row, bench));
   return calibration;
 }
@@ -119,31 +128,11 @@ function summary(row, results, bench) {
     name,
     title,
     recorded: new Date().toISOString(),
-    node: process.version,
+    node: bench.node,
     rounds: roundsOf(row, bench),
     seconds: row.isCounted ? null : bench.seconds,
     figures,
     contestants,
     ratios: ratiosOf(row, results),
   };
-}
-
-/** The median and the spread of the ratios of each round, and whether they are what was promised. */
-function ratiosOf({ ratios, figures }, results) {
-  return ratios
-    .filter(({ of, to }) => results.has(of) && results.has(to))
-    .map(({ figure, of, to, goal }) => {
-      const [ours, theirs] = [of, to].map((name) => results.get(name).figures[figure]);
-      const ratio = spread(ours.map((value, round) => value / theirs[round]));
-      if (goal === undefined) return { figure, of, to, ...ratio };
-      const { better } = figures.find(({ name }) => name === figure);
-      return {
-        figure,
-        of,
-        to,
-        ...ratio,
-        goal,
-        isMet: better === 'lower' ? ratio.median <= goal : ratio.median >= goal,
-      };
-    });
 }

@@ -41,13 +41,14 @@ export function linesOf(child) {
 }
 
 /**
- * Starts a script of this folder under Node on one core.
+ * Starts a script of this folder on one core.
  *
+ * @param command the runtime and its arguments, such as `['node']`
  * @returns what the script announces (`servers/announce.mjs`), `end()`, and the promise `ended`
  */
-export async function startScript(core, path, setup = {}, environment = {}) {
+export async function startScript(core, [program, ...args], path, setup = {}, environment = {}) {
   const script = fileURLToPath(new URL(path, import.meta.url));
-  const child = spawnOnCore(core, process.execPath, [script, JSON.stringify(setup)], environment);
+  const child = spawnOnCore(core, program, [...args, script, JSON.stringify(setup)], environment);
   const ended = once(child, 'exit');
   const slow = setTimeout(() => child.kill('SIGKILL'), READY_WITHIN);
   try {

@@ -2,13 +2,16 @@
 //   npm run build && (cd bench && npm ci) && npm run bench -- --help
 import { readArguments, USAGE } from './arguments.mjs';
 import { makeCertificate } from './certificate.mjs';
+import { CONTESTANTS } from './contestants.mjs';
 import { buildGenerator, Generator } from './generator.mjs';
 import { durationOf, measureRow } from './measure-row.mjs';
 import { missingPrerequisites, NO_TLS } from './prerequisites.mjs';
-import { endProcesses, startScript } from './processes.mjs';
+import { endProcesses } from './processes.mjs';
 import { minutes, Progress } from './progress.mjs';
-import { latestResults, mergeRow, openResults, savePage, saveResults } from './report/results.mjs';
+import { nodeText } from './report/figure-text.mjs';
+import { latestResults, mergeRow, openResults, openSection, savePage, saveResults } from './report/results.mjs';
 import { goalTable, resultsPage, rowTable } from './report/table.mjs';
+import { commandsOf, describeNode, findPeers } from './runtimes.mjs';
 import { SCENARIOS } from './scenarios/all.mjs';
 
 process.on('exit', endProcesses);
@@ -27,19 +30,22 @@ async function main(options) {
   if (options.draw) return draw(latestResults());
   const missing = missingPrerequisites(options);
   if (missing.length > 0) throw new Error(missing.join('\n'));
-  const bench = await prepare(options);
-  const scenarios = withoutTls(options.scenarios, bench);
-  const seconds = scenarios.flatMap(({ rows }) => rows).reduce((sum, row) => sum + durationOf(row, bench), 0);
+  const common = await prepare(options);
+  const scenarios = withoutTls(options.scenarios, common);
+  const benches = [];
+  for (const path of options.node) benches.push(await prepareNode(path, common));
+  const rows = scenarios.flatMap((scenario) => scenario.rows);
+  const seconds = benches
+    .flatMap((bench) => rows.map((row) => durationOf(row, bench)))
+    .reduce((sum, one) => sum + one, 0);
   console.log(
     `Servers on core ${options.serverCore}, the load on core ${options.loadCore}; about ${minutes(seconds)} minutes.\n`,
   );
-  bench.progress = new Progress(seconds);
+  const progress = new Progress(seconds);
   const results = openResults();
-  const measured = [];
-  for (const scenario of scenarios) await measureScenario(scenario, { bench, results, measured, options });
-  bench.progress.clears();
-  console.log(goalTable(measured));
-  if (!options.quick && measured.length > 0) await draw(results);
+  let measured = 0;
+  for (const bench of benches) measured += await measureNode({ ...bench, progress }, scenarios, results);
+  if (!options.quick && measured > 0) await draw(results);
 }
 
 function list() {
@@ -56,20 +62,24 @@ async function prepare(options) {
     certificate: hasTls ? await makeCertificate() : null,
     isQuick: options.quick,
     rounds: options.rounds,
+    roundsNearOne: options.roundsNearOne,
     seconds: options.seconds,
     serverCore: options.serverCore,
     loadCore: options.loadCore,
-    unavailable: await findUnavailable(options),
   };
 }
 
-/** Contestants that cannot run under this Node, with the reason, which is told. */
-async function findUnavailable({ serverCore }) {
-  const uws = await startScript(serverCore, './servers/uws.mjs');
-  await uws.end();
-  if (!uws.unavailable) return {};
-  console.log(`${uws.unavailable}: left out.`);
-  return { uws: uws.unavailable };
+/** What is measured under one Node; who cannot take part is told, with the reason. */
+async function prepareNode(path, common) {
+  const commands = commandsOf(path);
+  const { node, glibc } = await describeNode(path);
+  const { peers, unavailable } = await findPeers(common.serverCore, commands);
+  const leftOut = Object.keys(unavailable).map((name) => CONTESTANTS[name].title);
+  for (const [name, reason] of Object.entries(unavailable)) {
+    console.log(`${nodeText({ node, glibc })}: ${CONTESTANTS[name].title} is left out: ${reason}`);
+    if (reason.includes('GLIBC_')) console.log('bench/newer-glibc.sh gives a Node a newer glibc.');
+  }
+  return { ...common, commands, node, glibc, peers, unavailable, leftOut };
 }
 
 function withoutTls(scenarios, { certificate }) {
@@ -79,16 +89,29 @@ function withoutTls(scenarios, { certificate }) {
   return plain.filter(({ rows }) => rows.length > 0);
 }
 
-/** Each row is printed and written as soon as it is measured; one that fails leaves the others alone. */
-async function measureScenario(scenario, { bench, results, measured, options }) {
+/** Measures all rows under one Node; returns how many there are results of. */
+async function measureNode(bench, scenarios, results) {
+  const measured = [];
+  const keep = (scenario, row) => {
+    measured.push({ scenario, row });
+    mergeRow(openSection(results, bench), scenario, row);
+    if (!bench.isQuick) saveResults(results);
+  };
+  console.log(`${[nodeText(bench), ...bench.peers].join(', ')}\n`);
+  for (const scenario of scenarios) await measureScenario(scenario, bench, keep);
+  bench.progress.clears();
+  console.log(goalTable(measured));
+  return measured.length;
+}
+
+/** Each row is printed and kept as soon as it is measured; one that fails leaves the others alone. */
+async function measureScenario(scenario, bench, keep) {
   for (const row of scenario.rows) {
     try {
       const result = await measureRow(row, bench);
       bench.progress.clears();
       console.log(rowTable(scenario, result));
-      measured.push({ scenario, row: result });
-      mergeRow(results, scenario, result);
-      if (!options.quick) saveResults(results);
+      keep(scenario, result);
     } catch (error) {
       bench.progress.clears();
       console.error(`FAILED: ${scenario.name} ${row.name}: ${error.message}\n`);

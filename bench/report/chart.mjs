@@ -1,33 +1,37 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parse, View } from 'vega';
 import { compile } from 'vega-lite';
-import { roundsText } from './figure-text.mjs';
+import { nodeText, roundsText } from './figure-text.mjs';
 import { panel } from './panel.mjs';
-import { RESULTS } from './results.mjs';
+import { chartPath, RESULTS } from './results.mjs';
 
-/** Draws one chart for each scenario that there are results of; returns the names of the files. */
+/** Draws one chart for each scenario of each section; returns the names of the files. */
 export async function drawCharts(results) {
-  mkdirSync(RESULTS, { recursive: true });
   const files = [];
-  for (const [name, scenario] of Object.entries(results.scenarios)) {
-    const file = `${name}.svg`;
-    const { spec } = compile(chartOf(results, scenario));
-    const svg = await new View(parse(spec), { renderer: 'none' }).toSVG();
-    writeFileSync(new URL(file, RESULTS), `${svg}\n`);
-    files.push(file);
+  for (const section of results.sections) {
+    for (const [name, scenario] of Object.entries(section.scenarios)) {
+      const path = chartPath(results, section, name);
+      const { spec } = compile(chartOf(results, section, scenario));
+      const svg = await new View(parse(spec), { renderer: 'none' }).toSVG();
+      mkdirSync(dirname(fileURLToPath(new URL(path, RESULTS))), { recursive: true });
+      writeFileSync(new URL(path, RESULTS), `${svg}\n`);
+      files.push(path);
+    }
   }
   return files;
 }
 
 /** A Vega-Lite chart: a panel for each figure of each row, on white, whatever the page around it. */
-function chartOf({ date, machine, versions }, { title, about, rows }) {
+function chartOf(results, section, { title, about, rows }) {
   const panels = rows.flatMap((row) =>
     row.figures.filter(({ isCharted }) => isCharted).map((figure) => panel(row, figure)),
   );
   return {
     background: 'white',
     padding: 18,
-    title: { text: title, subtitle: subtitle(date, machine, versions, about, rows), anchor: 'start', offset: 18 },
+    title: { text: title, subtitle: subtitle(results, section, about, rows), anchor: 'start', offset: 18 },
     vconcat: panels,
     spacing: 26,
     resolve: { scale: { x: 'independent', y: 'independent' } },
@@ -40,19 +44,21 @@ function chartOf({ date, machine, versions }, { title, about, rows }) {
         subtitlePadding: 6,
         subtitleLineHeight: 16,
       },
-      axis: { labelFontSize: 12, labelLimit: 220, domain: false, ticks: false, labelColor: '#222222' },
+      axis: { labelFontSize: 12, labelLimit: 300, domain: false, ticks: false, labelColor: '#222222' },
       view: { stroke: null },
     },
   };
 }
 
-function subtitle(date, { cpu, cores, platform, arch }, versions, about, rows) {
-  const nodes = [...new Set(rows.map(({ node }) => node.slice(1)))].join(' and ');
+function subtitle({ date, machine, versions }, section, about, rows) {
+  const { cpu, cores, platform, arch } = machine;
   const sentence = about ? [`${about[0].toUpperCase()}${about.slice(1)}.`] : [];
   return [
     ...sentence,
-    `Medians of ${[...new Set(rows.map(roundsText))].join(', ')}; whiskers: least and most; ratios: medians of the ratios of each round.`,
-    `${date} · ${cpu}, ${cores} cores, ${platform}-${arch} · Node ${nodes}`,
-    `wasock ${versions.wasock}, ws ${versions.ws} with bufferutil ${versions.bufferutil}, uWebSockets.js ${versions.uws}`,
+    `Medians of ${[...new Set(rows.map(roundsText))].join(', ')}; whiskers: least and most; ratios: medians of the ratios of each round, and their intervals.`,
+    `${date} · ${cpu}, ${cores} cores, ${platform}-${arch} · ${nodeText(section)}`,
+    [`wasock ${versions.wasock}`, `ws ${versions.ws} with bufferutil ${versions.bufferutil}`, ...section.peers].join(
+      ', ',
+    ),
   ];
 }

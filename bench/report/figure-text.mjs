@@ -16,9 +16,14 @@ export function ratioText(ratio) {
   return `${ratio >= 9.995 ? ratio.toFixed(1) : ratio.toFixed(2)}×`;
 }
 
-/** The spread of a ratio: `12.9 to 14.1`. */
-export function rangeText(min, max) {
-  return `${ratioText(min).slice(0, -1)} to ${ratioText(max).slice(0, -1)}`;
+/** The interval of a ratio: `12.9 to 14.1`. */
+export function intervalText({ low, high }) {
+  return `${ratioText(low).slice(0, -1)} to ${ratioText(high).slice(0, -1)}`;
+}
+
+/** How a section is called: `Node 24.21.0, glibc 2.41`. */
+export function nodeText({ node, glibc }) {
+  return `Node ${node.slice(1)}${glibc === undefined ? '' : `, glibc ${glibc}`}`;
 }
 
 /** `5 rounds of 1.5 s`. */

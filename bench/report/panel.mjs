@@ -1,5 +1,5 @@
 import { spread } from '../statistics.mjs';
-import { figureText, rangeText, ratioText } from './figure-text.mjs';
+import { figureText, intervalText, ratioText } from './figure-text.mjs';
 
 const WIDTH = 690;
 const BAR = 25;
@@ -7,13 +7,14 @@ const BAR = 25;
 const LONGEST = 0.465;
 /** Where the columns of ratios begin, in pixels. */
 const COLUMNS = [395, 545];
-const HEADINGS = { ws: 'of ws + bufferutil', uws: 'of uWebSockets.js', wasock: 'of wasock, all reading' };
+const HEADINGS = { ws: 'of ws + bufferutil', uws: 'of uWebSockets.js', wasock: 'of wasock' };
 
-/** Who is who by colour: ours, those that ours are compared with, and what Node does without any library. */
-const COLOURS = { wasock: '#2563a8', ws: '#d9822b', uws: '#4a8c4f', node: '#9a9a9a' };
+/** Who is who by colour: ours, those that ours are compared with, other runtimes, and what Node does without any library. */
+const COLOURS = { wasock: '#2563a8', ws: '#d9822b', uws: '#4a8c4f', runtime: '#8a5a9e', node: '#9a9a9a' };
+const FAMILIES = { wasock: /^wasock|^slow/, ws: /^ws/, uws: /^uws/, runtime: /^bun|^deno/, node: /^/ };
 
 function familyOf(name) {
-  return name.match(/^wasock|^slow/) ? 'wasock' : name.startsWith('ws') ? 'ws' : name === 'uws' ? 'uws' : 'node';
+  return Object.keys(FAMILIES).find((family) => FAMILIES[family].test(name));
 }
 
 /** One figure of one row as a Vega-Lite view: a bar for each contestant, the best on top. */
@@ -89,6 +90,6 @@ const NO_RATIOS = Object.fromEntries(Object.keys(HEADINGS).map((peer) => [peer, 
 function ratiosOf({ ratios }, figure, of) {
   const texts = ratios
     .filter((ratio) => ratio.figure === figure && ratio.of === of)
-    .map(({ to, median, min, max }) => [to, `${ratioText(median)} (${rangeText(min, max)})`]);
+    .map((ratio) => [ratio.to, `${ratioText(ratio.median)} (${intervalText(ratio)})`]);
   return { ...NO_RATIOS, ...Object.fromEntries(texts) };
 }

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { createRequire } from 'node:module';
 import { arch, cpus, platform } from 'node:os';
 import { SCENARIOS } from '../scenarios/all.mjs';
+import { nodeText } from './figure-text.mjs';
 
 const require = createRequire(import.meta.url);
 
@@ -17,10 +18,10 @@ function machine() {
   return { cpu: cores[0].model, cores: cores.length, platform: platform(), arch: arch() };
 }
 
+/** Who takes part under every Node. */
 function versions() {
   const of = (path) => require(`${path}/package.json`).version;
-  const uws = of('@trufflesuite/uws-js-unofficial').split('-')[0];
-  return { wasock: of('../..'), ws: of('ws'), bufferutil: of('bufferutil'), uws };
+  return { wasock: of('../..'), ws: of('ws'), bufferutil: of('bufferutil') };
 }
 
 function fileOf({ date, machine: { platform, arch, cores } }) {
@@ -29,31 +30,54 @@ function fileOf({ date, machine: { platform, arch, cores } }) {
 
 /** Today's results on this machine, as far as there are some: what is measured anew replaces them row by row. */
 export function openResults() {
-  const results = { date: new Date().toISOString().slice(0, 10), machine: machine(), scenarios: {} };
+  const date = new Date().toISOString().slice(0, 10);
+  const results = { date, machine: machine(), versions: versions(), sections: [] };
   const file = new URL(fileOf(results), RESULTS);
-  if (existsSync(file)) results.scenarios = JSON.parse(readFileSync(file, 'utf8')).scenarios;
-  return { ...results, node: process.version, versions: versions() };
+  if (existsSync(file)) results.sections = readResults(file).sections;
+  return results;
 }
 
 /** The results that were written last. */
 export function latestResults() {
-  const file = readdirSync(RESULTS)
+  const name = readdirSync(RESULTS)
     .filter((name) => FILE.test(name))
     .sort()
     .at(-1);
-  if (file === undefined) throw new Error('there are no results in bench/results');
-  return JSON.parse(readFileSync(new URL(file, RESULTS), 'utf8'));
+  if (name === undefined) throw new Error('there are no results in bench/results');
+  return readResults(new URL(name, RESULTS));
+}
+
+function readResults(file) {
+  const results = JSON.parse(readFileSync(file, 'utf8'));
+  if (results.sections) return results;
+  throw new Error(`${file.pathname} was written before results had a section for each Node: it is history only`);
+}
+
+/** The section of a Node, a new one at the end if there is none; `node` and `glibc` tell sections apart. */
+export function openSection(results, { node, glibc, peers, leftOut }) {
+  let section = results.sections.find((known) => known.node === node && known.glibc === glibc);
+  if (section === undefined) {
+    section = { node, glibc, scenarios: {} };
+    results.sections.push(section);
+  }
+  return Object.assign(section, { peers, leftOut });
+}
+
+/** The path of a chart: those of the first section lie beside the page, those of each other one in a folder of its own. */
+export function chartPath({ sections }, section, name) {
+  const folder = section === sections[0] ? '' : `${nodeText(section).toLowerCase().replaceAll(/,? /g, '-')}/`;
+  return `${folder}${name}.svg`;
 }
 
 /** Puts a row in its place, instead of what was measured of it before. */
-export function mergeRow(results, { name, title, about }, row) {
-  const before = results.scenarios[name]?.rows ?? [];
+export function mergeRow(section, { name, title, about }, row) {
+  const before = section.scenarios[name]?.rows ?? [];
   const rows = [...before.filter((other) => other.name !== row.name), row];
   const order = SCENARIOS.find((scenario) => scenario.name === name).rows.map((known) => known.name);
   rows.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
-  const scenarios = { ...results.scenarios, [name]: { title, about, rows } };
+  const scenarios = { ...section.scenarios, [name]: { title, about, rows } };
   const names = SCENARIOS.map((scenario) => scenario.name).filter((known) => known in scenarios);
-  results.scenarios = Object.fromEntries(names.map((known) => [known, scenarios[known]]));
+  section.scenarios = Object.fromEntries(names.map((known) => [known, scenarios[known]]));
 }
 
 /** Writes the page that shows all results as tables, beside the charts. */

@@ -1,9 +1,12 @@
 import { DISTURBING } from '../quiet.mjs';
 import { spread } from '../statistics.mjs';
-import { figureText, rangeText, ratioText, roundsText } from './figure-text.mjs';
+import { figureText, intervalText, nodeText, ratioText, roundsText } from './figure-text.mjs';
+import { chartPath } from './results.mjs';
 
 const MiB = 1_048_576;
-const NAMES = { ws: 'ws', uws: 'uWS', wasock: 'wasock, all reading' };
+const NAMES = { ws: 'ws', uws: 'uWS', wasock: 'wasock' };
+/** How many goals have which verdict, in words. */
+const COUNTED = { met: 'met', 'within noise': 'within noise', 'falls short': 'short', 'too few rounds': 'not judged' };
 
 /**
  * One row of a scenario as a table: a line for each contestant and each figure that matters, how much that is of ws and of
@@ -54,24 +57,37 @@ function figureCell(values, { unit, isCharted }) {
 
 function ratioCell(ratio) {
   if (!ratio) return '';
-  const { median, min, max, goal, isMet } = ratio;
-  const text = `${ratioText(median)} (${rangeText(min, max)})`;
-  return goal === undefined ? text : `${text}, goal ${goal}: ${isMet ? 'ok' : 'SHORT'}`;
+  const { median, goal, verdict } = ratio;
+  const text = `${ratioText(median)} (${intervalText(ratio)})`;
+  return goal === undefined ? text : `${text}, goal ${goal}: ${verdict}`;
 }
 
-/** All results as one page, the goals first. */
-export function resultsPage({ date, node, machine, versions, scenarios }) {
+/** All results as one page: a section for each Node, the goals first. */
+export function resultsPage(results) {
+  const { date, machine, versions, sections } = results;
   const { cpu, cores, platform, arch } = machine;
+  return [
+    '# Results of `npm run bench`',
+    `${date}; ${cpu}, ${cores} cores, ${platform}-${arch}; wasock ${versions.wasock}, ws ${versions.ws} with bufferutil ${versions.bufferutil}. This page is written by the bench; [../README.md](../README.md) says how to read it.`,
+    ...sections.flatMap((section) => sectionOfPage(results, section)),
+  ].join('\n\n');
+}
+
+function sectionOfPage(results, section) {
+  const { peers, leftOut, scenarios } = section;
+  const charts = Object.keys(scenarios).map((name) => `[${name}](${chartPath(results, section, name)})`);
   const measured = Object.entries(scenarios).flatMap(([name, scenario]) =>
     scenario.rows.map((row) => ({ scenario: { ...scenario, name }, row })),
   );
-  const { wasock, ws, bufferutil, uws } = versions;
   return [
-    '# Results of `npm run bench`',
-    `${date}; ${cpu}, ${cores} cores, ${platform}-${arch}; Node ${node.slice(1)}; wasock ${wasock}, ws ${ws} with bufferutil ${bufferutil}, uWebSockets.js ${uws}. This page is written by the bench; [../README.md](../README.md) says how to read it.`,
+    `## ${nodeText(section)}`,
+    Object.entries({ With: peers, 'Left out': leftOut, Charts: charts })
+      .filter(([, names]) => names.length > 0)
+      .map(([what, names]) => `${what}: ${names.join(', ')}.`)
+      .join(' '),
     goalTable(measured),
-    ...measured.map(({ scenario, row }) => `## ${rowTable(scenario, row)}`),
-  ].join('\n\n');
+    ...measured.map(({ scenario, row }) => `### ${rowTable(scenario, row)}`),
+  ];
 }
 
 /** Everything that was promised, and what was measured. */
@@ -80,19 +96,20 @@ export function goalTable(measured) {
     row.ratios.filter(({ goal }) => goal !== undefined).map((ratio) => ({ scenario, row, ratio })),
   );
   if (promised.length === 0) return '';
-  const met = promised.filter(({ ratio }) => ratio.isMet).length;
+  const counts = Object.entries(COUNTED)
+    .map(([verdict, words]) => [promised.filter(({ ratio }) => ratio.verdict === verdict).length, words])
+    .filter(([count]) => count > 0);
   const lines = promised.map(({ scenario, row, ratio }) => goalLine(scenario, row, ratio));
-  const head = ['scenario', 'row', 'who', 'figure', 'goal', 'measured', 'spread', ''];
-  return `${markdownTable([head, ...lines])}\n\n${met} of ${promised.length} goals are met.\n`;
+  const head = ['scenario', 'row', 'who', 'figure', 'goal', 'measured', 'interval', ''];
+  return `${markdownTable([head, ...lines])}\n\nGoals: ${counts.map(([count, words]) => `${count} ${words}`).join(', ')}.\n`;
 }
 
-function goalLine(scenario, row, { figure, of, to, goal, median, min, max, isMet }) {
+function goalLine(scenario, row, ratio) {
+  const { figure, of, to, goal, median, verdict } = ratio;
   const { better, title } = row.figures.find(({ name }) => name === figure);
   const who = row.contestants.find(({ name }) => name === of).title;
-  const sign = better === 'lower' ? '≤' : '≥';
-  const range = rangeText(min, max);
-  const goalText = `${sign} ${goal} of ${NAMES[to]}`;
-  return [scenario.name, row.title, who, title, goalText, ratioText(median), range, isMet ? 'ok' : 'SHORT'];
+  const goalText = `${better === 'lower' ? '≤' : '≥'} ${goal} of ${NAMES[to]}`;
+  return [scenario.name, row.title, who, title, goalText, ratioText(median), intervalText(ratio), verdict];
 }
 
 function markdownTable([head, ...lines]) {

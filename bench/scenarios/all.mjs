@@ -1,5 +1,6 @@
 import { client } from './client.mjs';
 import { codecTs } from './codec-ts.mjs';
+import { documented } from './documented.mjs';
 import { echo } from './echo.mjs';
 import { fanout } from './fanout.mjs';
 import { growth } from './growth.mjs';
@@ -34,6 +35,7 @@ export const SCENARIOS = [
   handshakes,
   idle,
   codecTs,
+  documented,
   imports,
   latency,
   growth,

@@ -1,7 +1,18 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 import { ECHO_FIGURES, measureEcho, shapeOf, titleOf } from './echo-load.mjs';
 
-const CONTESTANTS = ['wasock', 'wasock-zero-copy', 'wasock-await', 'wasock-ws', 'ws', 'ws-alone', 'uws', 'net'];
+const CONTESTANTS = [
+  'wasock',
+  'wasock-zero-copy',
+  'wasock-await',
+  'wasock-ws',
+  'ws',
+  'ws-alone',
+  'uws',
+  'bun',
+  'deno',
+  'net',
+];
 
 /** What is promised of owned messages, and of messages that are valid only in the handler. */
 const GOALS = {

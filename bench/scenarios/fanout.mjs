@@ -1,6 +1,6 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 
-const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'uws'];
+const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'uws', 'bun', 'deno'];
 const CONNECTIONS = 1000;
 const SIZE = 64;
 
@@ -34,7 +34,7 @@ export async function measureFanout(inFlight, { server, load, seconds, contestan
 export const fanout = {
   name: 'fanout',
   title: `Fan-out to ${CONNECTIONS} subscribers`,
-  about: 'ws has no topics: it sends to each of its clients in a loop',
+  about: 'ws and Deno have no topics: they send to each of their clients in a loop',
   rows: [16, 1].map((inFlight) => ({
     name: `${CONNECTIONS}x${inFlight}x${SIZE}`,
     title: `${SIZE} B to ${CONNECTIONS} connections, ${inFlight} publish${inFlight === 1 ? '' : 'es'} in flight`,

@@ -1,6 +1,6 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 
-const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'uws', 'http-handshake', 'net-handshake'];
+const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'uws', 'bun', 'deno', 'http-handshake', 'net-handshake'];
 const PARALLEL = 32;
 
 async function measure({ server, load, seconds }) {

@@ -1,6 +1,6 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 
-const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'uws', 'net-handshake'];
+const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'uws', 'bun', 'deno', 'net-handshake'];
 const CONNECTIONS = 10_000;
 
 export const idle = {
@@ -16,7 +16,6 @@ export const idle = {
       setup: { size: 64 },
       isFresh: true,
       isCounted: true,
-      rounds: (rounds) => Math.min(rounds, 3),
       lasts: () => 7,
       ratios: ratiosAgainstPeers('octets', CONTESTANTS, { wasock: { ws: 0.75 }, 'wasock-ws': { ws: 1 } }),
       async measure({ server, load }) {

@@ -4,7 +4,7 @@ const CONTESTANTS = ['wasock', 'ws', 'ws-alone'];
 
 async function measure({ contestant, startScript }) {
   const before = performance.now();
-  const script = await startScript(`./imports/${contestant.script}.mjs`, {}, contestant.environment);
+  const script = await startScript(`./imports/${contestant.script}.mjs`, {});
   await script.ended;
   const { about, options, milliseconds } = script;
   return { about, options, milliseconds, process: performance.now() - before };

@@ -1,7 +1,7 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 import { ECHO_FIGURES, measureEcho, shapeOf, titleOf } from './echo-load.mjs';
 
-const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'ws-strings', 'uws', 'uws-strings'];
+const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'ws-strings', 'uws', 'uws-strings', 'bun', 'deno'];
 const SHAPE = shapeOf('64x16x64');
 const TEXTS = { ascii: 'ASCII', utf8: 'UTF-8 that is not ASCII' };
 
@@ -9,7 +9,7 @@ export const text = {
   name: 'text',
   title: 'Echo of text',
   about:
-    'wasock hands each message over as a string; ws and uWebSockets.js as the bytes that came, which "as strings" makes strings of',
+    'text is a string to wasock, Bun and Deno; to ws and uWebSockets.js it is the bytes that came, of which "as strings" makes strings',
   rows: Object.entries(TEXTS).map(([name, kind]) => ({
     name,
     title: `${titleOf(SHAPE)}, ${kind}`,

@@ -1,7 +1,7 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 import { ECHO_FIGURES, measureEcho, shapeOf, titleOf } from './echo-load.mjs';
 
-const CONTESTANTS = ['wasock', 'wasock-zero-copy', 'wasock-ws', 'ws', 'uws', 'tls'];
+const CONTESTANTS = ['wasock', 'wasock-zero-copy', 'wasock-ws', 'ws', 'uws', 'bun', 'deno', 'tls'];
 const SHAPE = shapeOf('64x16x64');
 
 export const tls = {

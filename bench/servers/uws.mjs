@@ -1,23 +1,31 @@
 // uWebSockets.js. Its payloads are borrowed: valid until the handler returns, as with zeroCopy of wasock.
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { announce, setup } from './announce.mjs';
 
-const PACKAGE = '@trufflesuite/uws-js-unofficial';
+const { platform, arch, versions } = process;
+const BINARY = `uws_${platform}_${arch}_${versions.modules}.node`;
+/** Two packages bring binaries. The newer release comes first; it needs glibc 2.38. */
+const PACKAGES = { '@btc-vision/uwebsockets.js': BINARY, '@trufflesuite/uws-js-unofficial': `binaries/${BINARY}` };
 const TOPIC = 't';
 const require = createRequire(import.meta.url);
 const MiB = 1_048_576;
 
-/** The native module, or undefined where the package has none for this Node; alone, the package would fall back to ws. */
+/** The native module of the first package that has one for this Node and this machine, and its version. */
 function loadNative() {
-  const folder = dirname(require.resolve(`${PACKAGE}/package.json`));
-  const { platform, arch, versions } = process;
-  try {
-    require(join(folder, 'binaries', `uws_${platform}_${arch}_${versions.modules}.node`));
-  } catch {
-    return undefined;
+  const reasons = [];
+  for (const [name, binary] of Object.entries(PACKAGES)) {
+    const folder = fileURLToPath(new URL(`../node_modules/${name}`, import.meta.url));
+    const [version] = require(`${folder}/package.json`).version.split('-');
+    try {
+      return { uws: require(`${folder}/${binary}`), version };
+    } catch ({ code, message }) {
+      const [reason] = code === 'MODULE_NOT_FOUND' ? [`no ${BINARY}`] : message.split(' (required by');
+      reasons.push(`${version}: ${reason}`);
+    }
   }
-  return require(PACKAGE);
+  console.error(reasons.join('; '));
+  process.exit(1);
 }
 
 /** Its defaults are 16 KiB and 64 KiB, which the large rows do not fit. */
@@ -33,18 +41,10 @@ const fanout = {
   message: (_ws, message, isBinary) => void app.publish(TOPIC, message, isBinary),
 };
 
-const uws = loadNative();
-let app;
-if (uws) {
-  const { tls } = setup;
-  app = tls ? uws.SSLApp({ key_file_name: tls.key, cert_file_name: tls.cert }) : uws.App();
-  app.ws('/*', { ...options, ...(setup.fanout ? fanout : setup.strings ? strings : echo) });
-  app.listen(0, (token) => {
-    const { version } = require(`${PACKAGE}/package.json`);
-    announce({ port: uws.us_socket_local_port(token), about: `uWebSockets.js ${version.split('-')[0]}`, options });
-  });
-} else {
-  const runtime = `Node ${process.version} on ${process.platform}-${process.arch}`;
-  announce({ about: 'uWebSockets.js', unavailable: `${PACKAGE} has no binary for ${runtime}` });
-  process.exit();
-}
+const { uws, version } = loadNative();
+const { tls } = setup;
+const app = tls ? uws.SSLApp({ key_file_name: tls.key, cert_file_name: tls.cert }) : uws.App();
+app.ws('/*', { ...options, ...(setup.fanout ? fanout : setup.strings ? strings : echo) });
+app.listen(0, (token) => {
+  announce({ port: uws.us_socket_local_port(token), about: `uWebSockets.js ${version}`, options });
+});

@@ -3,7 +3,7 @@ import type { ConnectionHandler } from '../net/connection-handler.js';
 import type { CloseResult } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
 import type { MessageQueue, Packet } from './message-queue.js';
-import { backdoor, type WebSocket } from './websocket.js';
+import { internals, type WebSocket } from './websocket.js';
 
 /** Await style: messages go to the socket's queue, which stops the reading while it is full. */
 export class AwaitDelivery implements ConnectionHandler {
@@ -29,7 +29,7 @@ export class AwaitDelivery implements ConnectionHandler {
 
   #push(packet: Packet): void {
     this.#queue.push(packet);
-    if (this.#queue.isFull) backdoor.pauseForQueue(this.#ws);
+    if (this.#queue.isFull) internals.pauseForQueue(this.#ws);
   }
 
   onPing(): void {}
@@ -40,7 +40,7 @@ export class AwaitDelivery implements ConnectionHandler {
   onError(): void {}
 
   onClose(result: CloseResult, cause: Error | undefined): void {
-    backdoor.closed(this.#ws, result, cause);
+    internals.closed(this.#ws, result, cause);
     this.#onClosed();
   }
 }

@@ -1,9 +1,9 @@
-import { MAX_DELAY } from '../net/timing/after-reading.js';
+import { MAX_INT32 } from '../net/timing/after-reading.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload } from '../protocol/close-payload.js';
 import { checkDuration } from './limits.js';
 import { Topics } from './topics.js';
-import { backdoor, type WebSocket } from './websocket.js';
+import { internals, type WebSocket } from './websocket.js';
 
 /** How a server closes. */
 export interface CloseOptions {
@@ -26,7 +26,7 @@ export interface Connections<UserData> extends Iterable<WebSocket<UserData>> {
 
 /** The sockets of a server, what they have subscribed to, and their common end. */
 export class ConnectionSet<UserData> implements Connections<UserData> {
-  readonly topics = new Topics<WebSocket>(backdoor.offer);
+  readonly topics = new Topics<WebSocket>(internals.offer);
   readonly #sockets = new Set<WebSocket<UserData>>();
   #onEmpty: (() => void) | null = null;
 
@@ -64,7 +64,7 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
 
 /** Waits for `work`, and forces the end of what it waits for once `timeout` milliseconds have passed; 0: never. */
 export async function within(timeout: number, work: Promise<unknown>, forceClose: () => void): Promise<void> {
-  const timer = timeout === 0 ? undefined : setTimeout(forceClose, Math.min(timeout, MAX_DELAY));
+  const timer = timeout === 0 ? undefined : setTimeout(forceClose, Math.min(timeout, MAX_INT32));
   await work;
   clearTimeout(timer);
 }

@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer';
 import type { ConnectionHandler } from '../net/connection-handler.js';
 import { type CloseResult, WebSocketClosedError } from '../protocol/errors.js';
 import type { Opcode } from '../protocol/opcode.js';
-import { backdoor, type WebSocket } from './websocket.js';
+import { internals, type WebSocket } from './websocket.js';
 
 /** What happens on a socket of `serve`. Each may be async: calls start in order and are not awaited. */
 export interface SocketHandlers<UserData> {
@@ -80,7 +80,7 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
   }
 
   onClose(result: CloseResult, cause: Error | undefined): void {
-    backdoor.closed(this.#ws as WebSocket<never>, result, cause);
+    internals.closed(this.#ws as WebSocket<never>, result, cause);
     this.#connections.delete(this.#ws);
     this.#call(() => this.#handlers.close?.(this.#ws, result.closeCode, result.reason));
   }
@@ -99,7 +99,7 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
   }
 
   #fail(error: unknown): void {
-    const cause = backdoor.connection(this.#ws as WebSocket<never>).failByHandler(error);
+    const cause = internals.connection(this.#ws as WebSocket<never>).failByHandler(error);
     // A handler that returns what `send` returned rejects when its peer goes away: that is what peers do.
     if (cause instanceof WebSocketClosedError) this.onError(cause);
     else reportError(this.#handlers, cause, this.#ws);

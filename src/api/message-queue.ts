@@ -28,7 +28,7 @@ export interface Reading<Result> {
   end(error: Error): Result;
 }
 
-interface Receiver {
+interface Waiting {
   readonly reading: Reading<unknown>;
   resolve(result: unknown): void;
   /** Rejects, and marks the promise as handled. */
@@ -44,7 +44,7 @@ export class MessageQueue {
   #bytes = 0;
   /** What those cost that came while more than the limits waited. */
   #reserveUsed = 0;
-  #receiver: Receiver | null = null;
+  #receiver: Waiting | null = null;
   #end: Error | null = null;
 
   /** Whether so much waits that the socket should stop reading. */
@@ -119,7 +119,7 @@ export class MessageQueue {
     return promise;
   }
 
-  #settle(receiver: Receiver, read: (reading: Reading<unknown>) => unknown): void {
+  #settle(receiver: Waiting, read: (reading: Reading<unknown>) => unknown): void {
     this.#receiver = null;
     try {
       receiver.resolve(read(receiver.reading));

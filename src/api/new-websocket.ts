@@ -17,6 +17,8 @@ import {
 import { spendResponse } from '../net/opening/bound-response.js';
 import { connect } from '../net/opening/connect.js';
 import { type PendingOwner, PendingUpgrade } from '../net/opening/pending-upgrade.js';
+import { RequestHead } from '../net/opening/request-head.js';
+import { NO_BYTES } from '../protocol/bytes.js';
 import { WebSocketCreationError, WebSocketError, WebSocketHandshakeError } from '../protocol/errors.js';
 import { handled, rejected } from './handled-promise.js';
 import {
@@ -167,7 +169,7 @@ function acceptRequest(request: IncomingMessage, wanted: string[], options: Acce
     else upgrade.refusal = refusal;
   };
 
-  const verdict = judgeUpgrade(request, limits);
+  const verdict = judgeUpgrade(request, limits, () => request);
   if (isRefusal(verdict)) {
     fail(verdict);
     throw new WebSocketHandshakeError(verdict.message, verdict.status, verdict.headers);
@@ -178,11 +180,11 @@ function acceptRequest(request: IncomingMessage, wanted: string[], options: Acce
     throw new WebSocketCreationError(pending.isGone ? 'The client has left' : 'The request was answered already');
   }
   const accepted = acceptance(verdict, wanted, options, fail);
-  const { remoteAddress, socket } = pending;
+  const { remoteAddress } = pending;
   pending.accept(accepted.text);
   if (upgrade?.response) spendResponse(upgrade.response, pending);
   const head = pending.takeHead();
-  const opening = { request, remoteAddress, socket, head, protocol: accepted.protocol, data: undefined };
+  const opening = { request: pending.request, remoteAddress, head, protocol: accepted.protocol, data: undefined };
   const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.connections ?? null);
   if (upgrade !== undefined) {
     upgrade.ws = ws;
@@ -221,12 +223,12 @@ const NO_OWNER: PendingOwner = { onWatched() {}, onSettled() {} };
 const ownUpgrades = new WeakMap<Duplex, PendingUpgrade>();
 
 function ownPending(request: IncomingMessage, options: AcceptOptions, limits: ResolvedLimits): PendingUpgrade | null {
-  const { socket, head = Buffer.alloc(0) } = options;
+  const { socket, head = NO_BYTES } = options;
   if (!Buffer.isBuffer(head)) throw new TypeError(`head must be a Buffer, not ${String(head)}`);
   if (socket === undefined) return null;
   let pending = ownUpgrades.get(socket);
   if (pending === undefined) {
-    pending = new PendingUpgrade(request, socket, head, limits.handshakeTimeout, NO_OWNER).watch();
+    pending = new PendingUpgrade(new RequestHead(request, socket), head, limits.handshakeTimeout, NO_OWNER).watch();
     ownUpgrades.set(socket, pending);
   }
   return pending;

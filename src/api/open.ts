@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Connection } from '../net/connection.js';
 import type { ConnectionHandler, ConnectionOptions } from '../net/connection-handler.js';
-import { requestOf } from '../net/node/incoming-message.js';
 import { peerAddress } from '../net/node/peer-address.js';
 import type { Connected } from '../net/opening/connect.js';
+import type { RequestHead } from '../net/opening/request-head.js';
 import { AwaitDelivery } from './await-delivery.js';
 import type { ConnectionSet } from './connections.js';
 import { HandlerDelivery, type SocketHandlers } from './handler-delivery.js';
@@ -14,37 +14,33 @@ import type { ResolvedLimits } from './limits.js';
 import { MessageQueue } from './message-queue.js';
 import type { Opened } from './opened.js';
 import type { SlowPeer } from './slow-peer.js';
-import { backdoor, type WebSocket } from './websocket.js';
+import { internals, type WebSocket } from './websocket.js';
 
 /** An opening handshake that has just succeeded, on a server. */
 export interface ServerOpening<UserData> {
-  /** As `PendingUpgrade.kept`. */
-  readonly request: IncomingMessage | string;
+  readonly request: RequestHead;
   readonly remoteAddress: string | undefined;
-  readonly socket: Duplex;
   readonly head: Buffer;
   readonly protocol: string;
   readonly data: UserData;
 }
 
 /** What is the same for all sockets of a server, whose limits are such. */
-type Terms = Pick<ResolvedLimits, 'slowPeer'> & { readonly ignoreClosed?: boolean };
+type SharedLimits = Pick<ResolvedLimits, 'slowPeer'> & { readonly ignoreClosed?: boolean };
 
 /** What is kept of an opening handshake on a server: as little as an idle socket can do with. */
 class OpenedOnServer<UserData> implements Opened<UserData> {
   readonly protocol: string;
   readonly remoteAddress: string | undefined;
   readonly data: UserData;
-  readonly #terms: Terms;
-  readonly #socket: Duplex;
-  #request: IncomingMessage | string;
+  readonly #shared: SharedLimits;
+  readonly #request: RequestHead;
 
-  constructor({ request, remoteAddress, socket, protocol, data }: ServerOpening<UserData>, terms: Terms) {
+  constructor({ request, remoteAddress, protocol, data }: ServerOpening<UserData>, shared: SharedLimits) {
     this.protocol = protocol;
     this.remoteAddress = remoteAddress;
     this.data = data;
-    this.#terms = terms;
-    this.#socket = socket;
+    this.#shared = shared;
     this.#request = request;
   }
 
@@ -53,16 +49,15 @@ class OpenedOnServer<UserData> implements Opened<UserData> {
   }
 
   get slowPeer(): SlowPeer {
-    return this.#terms.slowPeer;
+    return this.#shared.slowPeer;
   }
 
   get ignoreClosed(): boolean {
-    return this.#terms.ignoreClosed === true;
+    return this.#shared.ignoreClosed === true;
   }
 
   get request(): IncomingMessage {
-    if (typeof this.#request === 'string') this.#request = requestOf(this.#request, this.#socket);
-    return this.#request;
+    return this.#request.message;
   }
 
   get url(): string {
@@ -81,9 +76,9 @@ export function openForHandlers<UserData>(
   handlers: SocketHandlers<UserData>,
   connections: ConnectionSet<UserData>,
 ): void {
-  const ws = backdoor.make(new OpenedOnServer(opening, limits), null, connections.topics);
+  const ws = internals.make(new OpenedOnServer(opening, limits), null, connections.topics);
   const delivery = new HandlerDelivery(ws, handlers, connections);
-  const connection = attach(ws, opening.socket, limits, delivery);
+  const connection = attach(ws, opening.request.socket, limits, delivery);
   connections.add(ws);
   delivery.onOpen();
   connection.start(opening.head);
@@ -97,13 +92,13 @@ export function openForAwait(
   connections: ConnectionSet<unknown> | null,
 ): WebSocket {
   const queue = new MessageQueue();
-  const ws = backdoor.make(
+  const ws = internals.make(
     new OpenedOnServer(opening, ignoreClosed ? { slowPeer: limits.slowPeer, ignoreClosed } : limits),
     queue,
     connections?.topics ?? null,
   );
   const delivery = new AwaitDelivery(ws as WebSocket<never>, queue, () => connections?.delete(ws));
-  const connection = attach(ws, opening.socket, limits, delivery);
+  const connection = attach(ws, opening.request.socket, limits, delivery);
   connections?.add(ws);
   connection.start(opening.head);
   return ws;
@@ -116,7 +111,7 @@ export function openClient(
   ignoreClosed: boolean,
 ): WebSocket {
   const queue = new MessageQueue();
-  const ws = backdoor.make<unknown>(
+  const ws = internals.make<unknown>(
     {
       protocol,
       version: 0,
@@ -147,6 +142,6 @@ function attach<UserData>(
   // Frames are put together before they are written; holding them back any longer only adds latency.
   tcp.setNoDelay?.(true);
   const connection = new Connection(socket, options, handler);
-  backdoor.attach(ws as WebSocket<never>, connection);
+  internals.attach(ws as WebSocket<never>, connection);
   return connection;
 }

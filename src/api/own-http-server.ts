@@ -1,7 +1,7 @@
 import http, { type ServerOptions as HttpOptions, type Server as HttpServer, type RequestListener } from 'node:http';
 import https, { type ServerOptions as TlsOptions } from 'node:https';
 import { readBeforeTimeouts } from '../net/node/http-server.js';
-import { MAX_DELAY } from '../net/timing/after-reading.js';
+import { MAX_INT32 } from '../net/timing/after-reading.js';
 import { checkPath, checkType, type ResolvedLimits } from './limits.js';
 
 /** Where a server listens. */
@@ -57,7 +57,7 @@ export function createHttpServer(
   const isSeenBefore = tls === undefined && handshakeTimeout > 0;
   const headersTimeout = isSeenBefore ? handshakeTimeout - patienceOf(handshakeTimeout) : handshakeTimeout;
   const options: HttpOptions = {
-    maxHeaderSize: Math.min(maxHeaderBytes, 0x7fff_ffff),
+    maxHeaderSize: Math.min(maxHeaderBytes, MAX_INT32),
     headersTimeout,
     // Requests of the user's own may have a body, which takes longer than an opening handshake.
     requestTimeout: takesBodies ? Math.max(handshakeTimeout, REQUEST_TIMEOUT) : headersTimeout,
@@ -66,7 +66,7 @@ export function createHttpServer(
   const server =
     tls === undefined
       ? http.createServer(options, listener)
-      : https.createServer({ ...options, handshakeTimeout: handshakeTimeout || MAX_DELAY, ...tls }, listener);
+      : https.createServer({ ...options, handshakeTimeout: handshakeTimeout || MAX_INT32, ...tls }, listener);
   readBeforeTimeouts(server);
   // node:http drops the header lines above its limit; one more than ours tells that there were too many.
   server.maxHeadersCount = maxHeaders === Number.POSITIVE_INFINITY ? 0 : maxHeaders + 1;

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { type Accepted, formatAcceptance, isRefusal, judgeUpgrade, type Refusal, refuse } from '../handshake/server.js';
 import { acceptCheaply } from '../net/node/accept.js';
 import { bindResponse } from '../net/opening/bound-response.js';
-import { Arrivals } from '../net/opening/first-reads.js';
+import { FirstReads } from '../net/opening/first-reads.js';
 import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { pathnameOf, UpgradeListener } from '../net/opening/upgrade-listener.js';
 import { toError } from '../protocol/errors.js';
@@ -80,7 +80,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   readonly #limits: ResolvedLimits;
   readonly #http: HttpServer;
   readonly #listener: UpgradeListener;
-  readonly #arrivals: Arrivals | null = null;
+  readonly #firstReads: FirstReads | null = null;
   /** The TCP connections below TLS, which node:https does not know until their TLS handshakes are done. */
   readonly #raw = new Set<Socket>();
   #requests = 0;
@@ -98,7 +98,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
       onPlain: (pending) => this.#onPlain(pending),
       onUnclaimed: (pending) => this.#onPlain(pending),
     });
-    if (options.server === undefined && options.tls === undefined) this.#arrivals = this.#receiveArrivals();
+    if (options.server === undefined && options.tls === undefined) this.#firstReads = this.#watchFirstReads();
   }
 
   /** The port that it listens on; 0 for a Unix socket and for a shared server that does not listen yet. */
@@ -128,7 +128,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   protected override async end({ code, reason, timeout }: CheckedCloseOptions): Promise<void> {
     const own = this.#options.server === undefined;
     const stopped = own ? new Promise<void>((resolve) => this.#http.close(() => resolve())) : Promise.resolve();
-    this.#arrivals?.giveAllAway();
+    this.#firstReads?.giveAllAway();
     this.#listener.refuseAll();
     const answered = this.#requests === 0 ? undefined : new Promise<void>((resolve) => (this.#onAnswered = resolve));
     const closed = this.sockets.closeAll(code, reason);
@@ -159,9 +159,9 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
     return server;
   }
 
-  #receiveArrivals(): Arrivals {
+  #watchFirstReads(): FirstReads {
     const { maxHeaderBytes, handshakeTimeout } = this.#limits;
-    return new Arrivals(this.#http, {
+    return new FirstReads(this.#http, {
       maxHeaderBytes,
       patience: patienceOf(handshakeTimeout),
       wants: (url) => this.#listener.wants(url),
@@ -179,10 +179,10 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   // ——— requests that are no upgrade
 
   #onPlain(pending: PendingUpgrade): void {
-    if (this.#options.request === undefined) return pending.refuse(this.#refusalOf(pending.request));
+    if (this.#options.request === undefined) return pending.refuse(this.#refusalOf(pending.request.message));
     const response = bindResponse(pending);
     pending.isAnswering = () => response.headersSent;
-    this.#onRequest(pending.request, response);
+    this.#onRequest(pending.request.message, response);
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -214,7 +214,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   #refusalOf(request: IncomingMessage): Refusal {
     const { path } = this.#options;
     if (path !== undefined && pathnameOf(request.url) !== path) return refuse(404);
-    const verdict = judgeUpgrade(request, this.#limits);
+    const verdict = judgeUpgrade(request, this.#limits, () => request);
     return isRefusal(verdict) ? verdict : refuse(404);
   }
 
@@ -222,7 +222,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
 
   #onUpgrade(pending: PendingUpgrade): void {
     try {
-      const verdict = judgeUpgrade(this.#judged(pending), this.#limits);
+      const verdict = judgeUpgrade(pending.request.fields, this.#limits, () => pending.request.message);
       if (isRefusal(verdict)) return pending.refuse(verdict);
       const { upgrade } = this.#options;
       if (upgrade === undefined) return this.#answer(pending, verdict, undefined);
@@ -232,7 +232,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
           return pending.signal;
         },
       };
-      const result = upgrade.call(this.#options, pending.request, context);
+      const result = upgrade.call(this.#options, pending.request.message, context);
       if (!isThenable(result)) return this.#answer(pending, verdict, result);
       result.then(
         (answer) => this.#answer(pending, verdict, answer),
@@ -243,13 +243,6 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
     }
   }
 
-  /** Rules that are functions want to see the whole request. */
-  #judged(pending: PendingUpgrade): IncomingMessage {
-    const { allowedOrigins, allowedHosts } = this.#limits;
-    const isAsked = typeof allowedOrigins === 'function' || typeof allowedHosts === 'function';
-    return isAsked ? pending.request : (pending.asked as IncomingMessage);
-  }
-
   #answer(pending: PendingUpgrade, verdict: Accepted, result: UpgradeResult<UserData>): void {
     if (!pending.isPending) return;
     try {
@@ -257,10 +250,10 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
       const { data, protocol, headers } = checkAnswer(result);
       const agreed = agreedProtocol(verdict, protocol);
       const text = formatAcceptance(verdict.key, agreed, headers);
-      const { kept, remoteAddress, socket } = pending;
+      const { request, remoteAddress } = pending;
       pending.accept(text);
       const head = pending.takeHead();
-      const opening = { request: kept, remoteAddress, socket, head, protocol: agreed, data: data as UserData };
+      const opening = { request, remoteAddress, head, protocol: agreed, data: data as UserData };
       openForHandlers(opening, this.#limits, this.#options, this.sockets);
     } catch (error) {
       this.#failUpgrade(pending, error);

@@ -14,7 +14,7 @@ import { type CheckedCloseOptions, type ConnectionSet, within } from './connecti
 import { isThenable, reportError } from './handler-delivery.js';
 import { type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { SocketServer } from './socket-server.js';
-import { backdoor, type WebSocket } from './websocket.js';
+import { internals, type WebSocket } from './websocket.js';
 
 /** Options of `acceptUpgrades`: its own, and what is asked of its clients. */
 export interface AcceptUpgradesOptions extends ServerLimits {
@@ -82,7 +82,7 @@ export class Upgrades extends SocketServer<unknown> {
   }
 
   #handle(pending: PendingUpgrade): void {
-    const { request } = pending;
+    const request = pending.request.message;
     const response = bindResponse(pending);
     pending.isAnswering = () => response.headersSent;
     const upgrade: AwaitedUpgrade = {
@@ -135,7 +135,7 @@ export class Upgrades extends SocketServer<unknown> {
     if (ws !== null) {
       // That the peer has gone, in good order, is no failure of a handler that was waiting for its next message.
       if (error instanceof WebSocketClosedError && error.wasClean) return;
-      backdoor.connection(ws as WebSocket<never>).failByHandler(error);
+      internals.connection(ws as WebSocket<never>).failByHandler(error);
     } else if (response?.headersSent) pending.socket.destroy();
     else pending.refuse((isRefusalError(error) && upgrade.refusal) || refuse(500));
     this.#report(error, ws ?? undefined);

@@ -15,7 +15,7 @@ import { backpressureError, slowPeerError } from './slow-peer.js';
 import { checkTopic, type Topics } from './topics.js';
 
 /** What the library's own code does to a WebSocket and users cannot. */
-interface Backdoor {
+interface Internals {
   make<UserData>(
     opened: Opened<UserData>,
     queue: MessageQueue | null,
@@ -30,7 +30,7 @@ interface Backdoor {
 }
 
 /** @internal */
-export let backdoor: Backdoor;
+export let internals: Internals;
 
 /**
  * An open WebSocket, of a server or of a client: from `newWebSocket`, or given to the handlers of `serve`.
@@ -38,7 +38,7 @@ export let backdoor: Backdoor;
  */
 export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   static {
-    backdoor = {
+    internals = {
       make: (opened, queue, topics) => new WebSocket(opened, queue, topics),
       attach: (ws, connection) => {
         ws.#connection = connection;
@@ -124,7 +124,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
 
     const connection = this.#connection;
     if (connection.state !== 'open') return this.#notOpen();
-    if (connection.isOverloaded) return this.#overloaded();
+    if (connection.flushIfOverloaded()) return this.#overloaded();
     const free = connection.send(opcode, payload);
     return free === undefined || !openedOf(this).ignoreClosed ? free : this.#unfailing(free);
   }
@@ -135,7 +135,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
       throw new TypeError('A prepared message is not masked: only a server may send it');
     const connection = this.#connection;
     if (connection.state !== 'open') return this.#notOpen();
-    if (connection.isOverloaded) return this.#overloaded();
+    if (connection.flushIfOverloaded()) return this.#overloaded();
     const free = connection.sendFrame(frame);
     return free === undefined || !openedOf(this).ignoreClosed ? free : this.#unfailing(free);
   }
@@ -315,7 +315,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   #offer(frame: Uint8Array): boolean {
     const connection = this.#connection;
     if (connection.state !== 'open') return false;
-    if (connection.isOverloaded) {
+    if (connection.flushIfOverloaded()) {
       this.#leaveOut();
       return false;
     }

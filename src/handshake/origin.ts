@@ -63,12 +63,12 @@ function normalOrigin(origin: string): string {
 function matches<Request>(
   rule: Rule<Request>,
   value: string,
-  request: Request,
+  whole: () => Request,
   equals: (pattern: string) => boolean,
 ): boolean {
   if (rule === '*') return true;
   // Only `true` lets pass: the promise of an async function is truthy, and would let everybody in.
-  if (typeof rule === 'function') return rule(value, request) === true;
+  if (typeof rule === 'function') return rule(value, whole()) === true;
   const patterns = Array.isArray(rule) ? (rule as readonly Pattern[]) : [rule as Pattern];
   // `search`, not `test`: it ignores `lastIndex`, so that a pattern with the flag g answers the same each time.
   return patterns.some((pattern) =>
@@ -78,19 +78,19 @@ function matches<Request>(
 
 /**
  * Whether `rule` names `origin`, the value of an Origin header. A string is compared as a whole `scheme://host[:port]`, case
- * and default port aside; a RegExp is searched in the value as it was received. Throws what a function throws.
+ * and default port aside; a RegExp is searched in the value as it was received. Throws what a function throws. `whole` gives the request to a function.
  */
-export function isAllowedOrigin<Request>(rule: Rule<Request>, origin: string, request: Request): boolean {
-  return matches(rule, origin, request, (pattern) => normalOrigin(pattern) === normalOrigin(origin));
+export function isAllowedOrigin<Request>(rule: Rule<Request>, origin: string, whole: () => Request): boolean {
+  return matches(rule, origin, whole, (pattern) => normalOrigin(pattern) === normalOrigin(origin));
 }
 
 /**
  * Whether `rule` names `server`, the host that the client believes to talk to. A string without a port stands for any port;
- * a RegExp and a function see `host[:port]` in lower case. Throws what a function throws.
+ * a RegExp and a function see `host[:port]` in lower case. Throws what a function throws. `whole` gives the request to a function.
  */
-export function isAllowedHost<Request>(rule: Rule<Request>, server: Authority, request: Request): boolean {
+export function isAllowedHost<Request>(rule: Rule<Request>, server: Authority, whole: () => Request): boolean {
   const { host, port } = server;
-  return matches(rule, port === undefined ? host : `${host}:${port}`, request, (pattern) => {
+  return matches(rule, port === undefined ? host : `${host}:${port}`, whole, (pattern) => {
     const wanted = parseAuthority(pattern);
     return wanted?.host === host && (wanted.port === undefined || wanted.port === port);
   });

@@ -1,7 +1,7 @@
 import { FieldLines, onlyLine, TCHAR } from './header-values.js';
 
 /** A request head that is as plain as can be: see `parseRequestHead`. */
-export class RequestHead {
+export class ParsedHead {
   readonly method = 'GET';
   readonly httpVersion = '1.1';
   /** As received, with the empty line at its end: Latin-1. */
@@ -42,14 +42,14 @@ const UNUSUAL: readonly string[] = ['content-length', 'transfer-encoding', 'expe
  * @param maxLength octets that a head may have
  * @returns `null` for all else
  */
-export function parseRequestHead(text: string, maxLength: number): RequestHead | null {
+export function parseRequestHead(text: string, maxLength: number): ParsedHead | null {
   const requestLine = REQUEST_LINE.exec(text);
   if (requestLine === null) return null;
   const rawHeaders: string[] = [];
   const length = readFields(text, requestLine[0].length, rawHeaders);
   if (length === 0 || length > maxLength) return null;
   const lines = new FieldLines(rawHeaders);
-  return isOpeningHandshake(lines) ? new RequestHead(text.slice(0, length), requestLine[1], rawHeaders, lines) : null;
+  return isOpeningHandshake(lines) ? new ParsedHead(text.slice(0, length), requestLine[1], rawHeaders, lines) : null;
 }
 
 /**

@@ -24,7 +24,7 @@ import {
   targetAuthority,
 } from './origin.js';
 import { isRefusal, Refusal } from './refusal.js';
-import { RequestHead } from './request-head.js';
+import { ParsedHead } from './request-head.js';
 
 export { formatRefusal, isRefusal, type Refusal, refuse } from './refusal.js';
 
@@ -56,10 +56,6 @@ export interface Accepted {
   readonly protocols: readonly string[];
   /** The first extensions offered, at most `MAX_EXTENSIONS`, in order; empty if none. */
   readonly extensions: readonly Extension[];
-  /** The host that the client means: of the request target in absolute-form, else of the Host header. */
-  readonly server: Authority;
-  /** The value of the Origin header. */
-  readonly origin: string | undefined;
 }
 
 /** Extra headers of a 101: a record, or pairs where a name is to appear twice. */
@@ -78,10 +74,13 @@ const UNUSABLE = 'Failed to create WebSocket from request:';
  * Judges an opening handshake by RFC 6455 §4.2.1 and the `rules`: the first rule that it breaks makes the refusal.
  *
  * Pure but for `rules` that are functions, whose exceptions pass through.
+ *
+ * @param whole the request as those functions want it, if there are any
  */
-export function judgeUpgrade<Request extends UpgradeRequest>(
-  request: Request,
+export function judgeUpgrade<Request>(
+  request: UpgradeRequest,
   rules: UpgradeRules<Request>,
+  whole: () => Request,
 ): Accepted | Refusal {
   const unfit =
     refuseHttpVersion(request) ?? refuseMethod(request) ?? refuseHeaderCount(request.rawHeaders, rules.maxHeaders);
@@ -99,13 +98,12 @@ export function judgeUpgrade<Request extends UpgradeRequest>(
   const extensions = readExtensions(lines);
   if (isRefusal(extensions)) return extensions;
 
-  const forbidden = refuseServerName(server, request, rules) ?? refuseOrigin(lines, server, request, rules);
-  if (forbidden) return forbidden;
-  return { key, protocols, extensions, server, origin: onlyLine(lines, 'origin') };
+  const forbidden = refuseServerName(server, rules, whole) ?? refuseOrigin(lines, server, rules, whole);
+  return forbidden ?? { key, protocols, extensions };
 }
 
 function linesOf(request: UpgradeRequest): FieldLines {
-  return request instanceof RequestHead ? request.lines : new FieldLines(request.rawHeaders);
+  return request instanceof ParsedHead ? request.lines : new FieldLines(request.rawHeaders);
 }
 
 /**
@@ -288,19 +286,19 @@ function readExtensions(lines: FieldLines): Extension[] | Refusal {
 
 function refuseServerName<Request>(
   server: Authority,
-  request: Request,
   { allowedHosts }: UpgradeRules<Request>,
+  whole: () => Request,
 ): Refusal | undefined {
   // A page whose name was made to resolve to us is of the "same" host: only a list of our names tells.
-  if (allowedHosts === undefined || isAllowedHost(allowedHosts, server, request)) return undefined;
+  if (allowedHosts === undefined || isAllowedHost(allowedHosts, server, whole)) return undefined;
   return new Refusal(403, `${INVALID} the host ${quoted(server.host)} is none of allowedHosts`);
 }
 
 function refuseOrigin<Request>(
   lines: FieldLines,
   server: Authority,
-  request: Request,
   { allowedOrigins }: UpgradeRules<Request>,
+  whole: () => Request,
 ): Refusal | undefined {
   // §4.2.1, item 7, and §10.2: browsers send an Origin, and let any page connect anywhere with the user's cookies. Who
   // sends none is no browser. X-Forwarded-Host is not looked at: anybody can send it.
@@ -309,7 +307,7 @@ function refuseOrigin<Request>(
   // RFC 6454 §7.3: "MUST NOT include more than one Origin header field".
   if (typeof origin !== 'string') return new Refusal(403, `${INVALID} more than one Origin header`);
   const isAllowed =
-    allowedOrigins === undefined ? isSameHost(origin, server) : isAllowedOrigin(allowedOrigins, origin, request);
+    allowedOrigins === undefined ? isSameHost(origin, server) : isAllowedOrigin(allowedOrigins, origin, whole);
   if (isAllowed) return undefined;
   return new Refusal(403, `${INVALID} the origin ${quoted(origin)} may not connect here (see allowedOrigins)`);
 }

@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
+import { NO_BYTES } from '../protocol/bytes.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload, parseClosePayload } from '../protocol/close-payload.js';
 import { ClosingHandshake } from '../protocol/closing.js';
@@ -9,8 +10,6 @@ import { FIN, Opcode } from '../protocol/opcode.js';
 import type { ConnectionHandler, ConnectionOptions, ConnectionState } from './connection-handler.js';
 import { Link } from './link.js';
 import { type TimeLimited, TimeLimits } from './timing/time-limits.js';
-
-const NO_OCTETS = new Uint8Array(0);
 
 /** One WebSocket connection after its opening handshake, by the rules of RFC 6455: Ping → Pong (§5.5.2), closing (§7), time limits. */
 export class Connection extends Link implements TimeLimited {
@@ -40,8 +39,8 @@ export class Connection extends Link implements TimeLimited {
     return this.outbox.bufferedAmount;
   }
 
-  /** Whether more than `maxBackpressure` octets wait, and not only for the end of this turn. */
-  get isOverloaded(): boolean {
+  /** Whether more than `maxBackpressure` bytes wait though what could be written was written now. */
+  flushIfOverloaded(): boolean {
     const { maxBackpressure } = this.#options;
     if (this.bufferedAmount <= maxBackpressure) return false;
     this.outbox.flush();
@@ -214,14 +213,8 @@ export class Connection extends Link implements TimeLimited {
 
   // ——— from inbox and transport
 
-  override onWindow(length: number): boolean {
+  onRead(): void {
     this.#limits.onRead();
-    return super.onWindow(length);
-  }
-
-  override onChunk(chunk: Buffer): boolean {
-    this.#limits.onRead();
-    return super.onChunk(chunk);
   }
 
   get answersWhilePaused(): boolean {
@@ -242,6 +235,8 @@ export class Connection extends Link implements TimeLimited {
   onDeparted(): void {
     this.#limits.onDeparted();
   }
+
+  onWritten(): void {}
 
   onDrain(): void {
     this.runInAsyncScope(this.#handler.onDrain, this.#handler);
@@ -321,6 +316,6 @@ export class Connection extends Link implements TimeLimited {
   // ——— from the time limits
 
   sendPing(): void {
-    this.outbox.append(FIN | Opcode.Ping, NO_OCTETS);
+    this.outbox.append(FIN | Opcode.Ping, NO_BYTES);
   }
 }

@@ -25,14 +25,6 @@ export abstract class Link extends AsyncResource implements TransportEvents, Inb
     this.outbox = new Outbox(this.transport, this, outbox);
   }
 
-  onWindow(length: number): boolean {
-    return this.inbox.onWindow(length);
-  }
-
-  onChunk(chunk: Buffer): boolean {
-    return this.inbox.onChunk(chunk);
-  }
-
   onBatchBegin(): void {
     this.inbox.onBatchBegin();
   }
@@ -45,14 +37,6 @@ export abstract class Link extends AsyncResource implements TransportEvents, Inb
     this.outbox.release();
   }
 
-  onWritten(): void {
-    this.outbox.written();
-  }
-
-  onEnd(): void {
-    this.inbox.onEnd();
-  }
-
   abstract readonly answersWhilePaused: boolean;
   abstract onMessage(opcode: number, data: string | Buffer): void;
   abstract onFrame(fin: boolean, opcode: number, payload: Buffer): void;
@@ -61,7 +45,9 @@ export abstract class Link extends AsyncResource implements TransportEvents, Inb
   abstract onThrow(error: unknown): void;
   abstract onInputEnd(): void;
   abstract onInputClose(): void;
+  abstract onRead(): void;
   abstract onDeparted(): void;
+  abstract onWritten(): void;
   abstract onDrain(): void;
   abstract onError(error: Error): void;
   abstract onClose(): void;

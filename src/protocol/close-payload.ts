@@ -1,4 +1,5 @@
 import { Buffer, isUtf8 } from 'node:buffer';
+import { NO_BYTES } from './bytes.js';
 import { CloseCode, isCloseCode, MAX_CLOSE_REASON } from './close-code.js';
 import { FAULT, type Fault } from './errors.js';
 
@@ -41,7 +42,7 @@ export function formatClosePayload(closeCode?: number, reason = ''): Buffer {
   if (typeof reason !== 'string') throw new TypeError(`The close reason must be a string, not ${typeof reason}`);
   if (closeCode === undefined) {
     if (reason !== '') throw new TypeError('A close reason needs a close code');
-    return Buffer.alloc(0);
+    return NO_BYTES;
   }
   if (typeof closeCode !== 'number') {
     throw new TypeError(`The close code must be a number, not ${JSON.stringify(closeCode)}: close(code, reason)`);

@@ -1,9 +1,8 @@
 import { Buffer } from 'node:buffer';
+import { NO_BYTES } from './bytes.js';
 
 /** Octets that the first piece of a message gets at the least, so that tiny fragments do not reallocate each time. */
 const MIN_CAPACITY = 1024;
-
-const EMPTY = Buffer.alloc(0);
 
 /**
  * The payload of one message while it arrives in pieces: fragments, or the parts of a frame that reads cut. Grows with
@@ -11,7 +10,7 @@ const EMPTY = Buffer.alloc(0);
  * a thousand tiny fragments cost no more than their octets.
  */
 export class MessageBuffer {
-  #octets: Buffer = EMPTY;
+  #octets: Buffer = NO_BYTES;
   #length = 0;
 
   /** Octets that have arrived. */

@@ -1,11 +1,11 @@
 import { Buffer } from 'node:buffer';
 import { markAsUntransferable } from 'node:worker_threads';
-import { viewOf } from './view.js';
+import { NO_BYTES, viewOf } from './bytes.js';
 
 /** Memory that payloads are copied to one behind the other. */
 class Slab {
   readonly #size: number;
-  #bytes = Buffer.alloc(0);
+  #bytes = NO_BYTES;
   /** `#bytes.buffer`, which is slow to ask for. */
   #memory = this.#bytes.buffer;
   #used = 0;

@@ -1,7 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { viewOf } from '../protocol/view.js';
-
-export const NO_OCTETS = Buffer.alloc(0);
+import { viewOf } from '../protocol/bytes.js';
 
 /**
  * What may be sent, as bytes: a view where the data is memory, else a copy.

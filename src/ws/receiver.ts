@@ -2,19 +2,8 @@ import type { Buffer } from 'node:buffer';
 import { Duplex, Writable } from 'node:stream';
 import { type SocketOptions, wireSettings } from './opening/socket-options.js';
 import { type BinaryType, joined, type Octets, shapeOf } from './payload.js';
-import type { Verdict } from './wire/faults.js';
 import { Wire } from './wire/wire.js';
-import {
-  type EndEvents,
-  type FrameEvents,
-  ON_CLOSED,
-  ON_CONCLUDE,
-  ON_END,
-  ON_FAULT,
-  ON_MESSAGE,
-  ON_PING,
-  ON_PONG,
-} from './wire/wire-events.js';
+import type { EndEvents, FrameEvents } from './wire/wire-events.js';
 
 /** What a receiver is made with. By default it is that of a client and knows no limits. */
 export interface ReceiverSettings extends SocketOptions {
@@ -23,9 +12,9 @@ export interface ReceiverSettings extends SocketOptions {
 }
 
 /** What a WebSocket does with the frames that its receiver tells of. */
-type Listener = FrameEvents & { readonly binaryType: BinaryType };
+type Listener = FrameEvents;
 
-const NO_END: EndEvents = { [ON_END]() {}, [ON_CLOSED]() {} };
+const NO_END: EndEvents = { onEnd() {}, onClosed() {} };
 
 /** A peer of which nothing is heard. */
 function silence(): Duplex {
@@ -36,7 +25,7 @@ function silence(): Duplex {
  * Makes events of octets that are written to it: `message`, `ping`, `pong`, `conclude` (code and reason of the Close
  * frame), and `error` for what breaks the protocol.
  */
-export class Receiver extends Writable implements FrameEvents {
+export class Receiver extends Writable {
   _binaryType: BinaryType;
   readonly #wire: Wire;
   /** What the frame that was just taken broke. */
@@ -47,18 +36,19 @@ export class Receiver extends Writable implements FrameEvents {
     super();
     this._binaryType = settings.binaryType ?? 'nodebuffer';
     this.#wire =
-      wire ?? new Wire(silence(), wireSettings(!!settings.isServer, settings, this._binaryType), this, NO_END);
+      wire ??
+      new Wire(silence(), wireSettings(!!settings.isServer, settings, this._binaryType), this.#events(), NO_END);
   }
 
   /** A receiver through which goes what the wire tells its listener. */
   static between(wire: Wire, listener: Listener): Receiver {
     const receiver = new Receiver({}, wire);
     receiver.#listener = listener;
-    receiver.on('message', (octets: Octets, isBinary: boolean) => listener[ON_MESSAGE](octets, isBinary));
-    receiver.on('ping', (payload: Buffer) => listener[ON_PING](payload));
-    receiver.on('pong', (payload: Buffer) => listener[ON_PONG](payload));
-    receiver.on('conclude', (code: number, reason: Buffer) => listener[ON_CONCLUDE](code, reason));
-    wire.frames = receiver;
+    receiver.on('message', (octets: Octets, isBinary: boolean) => listener.onMessage(octets, isBinary));
+    receiver.on('ping', (payload: Buffer) => listener.onPing(payload));
+    receiver.on('pong', (payload: Buffer) => listener.onPong(payload));
+    receiver.on('conclude', (code: number, reason: Buffer) => listener.onConclude(code, reason));
+    wire.frames = receiver.#events();
     return receiver;
   }
 
@@ -89,27 +79,25 @@ export class Receiver extends Writable implements FrameEvents {
     });
   }
 
-  /** For a WebSocket the octets themselves, of which it makes what its own `binaryType` says. */
-  [ON_MESSAGE](octets: Octets, isBinary: boolean): void {
-    if (this.#listener !== null) this.emit('message', octets, isBinary);
-    else this.emit('message', isBinary ? shapeOf(octets, this._binaryType) : joined(octets), isBinary);
-  }
-
-  [ON_PING](payload: Buffer): void {
-    this.emit('ping', payload);
-  }
-
-  [ON_PONG](payload: Buffer): void {
-    this.emit('pong', payload);
-  }
-
-  [ON_CONCLUDE](code: number, reason: Buffer): void {
-    this.emit('conclude', code, reason);
-    this.end();
-  }
-
-  [ON_FAULT](verdict: Verdict): void {
-    if (this.#listener !== null) this.#listener[ON_FAULT](verdict);
-    else this.#error = verdict.error;
+  /** What the wire tells becomes events. */
+  #events(): FrameEvents {
+    return {
+      // For a WebSocket the bytes themselves, of which it makes what its own `binaryType` says.
+      onMessage: (octets, isBinary) => {
+        const isRaw = this.#listener !== null;
+        const data = isRaw ? octets : isBinary ? shapeOf(octets, this._binaryType) : joined(octets);
+        this.emit('message', data, isBinary);
+      },
+      onPing: (payload) => void this.emit('ping', payload),
+      onPong: (payload) => void this.emit('pong', payload),
+      onConclude: (code, reason) => {
+        this.emit('conclude', code, reason);
+        this.end();
+      },
+      onFault: (verdict) => {
+        if (this.#listener !== null) this.#listener.onFault(verdict);
+        else this.#error = verdict.error;
+      },
+    };
   }
 }

@@ -5,11 +5,12 @@ import type { Duplex } from 'node:stream';
 import { isUint8Array } from 'node:util/types';
 import { MAX_FRAME_HEADER } from '../codec/memory-map.js';
 import { copyMasked } from '../net/writing/masked-copy.js';
+import { NO_BYTES } from '../protocol/bytes.js';
 import { isCloseCode, MAX_CLOSE_REASON } from '../protocol/close-code.js';
 import { writeFrameHeader, writeMaskingKey } from '../protocol/frame-header.js';
 import { newMaskingKey } from '../protocol/masking-key.js';
 import { FIN, MAX_CONTROL_PAYLOAD, Opcode, RSV1 } from '../protocol/opcode.js';
-import { isBlob, NO_OCTETS, toBuffer } from './payload.js';
+import { isBlob, toBuffer } from './payload.js';
 import type { WriteCallback } from './wire/write-callbacks.js';
 
 /** Writes a masking key of its own into the four octets. */
@@ -180,7 +181,7 @@ export function maskingKey(generateMask: GenerateMask | undefined): number {
 
 /** The payload of a Close frame; empty without a code. */
 function closePayload(code: unknown, reason: unknown): Buffer {
-  if (code === undefined) return NO_OCTETS;
+  if (code === undefined) return NO_BYTES;
   if (typeof code !== 'number' || !Number.isInteger(code) || !isCloseCode(code)) {
     throw new TypeError('First argument must be a valid error code number');
   }

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { acceptKey, isKey } from '../handshake/key.js';
 import { acceptCheaply } from '../net/node/accept.js';
-import { DEFAULTS, type KeptOptions, type SocketOptions } from './opening/socket-options.js';
+import { DEFAULTS, type KeptOptions, type SocketOptions, socketOptions } from './opening/socket-options.js';
 import * as subprotocol from './subprotocol.js';
 import { openOn, WebSocket } from './websocket.js';
 
@@ -256,7 +256,7 @@ export class WebSocketServer extends EventEmitter {
     this.emit('headers', headers, request);
     socket.write(headers.concat('\r\n').join('\r\n'));
     socket.removeListener('error', destroyOnError);
-    websocket.setSocket(socket, head, this.#socketOptions());
+    websocket.setSocket(socket, head, socketOptions(this.options));
     if (this.clients !== undefined) this.#track(websocket, this.clients);
     callback(websocket, request);
   }
@@ -265,11 +265,6 @@ export class WebSocketServer extends EventEmitter {
     if (protocols.size === 0) return undefined;
     const { handleProtocols } = this.options;
     return handleProtocols ? handleProtocols(protocols, request) : protocols.values().next().value;
-  }
-
-  #socketOptions(): SocketOptions {
-    const { allowSynchronousEvents, maxBufferedChunks, maxFragments, maxPayload, skipUTF8Validation } = this.options;
-    return { allowSynchronousEvents, maxBufferedChunks, maxFragments, maxPayload, skipUTF8Validation };
   }
 
   #track(websocket: WebSocket, clients: Set<WebSocket>): void {

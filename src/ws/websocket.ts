@@ -3,13 +3,14 @@ import { EventEmitter } from 'node:events';
 import type { ClientRequest } from 'node:http';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
+import { NO_BYTES } from '../protocol/bytes.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { makeEnumerable } from './events/enumerable.js';
 import { addEventListener, defineAttributes, removeEventListener } from './events/event-target.js';
-import { abortOpening, openAsClient, TELL_ERROR } from './opening/client.js';
+import { Opening } from './opening/client.js';
 import type { ClientOptions } from './opening/client-options.js';
 import { type KeptOptions, type SocketOptions, wireSettings, withBinaryType } from './opening/socket-options.js';
-import { BINARY_TYPES, type BinaryType, isBlob, joined, NO_OCTETS, type Octets, shapeOf, toBuffer } from './payload.js';
+import { BINARY_TYPES, type BinaryType, isBlob, joined, type Octets, shapeOf, toBuffer } from './payload.js';
 import { CLOSED, CLOSING, CONNECTING, OPEN, STATES } from './ready-state.js';
 import { Receiver } from './receiver.js';
 import type { SendOptions } from './sender.js';
@@ -17,17 +18,7 @@ import { CloseTimer } from './wire/close-timer.js';
 import type { Verdict } from './wire/faults.js';
 import { linkSocket } from './wire/socket-link.js';
 import { Wire } from './wire/wire.js';
-import {
-  type EndEvents,
-  type FrameEvents,
-  ON_CLOSED,
-  ON_CONCLUDE,
-  ON_END,
-  ON_FAULT,
-  ON_MESSAGE,
-  ON_PING,
-  ON_PONG,
-} from './wire/wire-events.js';
+import type { EndEvents, FrameEvents } from './wire/wire-events.js';
 import { AutoPongs, WireSender } from './wire/wire-sender.js';
 import type { WriteCallback } from './wire/write-callbacks.js';
 
@@ -38,7 +29,7 @@ export const openOn = new WeakSet<Duplex>();
  * The WebSocket of npm `ws`, on the engine of this library. The members that begin with `_` are those that packages in the
  * field read and write. Listeners are called as by any EventEmitter: what they throw is for the process to handle.
  */
-export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
+export class WebSocket extends EventEmitter {
   declare static readonly CONNECTING: 0;
   declare static readonly OPEN: 1;
   declare static readonly CLOSING: 2;
@@ -56,7 +47,7 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
   _closeCode: number = CloseCode.Abnormal;
   _closeFrameReceived = false;
   _closeFrameSent = false;
-  _closeMessage: Buffer = NO_OCTETS;
+  _closeMessage: Buffer = NO_BYTES;
   _closeTimer: CloseTimer | null = null;
   _errorEmitted = false;
   _extensions: Record<string, unknown> = {};
@@ -78,6 +69,8 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
   readonly #kept: KeptOptions;
   #isFaulty = false;
   #autoPongs: AutoPongs | null = null;
+  /** Of a client that is not open yet. */
+  #opening: Opening | null = null;
 
   /**
    * @param address `null` for a socket of a server, which `setSocket` opens
@@ -87,7 +80,11 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
   constructor(address: string | URL | null, protocols?: unknown, options?: unknown) {
     super();
     if (address !== null) this._isServer = false;
-    this.#kept = address === null ? (options ?? {}) : openAsClient(this, address, protocols, options as ClientOptions);
+    if (address === null) this.#kept = options ?? {};
+    else {
+      this.#opening = new Opening(this, (error) => this.#tellError(error));
+      this.#kept = this.#opening.begin(address, protocols, options as ClientOptions);
+    }
   }
 
   get binaryType(): BinaryType {
@@ -103,7 +100,7 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
   /** Octets that were sent and that the kernel does not take; after the end those that were to be sent. */
   get bufferedAmount(): number {
     if (this.#wire === null) return this._bufferedAmount;
-    return this.#wire.bufferedAmount + (this.#sender?._bufferedBytes ?? 0);
+    return this.#wire.flushAndCount() + (this.#sender?._bufferedBytes ?? 0);
   }
 
   get extensions(): string {
@@ -137,7 +134,8 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
 
   /** Once somebody has asked for it, all that comes goes through its events and may be fed to it. */
   get _receiver(): Receiver | null {
-    if (this.#receiver === null && this.#wire !== null) this.#receiver = Receiver.between(this.#wire, this);
+    if (this.#receiver === null && this.#wire !== null)
+      this.#receiver = Receiver.between(this.#wire, this.#wire.frames);
     return this.#receiver;
   }
 
@@ -153,7 +151,9 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
     stream.setTimeout?.(0);
     stream.setNoDelay?.();
     this.#socketOptions = options;
-    const wire = new Wire(socket, wireSettings(this._isServer, options, this._binaryType), this, this);
+    this.#opening = null;
+    const events = new WebSocket.#Events(this);
+    const wire = new Wire(socket, wireSettings(this._isServer, options, this._binaryType), events, events);
     this.#wire = wire;
     this._socket = socket;
     linkSocket(socket, wire);
@@ -184,7 +184,7 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
     const [given, done] = typeof options === 'function' ? [undefined, options] : [options, callback];
     if (this._readyState !== OPEN) return this.#sendUnopened(message, done);
     const binary = typeof message !== 'string';
-    this._sender!.send(message || NO_OCTETS, { binary, mask: !this._isServer, fin: true, ...given }, done);
+    this._sender!.send(message || NO_BYTES, { binary, mask: !this._isServer, fin: true, ...given }, done);
   }
 
   /** Sends a Ping. @throws Error while CONNECTING, RangeError above 125 octets */
@@ -203,7 +203,7 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
     if (typeof mask === 'function') return this.#sendControl(kind, data, undefined, mask as WriteCallback);
     const payload = typeof data === 'number' ? data.toString() : data;
     if (this._readyState !== OPEN) return this.#sendUnopened(payload, callback);
-    this._sender![kind](payload || NO_OCTETS, mask === undefined ? !this._isServer : !!mask, callback);
+    this._sender![kind](payload || NO_BYTES, mask === undefined ? !this._isServer : !!mask, callback);
   }
 
   #sendUnopened(data: unknown, callback: WriteCallback | undefined): void {
@@ -242,24 +242,11 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
     this.#wire?.resume();
   }
 
-  [ON_MESSAGE](octets: Octets, isBinary: boolean): void {
-    this.emit('message', isBinary ? shapeOf(octets, this._binaryType) : joined(octets), isBinary);
-  }
-
-  [ON_PING](payload: Buffer): void {
-    if (this.#kept.autoPong && this._readyState === OPEN) this.#answer(payload);
-    this.emit('ping', payload);
-  }
-
   #answer(payload: Buffer): void {
     this.#autoPongs ??= new AutoPongs(this.#wire!.outbox, Number(this.#kept.maxPendingAutoPongs) | 0);
     if (!this.#autoPongs.makeRoom()) return this.terminate();
     this.pong(payload, !this._isServer);
     this.#autoPongs.add();
-  }
-
-  [ON_PONG](payload: Buffer): void {
-    this.emit('pong', payload);
   }
 
   // ——— closing
@@ -271,7 +258,7 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
    */
   close(code?: number, data?: string | Uint8Array): void {
     if (this._readyState === CLOSED) return;
-    if (this._readyState === CONNECTING) return abortOpening(this);
+    if (this._readyState === CONNECTING) return this.#opening?.abort();
     if (this._readyState === CLOSING) return this.#endIfDone();
     this._sender!.close(code, data, !this._isServer, (error) => {
       if (error) return;
@@ -290,7 +277,7 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
   /** Ends the connection at once. */
   terminate(): void {
     if (this._readyState === CLOSED) return;
-    if (this._readyState === CONNECTING) return abortOpening(this);
+    if (this._readyState === CONNECTING) return this.#opening?.abort();
     this._readyState = CLOSING;
     this.#wire?.destroy();
   }
@@ -300,37 +287,64 @@ export class WebSocket extends EventEmitter implements FrameEvents, EndEvents {
     this._closeTimer = new CloseTimer(wire.outbox, Number(this.#kept.closeTimeout), () => wire.destroy());
   }
 
-  [ON_CONCLUDE](code: number, reason: Buffer): void {
-    this._closeFrameReceived = true;
-    this._closeCode = code;
-    this._closeMessage = reason;
-    if (code === CloseCode.NoStatus) this.close();
-    else this.close(code, reason);
-  }
-
-  [ON_FAULT]({ error, closeCode }: Verdict): void {
-    this.#isFaulty = true;
-    this.close(closeCode);
-    this.#tellOnce(error);
-  }
-
-  [ON_END](): void {
-    this._readyState = CLOSING;
-  }
-
-  [ON_CLOSED](): void {
-    this._closeTimer?.stop();
-    this.emitClose();
-  }
-
   #tellOnce(error: Error): void {
     if (this._errorEmitted) return;
     this._errorEmitted = true;
-    this[TELL_ERROR](error);
+    this.#tellError(error);
   }
 
+  /** What the wire tells: apart from the WebSocket, whose names belong to its users and their subclasses. */
+  static readonly #Events = class implements FrameEvents, EndEvents {
+    readonly #ws: WebSocket;
+
+    constructor(ws: WebSocket) {
+      this.#ws = ws;
+    }
+
+    onMessage(octets: Octets, isBinary: boolean): void {
+      const ws = this.#ws;
+      ws.emit('message', isBinary ? shapeOf(octets, ws._binaryType) : joined(octets), isBinary);
+    }
+
+    onPing(payload: Buffer): void {
+      const ws = this.#ws;
+      if (ws.#kept.autoPong && ws._readyState === OPEN) ws.#answer(payload);
+      ws.emit('ping', payload);
+    }
+
+    onPong(payload: Buffer): void {
+      this.#ws.emit('pong', payload);
+    }
+
+    onConclude(code: number, reason: Buffer): void {
+      const ws = this.#ws;
+      ws._closeFrameReceived = true;
+      ws._closeCode = code;
+      ws._closeMessage = reason;
+      if (code === CloseCode.NoStatus) ws.close();
+      else ws.close(code, reason);
+    }
+
+    onFault({ error, closeCode }: Verdict): void {
+      const ws = this.#ws;
+      ws.#isFaulty = true;
+      ws.close(closeCode);
+      ws.#tellOnce(error);
+    }
+
+    onEnd(): void {
+      this.#ws._readyState = CLOSING;
+    }
+
+    onClosed(): void {
+      const ws = this.#ws;
+      ws._closeTimer?.stop();
+      ws.emitClose();
+    }
+  };
+
   /** An error that nobody listens for ends the connection, and not the process. */
-  [TELL_ERROR](error: Error): void {
+  #tellError(error: Error): void {
     if (this.listenerCount('error') > 0 || this.#kept.throwUnlistened) this.emit('error', error);
   }
 }

@@ -254,7 +254,7 @@ test('both sides understand each other, whatever the subprotocols', () => {
       const key = newKey();
       const request = { Host: 'localhost', ...openingHeaders({ key, protocols }) };
       const rawHeaders = Object.entries(request).flat() as string[];
-      const judgement = judgeUpgrade({ method: 'GET', httpVersion: '1.1', headers: {}, rawHeaders }, { maxHeaders: 9 });
+      const judgement = judgeUpgrade({ method: 'GET', httpVersion: '1.1', rawHeaders }, { maxHeaders: 9 }, () => null);
       if (isRefusal(judgement)) throw new Error(judgement.message);
       expect(judgement.protocols).toEqual(protocols);
 

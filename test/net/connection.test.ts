@@ -145,14 +145,14 @@ describe('sending', () => {
     expect(await peer.framesReceived(501)).toHaveLength(501);
   });
 
-  test('bufferedAmount and isOverloaded tell of a peer that does not read; onDrain of one that has caught up', async () => {
+  test('bufferedAmount and flushIfOverloaded tell of a peer that does not read; onDrain of one that has caught up', async () => {
     const { near, far } = await tcpPair();
     const { connection, recorder } = openConnection(near, { options: { maxBackpressure: 100_000 } });
     const peer = new FramePeer(far, false);
-    expect([connection.bufferedAmount, connection.isOverloaded]).toEqual([0, false]);
+    expect([connection.bufferedAmount, connection.flushIfOverloaded()]).toEqual([0, false]);
     let last: Promise<void> | undefined;
     let count = 0;
-    while (!connection.isOverloaded) {
+    while (!connection.flushIfOverloaded()) {
       last = connection.send(2, Buffer.alloc(60_000, count++));
       last?.catch(() => {});
       await turns(1);

@@ -27,13 +27,14 @@ const TESTED_BY: Record<string, string> = {
   'api/upgrade-answer.ts': 'api/serve.test.ts',
   'net/writing/sizes.ts': 'net/writing/outbox.test.ts',
   // The base of Connection and of ws/wire.ts, and what their handlers are.
+  'net/opening/request-head.ts': 'net/opening/pending-upgrade.test.ts',
   'net/link.ts': 'net/connection.test.ts',
   'net/connection-handler.ts': 'net/connection.test.ts',
   'net/timing/pace.ts': 'net/timing/time-limits-clock.test.ts',
   // An interface; its two implementations have tests.
   'net/transport/transport.ts': 'net/transport/stream-transport.test.ts',
   // Split by behaviour into receiver-*.test.ts.
-  'protocol/receiver.ts': 'protocol/receiver-frames.test.ts',
+  'protocol/frame-receiver.ts': 'protocol/receiver-frames.test.ts',
   'protocol/receiver-options.ts': 'protocol/receiver-modes.test.ts',
   'ws.ts': 'ws/contract-exports.test.ts',
   'ws.mts': 'ws/contract-exports.test.ts',
@@ -122,9 +123,9 @@ describe('the checker', () => {
 
   test.each([
     ['codec knows no one', 'codec/ts.ts', '../protocol/opcode.js'],
-    ['the sans-I/O rooms know nothing above', 'protocol/receiver.ts', '../net/connection.js'],
-    ['the sans-I/O rooms do not know each other', 'protocol/receiver.ts', '../handshake/key.js'],
-    ['handshake shares only three files of protocol', 'handshake/key.ts', '../protocol/receiver.js'],
+    ['the sans-I/O rooms know nothing above', 'protocol/frame-receiver.ts', '../net/connection.js'],
+    ['the sans-I/O rooms do not know each other', 'protocol/frame-receiver.ts', '../handshake/key.js'],
+    ['handshake shares only three files of protocol', 'handshake/key.ts', '../protocol/frame-receiver.js'],
     ['net knows no entry point', 'net/connection.ts', '../api/serve.js'],
     ['a transport knows no connection', 'net/transport/transport.ts', '../connection.js'],
     ['what is written knows nothing of what is read', 'net/writing/outbox.ts', '../reading/inbox.js'],
@@ -135,8 +136,8 @@ describe('the checker', () => {
     ['an entry point does not go back through the front', 'api/serve.ts', '../index.js'],
     ['the bytes of the module are for codec alone', 'net/connection.ts', '#wasm-bytes'],
     ['no packages', 'api/serve.ts', 'ws'],
-    ['no sockets in protocol', 'protocol/receiver.ts', 'node:net'],
-    ['no timers in protocol', 'protocol/receiver.ts', 'node:timers/promises'],
+    ['no sockets in protocol', 'protocol/frame-receiver.ts', 'node:net'],
+    ['no timers in protocol', 'protocol/frame-receiver.ts', 'node:timers/promises'],
     ['no such file', 'net/connection.ts', './nowhere.js'],
     ['no such room', 'shared/thing.ts', '../codec/ts.js'],
   ])('refuses: %s', (_why, from, specifier) => {
@@ -144,7 +145,7 @@ describe('the checker', () => {
       'index.ts': '',
       'codec/ts.ts': '',
       'protocol/opcode.ts': '',
-      'protocol/receiver.ts': '',
+      'protocol/frame-receiver.ts': '',
       'handshake/key.ts': '',
       'net/connection.ts': '',
       'net/transport/transport.ts': '',
@@ -170,13 +171,14 @@ describe('the checker', () => {
         'index.mts': "export { serve } from './index.js';",
         'api/serve.ts':
           "import '../net/connection.js'; import '../protocol/opcode.js';\nimport '../codec/ts.js';\nimport 'node:http';",
-        'net/connection.ts': "import './writing/outbox.js';\nimport '../protocol/receiver.js';\nimport 'node:net';",
+        'net/connection.ts':
+          "import './writing/outbox.js';\nimport '../protocol/frame-receiver.js';\nimport 'node:net';",
         'net/writing/outbox.ts': "import '../transport/transport.js';",
         'net/transport/transport.ts': "import '../node/accept.js';",
         'net/node/accept.ts': "import '../../handshake/key.js';",
         'ws/wire/wire.ts': "import '../payload.js';",
         'ws/payload.ts': '',
-        'protocol/receiver.ts': "import '../codec/ts.js';\nimport './opcode.js';",
+        'protocol/frame-receiver.ts': "import '../codec/ts.js';\nimport './opcode.js';",
         'protocol/opcode.ts': '',
         'handshake/key.ts': "import { Opcode } from '../protocol/opcode.js';\nimport 'node:crypto';",
         'codec/ts.ts': "import './codec.js';\nimport '#wasm-bytes';",

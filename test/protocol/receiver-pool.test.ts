@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { WINDOW_START } from '../../src/codec/memory-map.js';
 import { codec } from '../../src/codec/select.js';
-import type { Receiver } from '../../src/protocol/receiver.js';
+import type { FrameReceiver } from '../../src/protocol/frame-receiver.js';
+import { giveReceiverBack, takeReceiver } from '../../src/protocol/frame-receiver.js';
 import type { ReceiverSink } from '../../src/protocol/receiver-options.js';
-import { giveReceiverBack, takeReceiver } from '../../src/protocol/receiver-pool.js';
 import { frameFor } from '../support/framer.js';
 import { DEFAULT_OPTIONS } from '../support/receiver-harness.js';
 
@@ -20,7 +20,7 @@ class Texts implements ReceiverSink {
   }
 }
 
-function feed(receiver: Receiver, octets: Buffer): void {
+function feed(receiver: FrameReceiver, octets: Buffer): void {
   octets.copy(codec.bytes, WINDOW_START);
   receiver.receive(WINDOW_START, WINDOW_START + octets.length);
 }
@@ -53,12 +53,18 @@ test('is not idle with part of a frame, of a message, of a header, or after a fa
   }
 });
 
-test('other options have other receivers', () => {
-  const [one, two] = [{ ...DEFAULT_OPTIONS }, { ...DEFAULT_OPTIONS, maxPayload: 1 }];
-  const receiver = takeReceiver(codec, new Texts(), one);
+test('an idle receiver takes up the options of the next connection', () => {
+  const receiver = takeReceiver(codec, new Texts(), { ...DEFAULT_OPTIONS });
   giveReceiverBack(receiver);
-  expect(takeReceiver(codec, new Texts(), two)).not.toBe(receiver);
-  expect(takeReceiver(codec, new Texts(), one)).toBe(receiver);
+  const limited = new Texts();
+  const again = takeReceiver(codec, limited, { ...DEFAULT_OPTIONS, maxPayload: 3 });
+  expect(again).toBe(receiver);
+  feed(again, frameFor('server', 1, 'four'));
+  expect([limited.texts, again.isIdle]).toEqual([['fault'], false]);
+  const client = new Texts();
+  const other = takeReceiver(codec, client, { ...DEFAULT_OPTIONS, role: 'client' });
+  feed(other, frameFor('client', 1, 'not masked'));
+  expect(client.texts).toEqual(['not masked']);
 });
 
 test('a receiver that is kept does not keep the connection that it served', () => {

@@ -162,7 +162,7 @@ describe('sending', () => {
     } as unknown as Transport;
     // Of CF D8 05 65 the first octet is the lowest of the number.
     const maskingKey = () => 0x65_05_d8_cf;
-    const events = { onDrain() {}, onDeparted() {}, closedError: () => new Error() };
+    const events = { onDrain() {}, onDeparted() {}, onWritten() {}, closedError: () => new Error() };
     const outbox = new Outbox(transport, events, { highWaterMark: 65_536, maskingKey });
     outbox.append(FIN | Opcode.Text, 'hi there');
     outbox.flush();

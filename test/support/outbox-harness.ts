@@ -19,13 +19,14 @@ export function makeOutbox({ maskingKey, releasesMemory, highWaterMark = HIGH_WA
     onDrain() {
       events.drains++;
     },
+    onWritten() {},
     onDeparted() {
       events.departures.push(outbox.departed);
     },
     closedError: () => new Error('closed'),
   };
   const outbox = new Outbox(transport, events, { highWaterMark, maskingKey: maskingKey ?? null });
-  transport.onWritten = () => outbox.written();
+  transport.onWritten = () => outbox.onWritten();
   return { outbox, transport, events };
 }
 

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { MAX_FRAME_HEADER, WINDOW_SIZE, WINDOW_START } from '../../src/codec/memory-map.js';
 import { codec } from '../../src/codec/select.js';
 import type { Fault } from '../../src/protocol/errors.js';
-import { Receiver } from '../../src/protocol/receiver.js';
+import { FrameReceiver } from '../../src/protocol/frame-receiver.js';
 import type { ReceiverOptions, ReceiverSink } from '../../src/protocol/receiver-options.js';
 import { SEED } from './codecs.js';
 
@@ -16,7 +16,7 @@ export type ReceiverEvent =
 
 export interface HarnessOptions extends Partial<ReceiverOptions> {
   /** Called within each callback of the receiver, behind the recording. */
-  readonly onEvent?: (event: ReceiverEvent, receiver: Receiver) => void;
+  readonly onEvent?: (event: ReceiverEvent, receiver: FrameReceiver) => void;
 }
 
 /** The limits of `wasock`. */
@@ -59,14 +59,14 @@ function hexOf(octets: string | Uint8Array): string {
  */
 export class ReceiverHarness implements ReceiverSink {
   readonly events: ReceiverEvent[] = [];
-  readonly receiver: Receiver;
+  readonly receiver: FrameReceiver;
   readonly #options: HarnessOptions;
   /** What the sink may keep, and what it held when it was handed over. */
   readonly #kept: { readonly payload: Buffer; readonly octets: string }[] = [];
 
   constructor(options: HarnessOptions = {}) {
     this.#options = options;
-    this.receiver = new Receiver(codec, this, { ...DEFAULT_OPTIONS, ...options });
+    this.receiver = new FrameReceiver(codec, this, { ...DEFAULT_OPTIONS, ...options });
   }
 
   /** Gives the receiver `octets` in one read, or in as many as it takes them in. */

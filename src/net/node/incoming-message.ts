@@ -1,7 +1,7 @@
 import { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { parseRequestHead, type RequestHead } from '../../handshake/request-head.js';
+import type { ParsedHead } from '../../handshake/request-head.js';
 import { mayUse } from './private-parts.js';
 
 /*
@@ -19,7 +19,7 @@ export const canBuildRequests =
   mayUse('incoming-message') && typeof (IncomingMessage.prototype as Headed)._addHeaderLines === 'function';
 
 /** The request that node:http would have made of this head: an upgrade request, complete, without a body. */
-export function buildRequest({ method, url, rawHeaders }: RequestHead, socket: Duplex): IncomingMessage {
+export function buildRequest({ method, url, rawHeaders }: ParsedHead, socket: Duplex): IncomingMessage {
   const request = new IncomingMessage(socket as Socket);
   request.httpVersionMajor = 1;
   request.httpVersionMinor = 1;
@@ -31,11 +31,4 @@ export function buildRequest({ method, url, rawHeaders }: RequestHead, socket: D
   request.complete = true;
   request.push(null);
   return request;
-}
-
-/** The same from the `text` of a head alone. */
-export function requestOf(text: string, socket: Duplex): IncomingMessage {
-  const head = parseRequestHead(text, text.length);
-  if (head === null) throw new TypeError('not the text of a request head');
-  return buildRequest(head, socket);
 }

@@ -1,4 +1,4 @@
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { nextTick } from 'node:process';
 import { Writable } from 'node:stream';
@@ -9,7 +9,7 @@ import type { PendingUpgrade } from './pending-upgrade.js';
  * leaves the socket to whoever listens for `'upgrade'`. When it is finished the connection ends.
  */
 export function bindResponse(pending: PendingUpgrade): ServerResponse {
-  const response = new ServerResponse(pending.request as IncomingMessage);
+  const response = new ServerResponse(pending.request.message);
   const socket = pending.socket as Socket;
   // Makes node:http write `Connection: close`: what follows the request is not to be taken for another one.
   response.shouldKeepAlive = false;

@@ -4,18 +4,17 @@ import https from 'node:https';
 import type { Duplex } from 'node:stream';
 import { judgeResponse, openingHeaders, parseUrl } from '../../handshake/client.js';
 import { newKey } from '../../handshake/key.js';
+import { NO_BYTES } from '../../protocol/bytes.js';
 import {
   WebSocketCreationError,
   WebSocketError,
   WebSocketFailedUpgradeError,
   WebSocketHandshakeError,
 } from '../../protocol/errors.js';
-import { afterReading } from '../timing/after-reading.js';
+import { afterReading, MAX_INT32 } from '../timing/after-reading.js';
 
 /** Octets of the body of a refusal that the error carries. */
 const MAX_ERROR_BODY = 1024;
-/** The largest number that the HTTP parser of Node takes; to it a larger one is a very small one. */
-const MAX_INT32 = 0x7fff_ffff;
 /** 1xx responses before the final one (RFC 9110 §15.2), at most. */
 const MAX_INFORMATIONAL = 8;
 const MAX_REDIRECTS = 10;
@@ -160,7 +159,7 @@ function request(
     sent.on('upgrade', onUpgrade);
     sent.on('response', (response) => {
       // A 101 that node:http takes for no upgrade lacks the headers that would make it one.
-      if (response.statusCode === 101) onUpgrade(response, response.socket, Buffer.alloc(0));
+      if (response.statusCode === 101) onUpgrade(response, response.socket, NO_BYTES);
       else resolve(readRefusal(response, signal));
     });
     sent.on('error', (error) => reject(creationError(url, error)));

@@ -1,17 +1,18 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import type { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { WINDOW_START } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
-import { parseRequestHead, type RequestHead } from '../../handshake/request-head.js';
+import { type ParsedHead, parseRequestHead } from '../../handshake/request-head.js';
+import { NO_BYTES } from '../../protocol/bytes.js';
 import { connectPaused } from '../node/http-server.js';
 import { canBuildRequests } from '../node/incoming-message.js';
 import { canReadIntoBuffer } from '../node/user-buffer.js';
 import { cancelDeadline, scheduleDeadline, type Timed } from '../timing/deadlines.js';
 import { copyFromWindow } from '../transport/receive-window.js';
 import { listenTo, type TransportSocket } from '../transport/stream-transport.js';
-import type { TransportEvents } from '../transport/transport.js';
+import type { ReadEvents, TransportEvents, WriteEvents } from '../transport/transport.js';
 import { readAsStream, readIntoWindow } from '../transport/window-transport.js';
 
 /** What becomes of an opening handshake that needed no HTTP parser. */
@@ -23,20 +24,18 @@ export interface EarlyRoutes {
   /** Whether requests for this target are wanted. */
   wants(url: string): boolean;
   /** @param head what came behind it: the client's first frames */
-  onRequest(request: RequestHead, socket: Socket, head: Buffer): void;
+  onRequest(request: ParsedHead, socket: Socket, head: Buffer): void;
 }
 
 /** The listeners of an HTTP server to its own `'connection'` event: node:http is one. */
 type Listener = (socket: Socket) => void;
-
-const NO_OCTETS = Buffer.alloc(0);
 
 /**
  * The connections of an HTTP server until their first octets have come. Nearly always those are an opening handshake in
  * one piece, which is read from the receive window without an HTTP parser; all others go to node:http as if nobody had
  * looked at them, with its rules, limits, time-outs and answers.
  */
-export class Arrivals implements Timed {
+export class FirstReads implements Timed {
   slot = 0;
   readonly routes: EarlyRoutes;
   readonly #server: HttpServer;
@@ -53,27 +52,27 @@ export class Arrivals implements Timed {
     this.#listeners = server.listeners('connection') as Listener[];
     server.removeAllListeners('connection');
     server.on('connection', (socket: Socket) => {
-      if (canReadIntoBuffer(socket)) this.#wait(new Arrival(socket, this));
+      if (canReadIntoBuffer(socket)) this.#wait(new FirstRead(socket, this));
       else this.giveAway(socket);
     });
   }
 
-  #wait(arrival: Arrival): void {
-    if (this.#ring.next === this.#ring) scheduleDeadline(this, arrival.since + this.routes.patience);
-    arrival.insertBefore(this.#ring);
+  #wait(read: FirstRead): void {
+    if (this.#ring.next === this.#ring) scheduleDeadline(this, read.since + this.routes.patience);
+    read.insertBefore(this.#ring);
   }
 
   /** Some have waited long enough. */
   onDeadline(now: number): void {
     const { patience } = this.routes;
-    for (const arrival of this.#waiting()) {
-      if (arrival.since + patience > now) return scheduleDeadline(this, arrival.since + patience);
-      arrival.giveUp();
+    for (const read of this.#waiting()) {
+      if (read.since + patience > now) return scheduleDeadline(this, read.since + patience);
+      read.giveUp();
     }
   }
 
-  *#waiting(): Iterable<Arrival> {
-    while (this.#ring.next !== this.#ring) yield this.#ring.next as Arrival;
+  *#waiting(): Iterable<FirstRead> {
+    while (this.#ring.next !== this.#ring) yield this.#ring.next as FirstRead;
   }
 
   /** Gives a socket to node:http. */
@@ -84,7 +83,7 @@ export class Arrivals implements Timed {
 
   /** Gives all that wait to node:http. */
   giveAllAway(): void {
-    for (const arrival of this.#waiting()) arrival.giveUp();
+    for (const read of this.#waiting()) read.giveUp();
     cancelDeadline(this);
   }
 }
@@ -116,15 +115,17 @@ class Ring {
 }
 
 /** One connection until its first octets. */
-class Arrival extends Ring implements TransportEvents {
+class FirstRead extends Ring implements TransportEvents, ReadEvents, WriteEvents {
+  readonly inbox = this;
+  readonly outbox = this;
   /** Monotonic, in whole milliseconds. */
   readonly since = Math.floor(performance.now());
   readonly #socket: TransportSocket & Socket;
-  readonly #arrivals: Arrivals;
+  readonly #reads: FirstReads;
 
-  constructor(socket: Socket, arrivals: Arrivals) {
+  constructor(socket: Socket, reads: FirstReads) {
     super();
-    this.#arrivals = arrivals;
+    this.#reads = reads;
     this.#socket = listenTo(socket, this) as TransportSocket & Socket;
     readIntoWindow(this.#socket);
     socket.read(0);
@@ -133,14 +134,14 @@ class Arrival extends Ring implements TransportEvents {
   onWindow(length: number): boolean {
     this.leave();
     const socket = this.#socket;
-    const { routes } = this.#arrivals;
+    const { routes } = this.#reads;
     const end = WINDOW_START + length;
     // Only the head: all strings that are cut out of this one keep it alive, and behind it there may be half a megabyte.
     const behind = headEnd(Math.min(end, WINDOW_START + routes.maxHeaderBytes));
     const text = codec.bytes.toString('latin1', WINDOW_START, behind);
     const request = parseRequestHead(text, routes.maxHeaderBytes);
     if (request === null || !routes.wants(request.url)) this.#giveAway(copyFromWindow(WINDOW_START, end));
-    else routes.onRequest(request, socket, behind === end ? NO_OCTETS : copyFromWindow(behind, end));
+    else routes.onRequest(request, socket, behind === end ? NO_BYTES : copyFromWindow(behind, end));
     // Whoever has the socket now stops it at the next read, if it is to stop.
     return true;
   }
@@ -148,14 +149,14 @@ class Arrival extends Ring implements TransportEvents {
   /** It has not said anything yet. */
   giveUp(): void {
     this.leave();
-    this.#giveAway(NO_OCTETS);
+    this.#giveAway(NO_BYTES);
   }
 
   #giveAway(octets: Buffer): void {
     const socket = this.#socket;
     readAsStream(socket);
     if (octets.length > 0) socket.unshift(octets);
-    this.#arrivals.giveAway(socket);
+    this.#reads.giveAway(socket);
   }
 
   onEnd(): void {

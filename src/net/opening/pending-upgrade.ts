@@ -1,14 +1,13 @@
 import { Buffer } from 'node:buffer';
-import type { IncomingMessage } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
-import { RequestHead } from '../../handshake/request-head.js';
 import { formatRefusal, type Refusal, refuse } from '../../handshake/server.js';
-import { buildRequest } from '../node/incoming-message.js';
+import { NO_BYTES } from '../../protocol/bytes.js';
 import { peerAddress } from '../node/peer-address.js';
 import { restoreFlowing } from '../node/socket-state.js';
 import { cancelDeadline, scheduleDeadline, type Timed } from '../timing/deadlines.js';
 import { readAsStream } from '../transport/window-transport.js';
+import type { RequestHead } from './request-head.js';
 
 /** How long a refused client has to read the answer and to close, in milliseconds. */
 const REFUSED_LINGER = 800;
@@ -16,7 +15,6 @@ const REFUSED_LINGER = 800;
 /** Bytes that a client may send before it has the answer. RFC 6455 §4.1: it waits for that before it sends more. */
 const MAX_AHEAD = 65_536;
 
-const NO_OCTETS = Buffer.alloc(0);
 const nobody = () => false;
 
 /** Who wants to know of the handshakes that take time. */
@@ -32,8 +30,7 @@ export interface PendingOwner {
  */
 export class PendingUpgrade implements Timed {
   slot = 0;
-  /** What the request says. */
-  readonly asked: IncomingMessage | RequestHead;
+  readonly request: RequestHead;
   readonly socket: Duplex;
   /** Whether somebody else has begun to write an answer to the socket. */
   isAnswering: () => boolean = nobody;
@@ -45,7 +42,6 @@ export class PendingUpgrade implements Timed {
   #isReading = false;
   /** The stream's state before we read. */
   #flowing: boolean | null = null;
-  #request: IncomingMessage | null;
   readonly #timeout: number;
   readonly #owner: PendingOwner;
   #state: 'pending' | 'accepted' | 'refused' | 'gone' = 'pending';
@@ -55,16 +51,9 @@ export class PendingUpgrade implements Timed {
   /**
    * @param timeout milliseconds until a handshake that is watched is refused with 503; 0 for never
    */
-  constructor(
-    asked: IncomingMessage | RequestHead,
-    socket: Duplex,
-    head: Buffer,
-    timeout: number,
-    owner: PendingOwner,
-  ) {
-    this.asked = asked;
-    this.#request = asked instanceof RequestHead ? null : asked;
-    this.socket = socket;
+  constructor(request: RequestHead, head: Buffer, timeout: number, owner: PendingOwner) {
+    this.request = request;
+    this.socket = request.socket;
     this.#head = head;
     this.#timeout = timeout;
     this.#owner = owner;
@@ -108,7 +97,7 @@ export class PendingUpgrade implements Timed {
       // In one piece, as a thousand small ones would cost a multiple of their bytes.
       this.#ahead = Buffer.allocUnsafeSlow(MAX_AHEAD);
       this.#head.copy(this.#ahead);
-      this.#head = NO_OCTETS;
+      this.#head = NO_BYTES;
     }
     octets.copy(this.#ahead, held);
     this.#aheadLength = held + octets.length;
@@ -123,17 +112,6 @@ export class PendingUpgrade implements Timed {
     return peerAddress(this.socket);
   }
 
-  /** The request as node:http has it. */
-  get request(): IncomingMessage {
-    this.#request ??= buildRequest(this.asked as RequestHead, this.socket);
-    return this.#request;
-  }
-
-  /** The request if anybody has seen it, and else the text of its head. */
-  get kept(): IncomingMessage | string {
-    return this.#request ?? (this.asked as RequestHead).text;
-  }
-
   get isPending(): boolean {
     return this.#state === 'pending';
   }
@@ -141,7 +119,7 @@ export class PendingUpgrade implements Timed {
   /** Hands over the octets that came behind the request: the client's first frames. They are not kept here. */
   takeHead(): Buffer {
     const head = this.#ahead?.subarray(0, this.#aheadLength) ?? this.#head;
-    this.#head = NO_OCTETS;
+    this.#head = NO_BYTES;
     this.#ahead = null;
     return head;
   }
@@ -161,6 +139,7 @@ export class PendingUpgrade implements Timed {
   /** Writes the 101; from now on the socket is a connection's. @param acceptance from `formatAcceptance` */
   accept(acceptance: string): void {
     this.#settle('accepted');
+    this.request.release();
     this.isAnswering = nobody;
     try {
       this.socket.write(acceptance, 'latin1');

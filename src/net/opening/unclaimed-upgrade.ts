@@ -1,13 +1,13 @@
-import { Buffer } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { refuse } from '../../handshake/server.js';
+import { NO_BYTES } from '../../protocol/bytes.js';
 import { scheduleDeadline, type Timed } from '../timing/deadlines.js';
 import { type PendingOwner, PendingUpgrade } from './pending-upgrade.js';
+import { RequestHead } from './request-head.js';
 
-const NO_BYTES = Buffer.alloc(0);
 const NOBODY: PendingOwner = { onWatched() {}, onSettled() {} };
 
 /**
@@ -32,7 +32,7 @@ export class UnclaimedUpgrade implements Timed {
   onDeadline(): void {
     const isClaimed = stateOf(this.#socket) !== this.#untouched;
     if (isClaimed || this.#socket.destroyed) return;
-    new PendingUpgrade(this.#request, this.#socket, NO_BYTES, 0, NOBODY).refuse(refuse(404));
+    new PendingUpgrade(new RequestHead(this.#request, this.#socket), NO_BYTES, 0, NOBODY).refuse(refuse(404));
   }
 }
 

@@ -1,10 +1,11 @@
 import type { Buffer } from 'node:buffer';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { RequestHead } from '../../handshake/request-head.js';
+import type { ParsedHead } from '../../handshake/request-head.js';
 import { isUpgrade, refuse } from '../../handshake/server.js';
 import { chooseUpgrades, responseOn, watchResponses } from '../node/http-server.js';
 import { type PendingOwner, PendingUpgrade } from './pending-upgrade.js';
+import { RequestHead } from './request-head.js';
 import { UnclaimedUpgrade } from './unclaimed-upgrade.js';
 
 /** What is asked of clients that have no answer yet. */
@@ -104,14 +105,14 @@ export class UpgradeListener implements PendingOwner {
   }
 
   /** A WebSocket upgrade that is wanted, and that came without node:http. */
-  onRequest(request: RequestHead, socket: Duplex, head: Buffer): void {
+  onRequest(request: ParsedHead, socket: Duplex, head: Buffer): void {
     const pending = this.#begin(request, socket, head);
     if (pending.isPending) this.#routes.onUpgrade(pending);
     pending.readAhead();
   }
 
-  #begin(request: IncomingMessage | RequestHead, socket: Duplex, head: Buffer): PendingUpgrade {
-    const pending = new PendingUpgrade(request, socket, head, this.#limits.handshakeTimeout, this);
+  #begin(request: IncomingMessage | ParsedHead, socket: Duplex, head: Buffer): PendingUpgrade {
+    const pending = new PendingUpgrade(new RequestHead(request, socket), head, this.#limits.handshakeTimeout, this);
     if (this.#pending.size >= this.#limits.maxPendingHandshakes) {
       pending.refuse(unavailable('Too many opening handshakes are under way'));
     } else if (this.#closing) pending.refuse(unavailable('The server is closing'));

@@ -2,12 +2,11 @@ import type { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
 import { MAX_FRAME_HEADER, WINDOW_START } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
+import { type FrameReceiver, giveReceiverBack, takeReceiver } from '../../protocol/frame-receiver.js';
 import { MAX_CONTROL_PAYLOAD } from '../../protocol/opcode.js';
-import type { Receiver } from '../../protocol/receiver.js';
 import type { ReceiverOptions, ReceiverSink } from '../../protocol/receiver-options.js';
-import { giveReceiverBack, takeReceiver } from '../../protocol/receiver-pool.js';
 import { claimWindow, copyToWindow, releaseWindow, windowIsClaimed } from '../transport/receive-window.js';
-import type { Transport } from '../transport/transport.js';
+import type { ReadEvents, Transport } from '../transport/transport.js';
 import { Reserve } from './reserve.js';
 
 /** Bytes that may wait before the transport is told to stop: what was read last comes on top of that. */
@@ -28,6 +27,8 @@ let turnBegan = 0;
 export interface InboxEvents extends ReceiverSink {
   /** Whether control frames in front of the next message are handled while paused. */
   readonly answersWhilePaused: boolean;
+  /** Bytes have come. */
+  onRead(): void;
   /** Frames are about to be handled. */
   onTurnBegin(): void;
   onTurnEnd(): void;
@@ -47,13 +48,13 @@ export interface InboxEvents extends ReceiverSink {
  * they hold more frames than one turn handles. Order, pause and the bound hold whoever makes the socket read: each read is
  * judged here, and the transport is told anew to stop.
  */
-export class Inbox {
+export class Inbox implements ReadEvents {
   readonly #transport: Transport;
   readonly #events: InboxEvents;
   /** Take effect with the next message. */
   options: ReceiverOptions;
   /** `null` while nothing is under way. */
-  #receiver: Receiver | null = null;
+  #receiver: FrameReceiver | null = null;
   /** Bytes that have come, handled or not. */
   receivedBytes = 0;
   /** `null` while nothing waits. */
@@ -161,6 +162,8 @@ export class Inbox {
   onEnd(): void {
     this.#end ??= 'input end';
     this.#tellEnd();
+    // If it was an RST, that is told at once, also while something waits.
+    if (this.#reserve !== null) this.#transport.probe();
   }
 
   /** The transport is closed. What waits here came before that. */
@@ -171,7 +174,7 @@ export class Inbox {
 
   /** Takes `length` bytes that stand at the start of the window. @returns whether to read on */
   onWindow(length: number): boolean {
-    this.receivedBytes += length;
+    this.#countRead(length);
     const end = WINDOW_START + length;
     if (this.#mustWait()) this.#keep(codec.bytes, WINDOW_START, end);
     else {
@@ -184,7 +187,7 @@ export class Inbox {
 
   /** Takes bytes that are somewhere else. @returns whether to read on */
   onChunk(chunk: Buffer): boolean {
-    this.receivedBytes += chunk.length;
+    this.#countRead(chunk.length);
     if (this.#mustWait()) this.#keep(chunk, 0, chunk.length);
     else {
       const taken = this.#receive(WINDOW_START + copyToWindow(chunk), false) - WINDOW_START;
@@ -193,6 +196,11 @@ export class Inbox {
       this.#tellEnd();
     }
     return this.#mayReadOn();
+  }
+
+  #countRead(length: number): void {
+    this.receivedBytes += length;
+    this.#events.onRead();
   }
 
   #mustWait(): boolean {
@@ -231,7 +239,7 @@ export class Inbox {
     }
   }
 
-  #release(receiver: Receiver): void {
+  #release(receiver: FrameReceiver): void {
     if (!receiver.isIdle && !this.#discarding) return;
     this.#receiver = null;
     if (receiver.isIdle) giveReceiverBack(receiver);

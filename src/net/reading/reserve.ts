@@ -1,13 +1,14 @@
 import { Buffer } from 'node:buffer';
 import { WINDOW_START } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
+import { NO_BYTES } from '../../protocol/bytes.js';
 import { MAX_PIECE } from '../transport/receive-window.js';
 
 const SMALLEST = 1024;
 
 /** Bytes of one connection that wait, raw and in order, in one piece of memory: many small reads cost no more than one. */
 export class Reserve {
-  #bytes: Buffer = Buffer.allocUnsafeSlow(0);
+  #bytes: Buffer = NO_BYTES;
   #start = 0;
   #end = 0;
 

@@ -1,5 +1,8 @@
-/** The longest delay that timers take, in milliseconds: 24 days. A longer one would fire at once. */
-export const MAX_DELAY = 0x7fff_ffff;
+/**
+ * The largest number that Node's timers (24 days in milliseconds) and its HTTP parser take. To the first a larger one is a very
+ * short delay, to the other a very small size.
+ */
+export const MAX_INT32 = 0x7fff_ffff;
 
 /**
  * Calls `judge` once so many milliseconds have passed and what the kernel holds by then has been read. If our own loop was
@@ -10,7 +13,7 @@ export const MAX_DELAY = 0x7fff_ffff;
 export function afterReading(milliseconds: number, judge: () => void): () => void {
   let immediate: NodeJS.Immediate | undefined;
   // Timers, then reading, then immediates: one turn of the event loop.
-  const timer = setTimeout(() => (immediate = setImmediate(judge)), Math.min(milliseconds, MAX_DELAY));
+  const timer = setTimeout(() => (immediate = setImmediate(judge)), Math.min(milliseconds, MAX_INT32));
   return () => {
     clearTimeout(timer);
     clearImmediate(immediate);

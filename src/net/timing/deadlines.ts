@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { performance } from 'node:perf_hooks';
-import { MAX_DELAY } from './after-reading.js';
+import { MAX_INT32 } from './after-reading.js';
 
 /** Something that wants to be looked at when a time has come. Belongs to at most one slot of the wheel. */
 export interface Timed {
@@ -59,7 +59,7 @@ function setTimer(slot: number): void {
   clearTimer();
   timerSlot = slot;
   const delay = Math.ceil(slot * SLOT - performance.now());
-  timer = scope.runInAsyncScope(setTimeout, null, fire, Math.min(Math.max(1, delay), MAX_DELAY)) as NodeJS.Timeout;
+  timer = scope.runInAsyncScope(setTimeout, null, fire, Math.min(Math.max(1, delay), MAX_INT32)) as NodeJS.Timeout;
   timer.unref();
 }
 

@@ -27,7 +27,7 @@ export function stopListening(socket: Duplex): void {
 }
 
 function onData(this: TransportSocket, chunk: Buffer): void {
-  if (this[EVENTS].onChunk(chunk)) return;
+  if (this[EVENTS].inbox.onChunk(chunk)) return;
   callMethod(this, 'pause');
   holdHandle(this);
 }
@@ -38,7 +38,7 @@ function callMethod(socket: Duplex, name: 'pause' | 'resume'): void {
 }
 
 function onEnd(this: TransportSocket): void {
-  this[EVENTS].onEnd();
+  this[EVENTS].inbox.onEnd();
 }
 
 function onError(this: TransportSocket, error: Error): void {
@@ -50,7 +50,7 @@ function onClose(this: TransportSocket): void {
   this.off('data', onData);
   const rest =
     this.readableEnded || this.readableLength === 0 ? null : (this.read(this.readableLength) as Buffer | null);
-  if (rest !== null) this[EVENTS].onChunk(rest);
+  if (rest !== null) this[EVENTS].inbox.onChunk(rest);
   this[EVENTS].onClose();
 }
 
@@ -137,7 +137,7 @@ export class StreamTransport implements Transport {
     this.#onWritten ??= (error) => {
       if (this.#callbacksToSkip > 0) this.#callbacksToSkip--;
       // node:net reports the writes that destroying a socket cancels as if they had succeeded.
-      else if (!error && !this.socket.destroyed) this.socket[EVENTS].onWritten();
+      else if (!error && !this.socket.destroyed) this.socket[EVENTS].outbox.onWritten();
     };
     return this.#onWritten;
   }

@@ -1,8 +1,8 @@
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 
-/** What a transport tells the connection on it. */
-export interface TransportEvents {
+/** Who is told what a transport reads. */
+export interface ReadEvents {
   /**
    * The peer's next bytes stand in the receive window, from its start on; they are there until the call returns.
    *
@@ -13,15 +13,25 @@ export interface TransportEvents {
   onChunk(chunk: Buffer): boolean;
   /** The peer will send no more. */
   onEnd(): void;
+}
+
+/** Who is told what has become of writes. */
+export interface WriteEvents {
   /** A write ended that the kernel had not taken whole at once. */
   onWritten(): void;
+}
+
+/** Whom a transport tells what happens. */
+export interface TransportEvents {
+  readonly inbox: ReadEvents;
+  readonly outbox: WriteEvents;
   /** The stream broke; `onClose` follows. */
   onError(error: Error): void;
   /** The stream is closed. The last event. */
   onClose(): void;
 }
 
-/** One direction-neutral octet stream under a connection. */
+/** One direction-neutral byte stream under a connection. */
 export interface Transport {
   readonly socket: Duplex;
   /**

@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
+import { nextTick } from 'node:process';
 import { Duplex } from 'node:stream';
 import { getSystemErrorName } from 'node:util';
 import { WINDOW_END, WINDOW_START } from '../../codec/memory-map.js';
@@ -14,9 +15,29 @@ const receiveWindow = codec.bytes.subarray(WINDOW_START, WINDOW_END);
 
 /** node:net calls it as a method of the socket, and stops the handle at `false`. */
 function onWindow(this: TransportSocket, length: number): boolean {
-  const readsOn = this[EVENTS].onWindow(length);
+  const { inbox } = this[EVENTS];
+  const readsOn = this.listenerCount('data') === 0 ? inbox.onWindow(length) : inbox.onChunk(shown(this, length));
   if (!readsOn) holdHandle(this);
   return readsOn;
+}
+
+/** The bytes in the window, after those were told who listen for them at a stream through which they do not pass. */
+function shown(socket: Duplex, length: number): Buffer {
+  // A copy, since a listener may make other connections receive.
+  const bytes = copyFromWindow(WINDOW_START, WINDOW_START + length);
+  showBytes(socket, bytes);
+  return bytes;
+}
+
+/** Tells listeners for `'data'` of bytes that do not pass through the stream. What they throw is for the process to handle. */
+export function showBytes(socket: Duplex, bytes: Buffer): void {
+  try {
+    socket.emit('data', bytes);
+  } catch (error) {
+    nextTick(() => {
+      throw error;
+    });
+  }
 }
 
 /** As `onWindow`, but the bytes go to the readable side of the socket, as those of any other. */
@@ -58,7 +79,7 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
     const { socket } = this;
     if (!canReadIntoBuffer(socket)) return super.start();
     // Bytes that came while nobody listened. This comes first: `read` starts the handle reading.
-    while (socket.readableLength > 0) socket[EVENTS].onChunk(socket.read() as Buffer);
+    while (socket.readableLength > 0) socket[EVENTS].inbox.onChunk(socket.read() as Buffer);
     if (!readIntoWindow(socket)) return super.start();
     this.resume();
   }
@@ -110,7 +131,7 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
     const { socket } = this;
     if (socket.destroyed) return;
     if (status < 0) socket.destroy(systemError('write', status));
-    else socket[EVENTS].onWritten();
+    else socket[EVENTS].outbox.onWritten();
   }
 }
 

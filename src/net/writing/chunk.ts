@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { MAX_FRAME_HEADER } from '../../codec/memory-map.js';
+import { viewOf } from '../../protocol/bytes.js';
 import { frameHeaderLength, writeFrameHeader, writeMaskingKey } from '../../protocol/frame-header.js';
-import { viewOf } from '../../protocol/view.js';
 import { copyMasked } from './masked-copy.js';
 import { CHUNK_SIZES, KEPT_CHUNKS, LARGEST_CHUNK } from './sizes.js';
 

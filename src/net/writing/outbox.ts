@@ -3,7 +3,7 @@ import { MAX_FRAME_HEADER } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
 import { frameHeaderLength } from '../../protocol/frame-header.js';
 import { FIN, Opcode } from '../../protocol/opcode.js';
-import type { Transport } from '../transport/transport.js';
+import type { Transport, WriteEvents } from '../transport/transport.js';
 import { Backlog } from './backlog.js';
 import { type Chunk, enlargeChunk, giveChunkBack, takeChunk, textRoom } from './chunk.js';
 import { beginTurn, flushAtEndOfTurn, forgetTurns, isDueEarly } from './flush-turn.js';
@@ -16,6 +16,8 @@ export interface OutboxEvents {
   onDrain(): void;
   /** `departed` has grown. Must not run user code. */
   onDeparted(): void;
+  /** A write has ended that the kernel had not taken whole at once. */
+  onWritten(): void;
   /** The error for operations still pending when the connection ends. */
   closedError(): Error;
 }
@@ -32,7 +34,7 @@ export interface OutboxSettings {
  * What one connection has still to write. Frames of one turn leave in one write. At most one write is in the hands of the
  * kernel; while it is, frames wait here, where they are counted.
  */
-export class Outbox {
+export class Outbox implements WriteEvents {
   readonly #transport: Transport;
   readonly #events: OutboxEvents;
   readonly #settings: OutboxSettings;
@@ -217,8 +219,12 @@ export class Outbox {
     return whole && !this.#closed;
   }
 
-  /** The transport's word that the write in flight has ended. */
-  written(): void {
+  onWritten(): void {
+    this.#goOn();
+    this.#events.onWritten();
+  }
+
+  #goOn(): void {
     const backlog = this.#backlog;
     if (!backlog?.inFlight) return;
     if (backlog.written()) {

@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer';
+import { NO_BYTES, viewOf } from '../../protocol/bytes.js';
 import { frameHeaderLength, writeFrameHeader } from '../../protocol/frame-header.js';
 import { FIN } from '../../protocol/opcode.js';
-import { viewOf } from '../../protocol/view.js';
 import { LARGEST_SHARED, SHARED_CHUNK } from './sizes.js';
 
-let chunk: Buffer = Buffer.alloc(0);
+let chunk: Buffer = NO_BYTES;
 let used = 0;
 
 /**

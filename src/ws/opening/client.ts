@@ -18,9 +18,7 @@ import {
   withDefaults,
 } from './client-options.js';
 import { Redirects } from './redirects.js';
-import type { SocketOptions } from './socket-options.js';
-
-export const TELL_ERROR = Symbol('wasock.tellError');
+import { type SocketOptions, socketOptions } from './socket-options.js';
 
 /** A WebSocket as its opening handshake sees it. */
 export interface OpeningSocket extends EventEmitter {
@@ -33,34 +31,12 @@ export interface OpeningSocket extends EventEmitter {
   _url: string | undefined;
   setSocket(socket: Duplex, head: Buffer, options: SocketOptions): void;
   emitClose(): void;
-  [TELL_ERROR](error: Error): void;
 }
 
 /** Requests that came to nothing: what becomes of them is of no interest. */
 const aborted = new WeakSet<ClientRequest>();
 /** What ends the wait of a request for its socket. */
 const waits = new WeakMap<ClientRequest, () => void>();
-
-/**
- * Begins the opening handshake of a client (RFC 6455 §4.1).
- *
- * @returns the options with their defaults
- * @throws SyntaxError for what is no URL of a WebSocket, or no list of subprotocols; RangeError for another version
- */
-export function openAsClient(
-  websocket: OpeningSocket,
-  address: string | URL,
-  protocols: unknown,
-  options: ClientOptions | undefined,
-): ClientOptions {
-  const [offered, given] = sortArguments(protocols, options);
-  const plan = withDefaults(given);
-  const url = parseUrl(address);
-  checkUrl(url);
-  const redirects = plan.followRedirects ? new Redirects(given) : null;
-  new Opening(websocket, checkProtocols(offered), given, redirects).request(url, plan);
-  return plan;
-}
 
 /** The subprotocols may be left out, be one or many, or stand in the options. */
 function sortArguments(
@@ -76,26 +52,70 @@ function sortArguments(
   return [Array.isArray(named) ? named : [named], given];
 }
 
-/** The opening handshake of one socket: one request, or several if it is redirected. */
-class Opening {
+/** The opening handshake of a client (RFC 6455 §4.1): one request, or several if it is redirected. */
+export class Opening {
   readonly #websocket: OpeningSocket;
-  readonly #protocols: ReadonlySet<string>;
-  readonly #given: ClientOptions | undefined;
-  readonly #redirects: Redirects | null;
+  readonly #tellError: (error: Error) => void;
+  #protocols: ReadonlySet<string> = new Set();
+  #given: ClientOptions | undefined;
+  #redirects: Redirects | null = null;
 
-  constructor(
-    websocket: OpeningSocket,
-    protocols: ReadonlySet<string>,
-    given: ClientOptions | undefined,
-    redirects: Redirects | null,
-  ) {
+  constructor(websocket: OpeningSocket, tellError: (error: Error) => void) {
     this.#websocket = websocket;
-    this.#protocols = protocols;
-    this.#given = given;
-    this.#redirects = redirects;
+    this.#tellError = tellError;
   }
 
-  request(url: URL, plan: RequestPlan): void {
+  /**
+   * Sends the request.
+   *
+   * @returns the options with their defaults
+   * @throws SyntaxError if the URL is not one of a WebSocket or the subprotocols are not a list of such; RangeError for
+   *   another version
+   */
+  begin(address: string | URL, protocols: unknown, options: ClientOptions | undefined): ClientOptions {
+    const [offered, given] = sortArguments(protocols, options);
+    const plan = withDefaults(given);
+    const url = parseUrl(address);
+    checkUrl(url);
+    this.#given = given;
+    this.#redirects = plan.followRedirects ? new Redirects(given) : null;
+    this.#protocols = checkProtocols(offered);
+    this.#request(url, plan);
+    return plan;
+  }
+
+  /** The user has closed a socket that is not open yet. */
+  abort(): void {
+    this.#abort(this.#websocket._req!, 'WebSocket was closed before the connection was established');
+  }
+
+  #fail(error: Error): void {
+    const websocket = this.#websocket;
+    websocket._readyState = CLOSING;
+    websocket._errorEmitted = true;
+    this.#tellError(error);
+    websocket.emitClose();
+  }
+
+  #abort(request: ClientRequest, message: string): void {
+    this.#websocket._readyState = CLOSING;
+    aborted.add(request);
+    waits.get(request)?.();
+    request.destroy();
+    // A request whose answer has come leaves its socket alone.
+    request.socket?.destroy();
+    nextTick(() => this.#fail(new Error(message)));
+  }
+
+  #abortSocket(socket: Duplex, message: string): void {
+    const websocket = this.#websocket;
+    websocket._readyState = CLOSING;
+    socket.once('error', this.#tellError);
+    socket.once('close', () => websocket.emitClose());
+    socket.destroy(new Error(message));
+  }
+
+  #request(url: URL, plan: RequestPlan): void {
     const websocket = this.#websocket;
     websocket._url = url.href;
     const key = planRequest(plan, url, this.#protocols);
@@ -118,7 +138,7 @@ class Opening {
   #limit(request: ClientRequest, timeout: number): void {
     const giveUp = () => {
       if (this.#websocket._req !== request || aborted.has(request)) return;
-      abort(this.#websocket, request, 'Opening handshake has timed out');
+      this.#abort(request, 'Opening handshake has timed out');
     };
     const stopWaiting = afterReading(timeout, giveUp);
     waits.set(request, stopWaiting);
@@ -135,19 +155,19 @@ class Opening {
   #onError(request: ClientRequest, error: Error): void {
     if (this.#websocket._req !== request || aborted.has(request)) return;
     this.#websocket._req = null;
-    fail(this.#websocket, error);
+    this.#fail(error);
   }
 
   #onResponse(request: ClientRequest, response: IncomingMessage, url: URL, plan: RequestPlan): void {
     const websocket = this.#websocket;
     const { statusCode = 0, headers } = response;
     if (this.#redirects !== null && headers.location && statusCode >= 300 && statusCode < 400) {
-      if (++websocket._redirects > plan.maxRedirects) return abort(websocket, request, 'Maximum redirects exceeded');
+      if (++websocket._redirects > plan.maxRedirects) return this.#abort(request, 'Maximum redirects exceeded');
       aborted.add(request);
       request.destroy();
       this.#follow(headers.location, url);
     } else if (!websocket.emit('unexpected-response', request, response)) {
-      abort(websocket, request, `Unexpected server response: ${statusCode}`);
+      this.#abort(request, `Unexpected server response: ${statusCode}`);
     }
   }
 
@@ -159,9 +179,9 @@ class Opening {
       this.#websocket._url = url.href;
       checkUrl(url);
     } catch (error) {
-      return fail(this.#websocket, error as Error);
+      return this.#fail(error as Error);
     }
-    this.request(url, withDefaults(this.#redirects!.options(this.#given)));
+    this.#request(url, withDefaults(this.#redirects!.options(this.#given)));
   }
 
   #onUpgrade(response: IncomingMessage, socket: Duplex, head: Buffer, key: string, plan: RequestPlan): void {
@@ -171,16 +191,9 @@ class Opening {
     if (websocket.readyState !== CONNECTING) return;
     websocket._req = null;
     const problem = this.#judge(response, key);
-    if (problem !== null) return abortSocket(websocket, socket, problem);
+    if (problem !== null) return this.#abortSocket(socket, problem);
     websocket._protocol = response.headers['sec-websocket-protocol'] ?? '';
-    websocket.setSocket(socket, head, {
-      allowSynchronousEvents: plan.allowSynchronousEvents,
-      generateMask: plan.generateMask,
-      maxBufferedChunks: plan.maxBufferedChunks,
-      maxFragments: plan.maxFragments,
-      maxPayload: plan.maxPayload,
-      skipUTF8Validation: plan.skipUTF8Validation,
-    });
+    websocket.setSocket(socket, head, socketOptions(plan));
   }
 
   /** RFC 6455 §4.1, the items behind "the client MUST validate the server's response". */
@@ -204,33 +217,4 @@ class Opening {
     }
     return null;
   }
-}
-
-function fail(websocket: OpeningSocket, error: Error): void {
-  websocket._readyState = CLOSING;
-  websocket._errorEmitted = true;
-  websocket[TELL_ERROR](error);
-  websocket.emitClose();
-}
-
-function abort(websocket: OpeningSocket, request: ClientRequest, message: string): void {
-  websocket._readyState = CLOSING;
-  aborted.add(request);
-  waits.get(request)?.();
-  request.destroy();
-  // A request whose answer has come leaves its socket alone.
-  request.socket?.destroy();
-  nextTick(fail, websocket, new Error(message));
-}
-
-function abortSocket(websocket: OpeningSocket, socket: Duplex, message: string): void {
-  websocket._readyState = CLOSING;
-  socket.once('error', (error) => websocket[TELL_ERROR](error));
-  socket.once('close', () => websocket.emitClose());
-  socket.destroy(new Error(message));
-}
-
-/** The user has closed a socket that is not open yet. */
-export function abortOpening(websocket: OpeningSocket): void {
-  abort(websocket, websocket._req!, 'WebSocket was closed before the connection was established');
 }

@@ -14,6 +14,13 @@ export interface SocketOptions {
   readonly skipUTF8Validation?: boolean;
 }
 
+/** What a socket is opened with, of the options of its client or its server. */
+export function socketOptions(options: SocketOptions): SocketOptions {
+  const { allowSynchronousEvents, generateMask, maxBufferedChunks, maxFragments, maxPayload, skipUTF8Validation } =
+    options;
+  return { allowSynchronousEvents, generateMask, maxBufferedChunks, maxFragments, maxPayload, skipUTF8Validation };
+}
+
 /** What a socket keeps of the options of its client or its server. */
 export interface KeptOptions {
   readonly autoPong?: boolean;
@@ -47,7 +54,7 @@ function limit(value: number | undefined): number {
   return (Number(value) | 0) > 0 ? Number(value) | 0 : Number.POSITIVE_INFINITY;
 }
 
-// Those of the socket that was opened last, as mostly all have the same: receivers are kept by them.
+// Those of the socket that was opened last, as mostly all have the same and can share one object.
 let latestOfServer: ReceiverOptions | null = null;
 let latestOfClient: ReceiverOptions | null = null;
 

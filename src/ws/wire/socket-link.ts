@@ -2,8 +2,8 @@ import type { Duplex } from 'node:stream';
 
 /** The connection that writes past the stream of a socket. */
 interface FrameWriter {
-  /** Octets that were sent and that the kernel has not taken. */
-  readonly bufferedAmount: number;
+  /** Bytes that were sent and that the kernel has not taken. */
+  flushAndCount(): number;
   /** Writes what waits for the end of the turn. */
   flush(): void;
   pause(): void;
@@ -41,7 +41,7 @@ function resume(this: LinkedSocket): LinkedSocket {
 const BUFFER_SIZE: PropertyDescriptor = {
   configurable: true,
   get(this: LinkedSocket) {
-    return this[LINK].bufferedAmount;
+    return this[LINK].flushAndCount();
   },
 };
 

@@ -1,30 +1,20 @@
 import type { Buffer } from 'node:buffer';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
-import { WINDOW_START } from '../../codec/memory-map.js';
 import { Link } from '../../net/link.js';
 import { isPausedByUser } from '../../net/node/socket-state.js';
-import { copyFromWindow } from '../../net/transport/receive-window.js';
+import { showBytes } from '../../net/transport/window-transport.js';
 import { UNCOPIED_FROM } from '../../net/writing/sizes.js';
+import { NO_BYTES } from '../../protocol/bytes.js';
 import { parseClosePayload } from '../../protocol/close-payload.js';
 import type { Fault } from '../../protocol/errors.js';
 import { Opcode } from '../../protocol/opcode.js';
 import type { ReceiverOptions } from '../../protocol/receiver-options.js';
 import type { WireSettings } from '../opening/socket-options.js';
-import { NO_OCTETS, type Octets } from '../payload.js';
+import type { Octets } from '../payload.js';
 import { Deferral } from './deferral.js';
 import { type FaultDetail, verdictOf } from './faults.js';
-import {
-  type EndEvents,
-  type FrameEvents,
-  ON_CLOSED,
-  ON_CONCLUDE,
-  ON_END,
-  ON_FAULT,
-  ON_MESSAGE,
-  ON_PING,
-  ON_PONG,
-} from './wire-events.js';
+import type { EndEvents, FrameEvents } from './wire-events.js';
 import { type WriteCallback, WriteCallbacks } from './write-callbacks.js';
 
 /** Bytes that are worth a write before the turn is over: with twice as many a client that sends 16 KiB waits longer than it sends. */
@@ -66,7 +56,10 @@ export class Wire extends Link {
   /** Begins to read. @param head octets that came behind the opening handshake: they are frames */
   start(head: Buffer): void {
     if (this.#paused || isPausedByUser(this.socket)) this.pause();
-    if (head.length > 0) this.#takeWatched(head);
+    if (head.length > 0) {
+      showBytes(this.socket, head);
+      this.inbox.onChunk(head);
+    }
     if (!this.#closed) this.inbox.start();
   }
 
@@ -90,10 +83,10 @@ export class Wire extends Link {
   }
 
   /**
-   * Octets of frames, headers included, that the kernel does not take. What only waits for the end of this turn is none, as
+   * Bytes of frames, headers included, that the kernel does not take. What only waits for the end of this turn is none, as
    * npm `ws` would have written it; if it is much, it is written now.
    */
-  get bufferedAmount(): number {
+  flushAndCount(): number {
     if (!this.outbox.isBlocked && this.outbox.bufferedAmount >= EARLY_FLUSH_BYTES) this.flush();
     return this.outbox.isBlocked ? this.outbox.bufferedAmount : 0;
   }
@@ -228,17 +221,17 @@ export class Wire extends Link {
   }
 
   #tellMessage(octets: Octets, isBinary: boolean): void {
-    if (this.#deferral !== null) return this.#deferral.tell(() => this.frames[ON_MESSAGE](octets, isBinary));
+    if (this.#deferral !== null) return this.#deferral.tell(() => this.frames.onMessage(octets, isBinary));
     try {
-      this.frames[ON_MESSAGE](octets, isBinary);
+      this.frames.onMessage(octets, isBinary);
     } catch (error) {
       this.onThrow(error);
     }
   }
 
   onControl(opcode: number, payload: Buffer): void {
-    if (opcode === Opcode.Ping) this.#tell(() => this.frames[ON_PING](payload));
-    else if (opcode === Opcode.Pong) this.#tell(() => this.frames[ON_PONG](payload));
+    if (opcode === Opcode.Ping) this.#tell(() => this.frames.onPing(payload));
+    else if (opcode === Opcode.Pong) this.#tell(() => this.frames.onPong(payload));
     else this.#onCloseFrame(payload);
     this.inbox.countMessage();
   }
@@ -249,7 +242,7 @@ export class Wire extends Link {
       return this.#fail(status, { closeCode: payload.length > 1 ? payload.readUInt16BE(0) : 0 });
     }
     this.#conclude();
-    this.run(() => this.frames[ON_CONCLUDE](status.closeCode, payload.length > 2 ? payload.subarray(2) : NO_OCTETS));
+    this.run(() => this.frames.onConclude(status.closeCode, payload.length > 2 ? payload.subarray(2) : NO_BYTES));
   }
 
   onFault(fault: Fault, flags: number, length: number): void {
@@ -258,7 +251,7 @@ export class Wire extends Link {
 
   #fail(fault: Fault, detail: FaultDetail): void {
     this.#conclude();
-    this.run(() => this.frames[ON_FAULT](verdictOf(fault, detail)));
+    this.run(() => this.frames.onFault(verdictOf(fault, detail)));
   }
 
   #tell(event: () => void): void {
@@ -277,16 +270,7 @@ export class Wire extends Link {
 
   // ——— from inbox, outbox and transport
 
-  override onWindow(length: number): boolean {
-    if (this.socket.listenerCount('data') === 0) return super.onWindow(length);
-    return this.#takeWatched(copyFromWindow(WINDOW_START, WINDOW_START + length));
-  }
-
-  /** Takes bytes that did not pass through the stream, for which somebody may listen there all the same. */
-  #takeWatched(octets: Buffer): boolean {
-    this.run(() => this.socket.emit('data', octets));
-    return this.inbox.onChunk(octets);
-  }
+  onRead(): void {}
 
   /** As npm `ws`, which does not read while it is paused. */
   get answersWhilePaused(): boolean {
@@ -299,8 +283,7 @@ export class Wire extends Link {
     });
   }
 
-  override onWritten(): void {
-    super.onWritten();
+  onWritten(): void {
     // For those who wait at the socket itself, which knows nothing of what is written past its stream.
     if (this.outbox.bufferedAmount === 0) this.runInAsyncScope(this.socket.emit, this.socket, 'drain');
   }
@@ -308,16 +291,10 @@ export class Wire extends Link {
   /** The high-water mark is never reached. */
   onDrain(): void {}
 
-  override onEnd(): void {
-    super.onEnd();
-    // An RST is told at once, also while paused.
-    if (!this.inbox.isEmpty) this.transport.probe();
-  }
-
   onInputEnd(): void {
     this.#endIsDue = !!this.#deferral?.isDue;
     if (this.#endIsDue) return;
-    this.#end[ON_END]();
+    this.#end.onEnd();
     this.end();
   }
 
@@ -345,7 +322,7 @@ export class Wire extends Link {
     this.inbox.discard();
     this.#feeding?.goOn();
     // After the callbacks of what was not sent.
-    nextTick(() => this.runInAsyncScope(() => this.run(() => this.#end[ON_CLOSED]())));
+    nextTick(() => this.runInAsyncScope(() => this.run(() => this.#end.onClosed())));
   }
 }
 

@@ -3,7 +3,8 @@ import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseRequestHead } from '../../../src/handshake/request-head.js';
-import { buildRequest, canBuildRequests, requestOf } from '../../../src/net/node/incoming-message.js';
+import { buildRequest, canBuildRequests } from '../../../src/net/node/incoming-message.js';
+import { RequestHead } from '../../../src/net/opening/request-head.js';
 import { SEED } from '../../support/codecs.js';
 import { requestText } from '../../support/raw-peer.js';
 import { tcpPair } from '../../support/sockets.js';
@@ -116,7 +117,9 @@ test('whatever is taken without node:http, node:http takes too, and in the same 
       expect(octets.slice(head.text.length)).toBe(upgraded?.head);
       const expected = describeRequest(upgraded?.request as IncomingMessage);
       expect(describeRequest(buildRequest(head, near))).toEqual(expected);
-      expect(describeRequest(requestOf(head.text, near))).toEqual(expected);
+      const again = new RequestHead(head, near);
+      again.release();
+      expect(describeRequest(again.message)).toEqual(expected);
     }),
     { seed: SEED, numRuns: 3000 },
   );
@@ -126,7 +129,8 @@ test('whatever is taken without node:http, node:http takes too, and in the same 
 
 test('a request that is built is an IncomingMessage of its socket, at its end', async () => {
   const { near } = await tcpPair();
-  const request = requestOf(requestText({ Cookie: 'a=b' }, 'GET /ws?x=1 HTTP/1.1'), near);
+  const head = parseRequestHead(requestText({ Cookie: 'a=b' }, 'GET /ws?x=1 HTTP/1.1'), MAX_HEADER_BYTES);
+  const request = buildRequest(head!, near);
   expect(request).toBeInstanceOf(IncomingMessage);
   expect(request.socket).toBe(near);
   expect(request.headers).toMatchObject({ cookie: 'a=b', upgrade: 'websocket' });
@@ -134,8 +138,4 @@ test('a request that is built is an IncomingMessage of its socket, at its end', 
   for await (const chunk of request) chunks.push(chunk);
   expect(chunks).toEqual([]);
   expect(near.destroyed).toBe(false);
-});
-
-test('what is no head of a plain opening handshake is none to build a request from', () => {
-  expect(() => requestOf('GET / HTTP/1.1\r\n\r\n', new Duplex())).toThrow(TypeError);
 });

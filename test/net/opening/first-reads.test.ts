@@ -4,20 +4,20 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setTimeout as aWhile } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { RequestHead } from '../../../src/handshake/request-head.js';
-import { Arrivals } from '../../../src/net/opening/first-reads.js';
+import type { ParsedHead } from '../../../src/handshake/request-head.js';
+import { FirstReads } from '../../../src/net/opening/first-reads.js';
 import { readAsStream } from '../../../src/net/transport/window-transport.js';
 import { listen } from '../../support/http-servers.js';
 import { type RawPeer, rawClient, requestText } from '../../support/raw-peer.js';
 import { until } from '../../support/waiting.js';
 
 interface Early {
-  readonly request: RequestHead;
+  readonly request: ParsedHead;
   readonly socket: Socket;
   readonly head: Buffer;
 }
 
-/** An HTTP server whose arrivals are received, and what came of them. */
+/** An HTTP server whose first reads are looked at, and what came of them. */
 async function receiving({ patience = 10_000, ...options }: { patience?: number } & http.ServerOptions = {}) {
   const server = http.createServer({ connectionsCheckingInterval: 50, ...options });
   const early: Early[] = [];
@@ -32,7 +32,7 @@ async function receiving({ patience = 10_000, ...options }: { patience?: number 
     socket.on('data', (octets: Buffer) => void late.push(octets.toString('latin1')));
     socket.on('error', () => {});
   });
-  const arrivals = new Arrivals(server, {
+  const firstReads = new FirstReads(server, {
     maxHeaderBytes: 1024,
     patience,
     wants: (url) => url !== '/other',
@@ -40,7 +40,7 @@ async function receiving({ patience = 10_000, ...options }: { patience?: number 
   });
   server.on('connection', (socket) => sockets.push(socket));
   const port = await listen(server);
-  return { server, arrivals, early, late, port, sockets };
+  return { server, firstReads, early, late, port, sockets };
 }
 
 describe('an opening handshake in one piece', () => {
@@ -172,10 +172,10 @@ describe('what node:http gets, as if nobody had looked at it', () => {
   });
 
   test('all clients that are silent yet, when the server closes', async () => {
-    const { arrivals, late, early, port, sockets } = await receiving();
+    const { firstReads, late, early, port, sockets } = await receiving();
     const peers = await Promise.all([rawClient(port), rawClient(port)]);
     await until(() => sockets.length === 2);
-    arrivals.giveAllAway();
+    firstReads.giveAllAway();
     for (const peer of peers) peer.write(requestText());
     await until(() => late.length === 2);
     expect(early).toEqual([]);

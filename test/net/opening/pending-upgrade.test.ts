@@ -3,10 +3,11 @@ import http from 'node:http';
 import net, { type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { parseRequestHead, type RequestHead } from '../../../src/handshake/request-head.js';
+import { parseRequestHead } from '../../../src/handshake/request-head.js';
 import { refuse } from '../../../src/handshake/server.js';
 import { isPausedByUser } from '../../../src/net/node/socket-state.js';
 import { PendingUpgrade } from '../../../src/net/opening/pending-upgrade.js';
+import { RequestHead } from '../../../src/net/opening/request-head.js';
 import { listen } from '../../support/http-servers.js';
 import { requestText } from '../../support/raw-peer.js';
 import { tcpPair } from '../../support/sockets.js';
@@ -18,7 +19,7 @@ async function pendingUpgrade({ timeout = 0, behind = '' } = {}) {
   let settled = 0;
   let pending: PendingUpgrade | undefined;
   server.on('upgrade', (request, socket, head) => {
-    pending = new PendingUpgrade(request, socket, head, timeout, {
+    pending = new PendingUpgrade(new RequestHead(request, socket), head, timeout, {
       onWatched() {},
       onSettled: () => settled++,
     }).watch();
@@ -255,21 +256,20 @@ describe('a request that node:http has not seen', () => {
   /** On a socket that is nobody's. */
   async function earlyUpgrade() {
     const { near, far } = await tcpPair();
-    const head = parseRequestHead(requestText({ Cookie: 'a=b' }), 1024) as RequestHead;
-    return {
-      far,
-      head,
-      pending: new PendingUpgrade(head, near, Buffer.alloc(0), 0, { onWatched() {}, onSettled() {} }),
-    };
+    const request = new RequestHead(parseRequestHead(requestText({ Cookie: 'a=b' }), 1024)!, near);
+    return { far, pending: new PendingUpgrade(request, Buffer.alloc(0), 0, { onWatched() {}, onSettled() {} }) };
   }
 
-  test('is built for who asks for it, once', async () => {
-    const { pending, head } = await earlyUpgrade();
-    expect([pending.asked, pending.kept]).toEqual([head, head.text]);
+  test('is made when it is first wanted, once', async () => {
+    const { pending } = await earlyUpgrade();
     const { request } = pending;
-    expect(request.headers).toMatchObject({ cookie: 'a=b', host: 'localhost' });
-    expect([pending.request, pending.kept]).toEqual([request, request]);
-    expect(request.socket).toBe(pending.socket);
+    expect(request.fields.rawHeaders).toContain('a=b');
+    request.release();
+    expect(request.fields.rawHeaders).toContain('a=b');
+    const { message } = request;
+    expect(message.headers).toMatchObject({ cookie: 'a=b', host: 'localhost' });
+    expect([request.message, request.fields]).toEqual([message, message]);
+    expect(message.socket).toBe(pending.socket);
   });
 
   test('listens to its client only if the answer takes time', async () => {

@@ -44,6 +44,7 @@ function makeInbox(onMessage: (data: string, inbox: Inbox) => void = () => {}, a
     onFault() {
       log.push('fault');
     },
+    onRead() {},
     onTurnBegin: () => void log.push('begin'),
     onTurnEnd: () => void log.push('end'),
     onInputEnd: () => void log.push('input end'),

@@ -8,6 +8,8 @@ import { memoryPair, tcpPair, tlsPair } from '../../support/sockets.js';
 import { turns, until } from '../../support/waiting.js';
 
 class Events implements TransportEvents {
+  readonly inbox = this;
+  readonly outbox = this;
   readonly log: string[] = [];
   readonly chunks: Buffer[] = [];
   /** What it answers when bytes come. */

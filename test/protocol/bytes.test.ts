@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { expect, test } from 'vitest';
-import { viewOf } from '../../src/protocol/view.js';
+import { viewOf } from '../../src/protocol/bytes.js';
 
 test('a view is what Buffer.from makes: the same memory, the same class', () => {
   const memory = Uint8Array.from({ length: 16 }, (_, i) => i).buffer;

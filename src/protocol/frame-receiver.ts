@@ -17,13 +17,13 @@ import {
   ROW_START,
   SCAN_END,
 } from '../codec/memory-map.js';
+import { viewOf } from './bytes.js';
 import { FAULT, type Fault } from './errors.js';
 import { type FrameRules, judgeFrame, payloadLength, type Role } from './frame-rules.js';
 import { MessageBuffer } from './message-buffer.js';
 import { CONTROL_BIT, FIN, OPCODE_MASK, Opcode } from './opcode.js';
 import { beginOwnedPayloads, ownedPayload } from './owned-payload.js';
 import type { ReceiverOptions, ReceiverSink } from './receiver-options.js';
-import { viewOf } from './view.js';
 
 /** All bits of a row's flags that the rules for a plain unfragmented message look at, but for the length. */
 const KIND = FLAG_FIRST_OCTET | FLAG_MASKED | FLAG_PARTIAL;
@@ -32,22 +32,22 @@ const KIND = FLAG_FIRST_OCTET | FLAG_MASKED | FLAG_PARTIAL;
  * Turns the octets of one connection into messages and control frames (RFC 6455 §5, §6.2). Knows no socket: it is given
  * parts of the codec's window and reports to its sink, one scan of the codec each time.
  */
-export class Receiver implements FrameRules {
-  readonly lenientLengths: boolean;
-  readonly role: Role;
+export class FrameReceiver implements FrameRules {
+  lenientLengths = false;
+  role: Role = 'server';
   /** Whether the first fragment of a message was received, and the last was not. */
   fragmented = false;
 
   readonly #codec: Codec;
   /** Where it reports to. */
   sink: ReceiverSink;
-  readonly options: ReceiverOptions;
-  /** Octets of one message: `maxPayload`, but never more than one Buffer can hold. */
-  readonly #maxMessage: number;
-  /** Octets of one Text message: never more than one string can hold, if it is to be one. */
-  readonly #maxText: number;
+  options: ReceiverOptions;
+  /** Bytes of one message: `maxPayload`, but never more than one Buffer can hold. */
+  #maxMessage = 0;
+  /** Bytes of one Text message: never more than one string can hold, if it is to be one. */
+  #maxText = 0;
   /** Flags of a Binary message in one frame, masked as the role demands; one less is Text. */
-  readonly #plainBinary: number;
+  #plainBinary = 0;
 
   #discarding = false;
   #stopped = false;
@@ -76,6 +76,18 @@ export class Receiver implements FrameRules {
     this.#codec = codec;
     this.sink = sink;
     this.options = options;
+    this.#configure(options);
+  }
+
+  /** Makes an idle receiver one of another connection. */
+  reset(sink: ReceiverSink, options: ReceiverOptions): void {
+    this.sink = sink;
+    if (options === this.options) return;
+    this.options = options;
+    this.#configure(options);
+  }
+
+  #configure(options: ReceiverOptions): void {
     this.role = options.role;
     this.lenientLengths = options.lenientLengths;
     this.#maxMessage = Math.min(options.maxPayload, constants.MAX_LENGTH);
@@ -336,4 +348,26 @@ function isWholeControl(words: Uint32Array, row: number): boolean {
   const flags = words[row + ROW_FLAGS];
   const isControl = (flags & CONTROL_BIT) !== 0 && (flags & FLAG_PARTIAL) === 0;
   return isControl && words[row + ROW_PRESENT] === payloadLength(words, row);
+}
+
+/** Idle receivers that are kept: a connection that has nothing under way needs none, and most of a large server are such. */
+const KEPT = 16;
+
+const idle: FrameReceiver[] = [];
+
+/** Stands for no connection. */
+const NOBODY: ReceiverSink = { onBatchBegin() {}, onMessage() {}, onControl() {}, onFrame() {}, onFault() {} };
+
+/** A receiver in its first state, for a connection that has something to receive. @param codec the same in each call */
+export function takeReceiver(codec: Codec, sink: ReceiverSink, options: ReceiverOptions): FrameReceiver {
+  const receiver = idle.pop();
+  if (receiver === undefined) return new FrameReceiver(codec, sink, options);
+  receiver.reset(sink, options);
+  return receiver;
+}
+
+/** Gives back a receiver that is idle. */
+export function giveReceiverBack(receiver: FrameReceiver): void {
+  receiver.sink = NOBODY;
+  if (idle.length < KEPT) idle.push(receiver);
 }

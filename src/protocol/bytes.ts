@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { markAsUntransferable } from 'node:worker_threads';
 
 /**
  * The class of what `Buffer.from(memory, start, length)` returns, which takes the same arguments. Its constructor asks
@@ -8,7 +9,11 @@ const View = (Buffer as unknown as { readonly [Symbol.species]: ViewClass })[Sym
 
 type ViewClass = new (memory: ArrayBufferLike, start: number, length: number) => Buffer;
 
-/** A view of `length` octets of `memory`, from `start` on. */
+/** A view of `length` bytes of `memory`, from `start` on. */
 export function viewOf(memory: ArrayBufferLike, start: number, length: number): Buffer {
   return new View(memory, start, length);
 }
+
+/** No bytes at all, one for all: nobody can take it away from the others. */
+export const NO_BYTES: Buffer = Buffer.alloc(0);
+markAsUntransferable(NO_BYTES.buffer);
