@@ -27,5 +27,3 @@ export interface ConnectionHandler {
 export interface ConnectionOptions extends ReceiverOptions, TimeLimitOptions, OutboxSettings {
   readonly maxBackpressure: number;
 }
-
-export type ConnectionState = 'open' | 'closing' | 'closed';

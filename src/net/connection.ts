@@ -4,10 +4,10 @@ import type { Duplex } from 'node:stream';
 import { NO_BYTES } from '../protocol/bytes.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload, parseClosePayload } from '../protocol/close-payload.js';
-import { ClosingHandshake } from '../protocol/closing.js';
+import { Closing, type ClosingEvent, type ConnectionState, echoedCode } from '../protocol/closing.js';
 import { type Fault, toError, WebSocketClosedError, WebSocketProtocolError } from '../protocol/errors.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
-import type { ConnectionHandler, ConnectionOptions, ConnectionState } from './connection-handler.js';
+import type { ConnectionHandler, ConnectionOptions } from './connection-handler.js';
 import { Link } from './link.js';
 import { type TimeLimited, TimeLimits } from './timing/time-limits.js';
 
@@ -17,10 +17,7 @@ export class Connection extends Link implements TimeLimited {
   readonly #handler: ConnectionHandler;
   readonly #limits: TimeLimits;
   /** `null` until it begins. */
-  #closingHandshake: ClosingHandshake | null = null;
-  #state: ConnectionState = 'open';
-  /** The transport is closed. */
-  #isGone = false;
+  #begunClosing: Closing | null = null;
   #cause: Error | undefined;
 
   constructor(socket: Duplex, options: ConnectionOptions, handler: ConnectionHandler) {
@@ -31,7 +28,7 @@ export class Connection extends Link implements TimeLimited {
   }
 
   get state(): ConnectionState {
-    return this.#state;
+    return this.#begunClosing?.state ?? 'open';
   }
 
   /** Octets that were sent and that the kernel has not taken. */
@@ -54,7 +51,7 @@ export class Connection extends Link implements TimeLimited {
   /** Begins to read. @param head octets that came behind the opening handshake: they are frames */
   start(head?: Buffer): void {
     if (head !== undefined && head.length > 0) this.inbox.onChunk(head);
-    if (this.#state === 'closed') return;
+    if (this.state === 'closed') return;
     this.inbox.start();
     this.#limits.start();
   }
@@ -70,7 +67,7 @@ export class Connection extends Link implements TimeLimited {
   }
 
   pause(): void {
-    if (this.#state === 'open') this.inbox.pause();
+    if (this.state === 'open') this.inbox.pause();
   }
 
   resume(): void {
@@ -108,18 +105,13 @@ export class Connection extends Link implements TimeLimited {
    */
   close(closeCode?: number, reason?: string): void {
     const payload = formatClosePayload(closeCode, reason);
-    if (this.#isGone) this.inbox.discard();
-    if (this.#state !== 'open') return;
-    this.#sendClose(payload);
-    this.#limits.onClosing();
-    if (this.#closing.received && this.#options.role === 'server') this.outbox.end();
-    // The peer's Close can only be seen by one who reads.
-    this.inbox.resume();
+    if (this.#begunClosing?.isLost) this.inbox.discard();
+    if (this.state === 'open') this.#close('close', payload);
   }
 
   /** Ends the connection at once, without a Close frame, after what the kernel takes at once of what was sent. */
   hangup(): void {
-    if (this.#state === 'closed') return;
+    if (this.state === 'closed') return;
     this.outbox.flush();
     this.#abandon();
     this.transport.destroySoon();
@@ -127,7 +119,7 @@ export class Connection extends Link implements TimeLimited {
 
   /** Ends the connection at once, without a Close frame. */
   terminate(cause?: Error): void {
-    if (this.#state === 'closed') return;
+    if (this.state === 'closed') return;
     this.#cause ??= cause;
     this.#abandon();
     // Before onClose, but not at once: what user code does then must not come in the middle of a publish to many.
@@ -136,7 +128,7 @@ export class Connection extends Link implements TimeLimited {
   }
 
   #abandon(): void {
-    this.#state = 'closing';
+    this.#closing.abandon();
     this.inbox.discard();
     this.#closeOutbox();
   }
@@ -160,9 +152,8 @@ export class Connection extends Link implements TimeLimited {
 
   // ——— from the receiver
 
-  /** Whether data is handed over: after our own Close it is of no use to anybody, after the end of the transport it is. */
   get #delivers(): boolean {
-    return this.#state === 'open' || (this.#isGone && this.#closingHandshake?.sent !== true);
+    return this.#begunClosing?.delivers ?? true;
   }
 
   onMessage(opcode: number, data: string | Buffer): void {
@@ -244,9 +235,7 @@ export class Connection extends Link implements TimeLimited {
 
   /** The peer sent FIN. Without a Close frame before it that is an abnormal end; either way we have nothing to wait for. */
   onInputEnd(): void {
-    if (this.#state === 'open') this.#state = 'closing';
-    this.#limits.onClosing();
-    this.outbox.end();
+    this.#close('peer end', NO_BYTES);
   }
 
   onError(error: Error): void {
@@ -255,12 +244,10 @@ export class Connection extends Link implements TimeLimited {
 
   /** The TCP connection is closed. What was received before is handled first. */
   onClose(): void {
-    if (this.#isGone) return;
-    this.#isGone = true;
-    if (this.#state === 'open') this.#state = 'closing';
+    if (this.#closing.isLost) return;
+    this.#closing.onLost();
     this.#limits.stop();
     this.#closeOutbox();
-    if (!this.#closing.sent) this.#closing.onLost();
     // Whoever has paused may wait for something that does not come any more.
     this.inbox.resume();
     this.inbox.onClose();
@@ -268,48 +255,43 @@ export class Connection extends Link implements TimeLimited {
 
   /** §7.1.4: now the connection is closed. */
   onInputClose(): void {
-    this.#state = 'closed';
+    this.#closing.onClosed();
     this.inbox.discard();
     this.runInAsyncScope(this.#handler.onClose, this.#handler, this.#closing.result(), this.#cause);
   }
 
   // ——— closing
 
-  get #closing(): ClosingHandshake {
-    this.#closingHandshake ??= new ClosingHandshake();
-    return this.#closingHandshake;
+  get #closing(): Closing {
+    this.#begunClosing ??= new Closing();
+    return this.#begunClosing;
+  }
+
+  /** @param payload of the Close frame, if one is to be sent */
+  #close(event: ClosingEvent, payload: Buffer): void {
+    const step = this.#closing.on(event, this.#options.role);
+    if (step.discards) this.inbox.discard();
+    if (step.sendsClose) this.outbox.appendClose(payload);
+    this.#limits.onClosing();
+    if (step.reads) this.inbox.resume();
+    if (step.ends) this.outbox.end();
   }
 
   #receiveClose(payload: Buffer): void {
     const status = parseClosePayload(payload);
     if ('section' in status) return this.onFault(status);
-    const answer = this.#closing.onReceived(status);
-    this.inbox.discard();
-    if (!this.#closing.sent) this.#sendClose(formatClosePayload(answer));
-    this.#limits.onClosing();
-    // §7.1.1: the server closes the TCP connection first; the client waits for that, within limits.
-    if (this.#options.role === 'server') this.outbox.end();
+    this.#closing.onReceived(status);
+    this.#close('peer close', formatClosePayload(echoedCode(status)));
   }
 
-  #sendClose(payload: Buffer): void {
-    this.#state = 'closing';
-    this.#closing.onSent();
-    this.outbox.appendClose(payload);
-  }
-
-  /** §7.1.7: a Close frame with the reason, and the end of the TCP connection without waiting for the peer's. */
   #fail(closeCode: number, cause: Error): void {
-    if (this.#state === 'closed') return;
+    if (this.state === 'closed') return;
     this.#cause ??= cause;
-    this.inbox.discard();
-    if (this.#state === 'open') this.#sendClose(formatClosePayload(closeCode));
-    this.#limits.onClosing();
-    this.inbox.resume();
-    this.outbox.end();
+    this.#close('fail', formatClosePayload(closeCode));
   }
 
   #closeOutbox(): void {
-    if (this.outbox.bufferedAmount > 0) this.#closing.onLost();
+    if (this.outbox.bufferedAmount > 0) this.#closing.onIncomplete();
     this.outbox.close();
   }
 

@@ -132,8 +132,8 @@ export const FAULTS = [
     edits: [
       {
         file: 'net/connection.js',
-        find: 'this.#sendClose((0, close_payload_js_1.formatClosePayload)(answer));',
-        replace: 'this.#sendClose((0, close_payload_js_1.formatClosePayload)());',
+        find: '(0, close_payload_js_1.formatClosePayload)((0, closing_js_1.echoedCode)(status))',
+        replace: '(0, close_payload_js_1.formatClosePayload)()',
       },
     ],
     entry: 'wasock',

@@ -1,58 +1,108 @@
-import { describe, expect, it } from 'vitest';
-import { ClosingHandshake } from '../../src/protocol/closing.js';
+import { describe, expect, test } from 'vitest';
+import { Closing, type ClosingEvent, echoedCode } from '../../src/protocol/closing.js';
 
 const GOING_AWAY = { closeCode: 1001, reason: 'bye' };
+const EVENTS: ClosingEvent[] = ['close', 'peer close', 'peer end', 'fail'];
 
-describe('ClosingHandshake (RFC 6455 §7)', () => {
-  it('begins with no Close frame either way', () => {
-    const closing = new ClosingHandshake();
-    expect([closing.sent, closing.received]).toEqual([false, false]);
+/** What of a step is to be done. */
+const done = (closing: Closing, event: ClosingEvent, role: 'server' | 'client' = 'server') =>
+  Object.entries(closing.on(event, role))
+    .filter(([, isDue]) => isDue)
+    .map(([name]) => name);
+
+describe('while open', () => {
+  test.each([
+    ['close', ['sendsClose', 'reads']],
+    ['peer close', ['discards', 'sendsClose']],
+    ['peer end', ['ends']],
+    ['fail', ['discards', 'sendsClose', 'reads', 'ends']],
+  ] as const)('%s asks for %j', (event, expected) => {
+    const closing = new Closing();
+    expect([closing.state, closing.delivers]).toEqual(['open', true]);
+    expect(done(closing, event)).toEqual(expected);
+    expect([closing.state, closing.delivers]).toEqual(['closing', false]);
+  });
+});
+
+describe('while closing', () => {
+  test.each(EVENTS)('§5.5.1: after %s no Close is sent', (first) => {
+    for (const next of EVENTS) {
+      const closing = new Closing();
+      closing.on(first, 'client');
+      expect(done(closing, next, 'client')).not.toContain('sendsClose');
+    }
   });
 
-  it('an end without a Close frame is 1006 and not clean (§7.1.5)', () => {
-    expect(new ClosingHandshake().result()).toEqual({ closeCode: 1006, reason: '', wasClean: false });
+  test('§7.1.1: once both Closes are through a server sends FIN, and a client waits for that', () => {
+    for (const role of ['server', 'client'] as const) {
+      const [first, second] = [new Closing(), new Closing()];
+      first.onReceived(GOING_AWAY);
+      expect(done(first, 'peer close', role).includes('ends')).toBe(role === 'server');
+      expect(done(second, 'close', role)).not.toContain('ends');
+      second.onReceived(GOING_AWAY);
+      expect(done(second, 'peer close', role).includes('ends')).toBe(role === 'server');
+    }
   });
 
-  it('an end after our Close frame alone is 1006 and not clean', () => {
-    const closing = new ClosingHandshake();
-    closing.onSent();
-    expect([closing.sent, closing.received]).toEqual([true, false]);
+  test('an end and a failure send FIN at once', () => {
+    for (const event of ['peer end', 'fail'] as const) {
+      const closing = new Closing();
+      closing.on('close', 'client');
+      expect(done(closing, event, 'client')).toContain('ends');
+    }
+  });
+});
+
+describe('after the loss of the transport', () => {
+  test('what was received is handed over, unless our Close was sent', () => {
+    const [open, closed] = [new Closing(), new Closing()];
+    closed.on('close', 'server');
+    for (const closing of [open, closed]) closing.onLost();
+    expect([open.delivers, closed.delivers]).toEqual([true, false]);
+    expect([open.state, open.isLost]).toEqual(['closing', true]);
+    expect(done(open, 'peer close')).not.toContain('sendsClose');
+    open.onClosed();
+    expect([open.state, open.result().wasClean]).toEqual(['closed', false]);
+  });
+});
+
+describe('how it has ended (RFC 6455 §7.1.5)', () => {
+  test('without a Close of the peer: 1006 and not clean, whether we sent ours or not', () => {
+    expect(new Closing().result()).toEqual({ closeCode: 1006, reason: '', wasClean: false });
+    const closing = new Closing();
+    closing.on('close', 'client');
     expect(closing.result()).toEqual({ closeCode: 1006, reason: '', wasClean: false });
   });
 
-  it('an end after both is clean, with the code and reason of the peer', () => {
-    const closing = new ClosingHandshake();
-    closing.onReceived(GOING_AWAY);
-    expect([closing.sent, closing.received]).toEqual([false, true]);
+  test.each([
+    ['we', ['close', 'peer close']],
+    ['the peer', ['peer close']],
+  ] as const)('with both it is clean, with the code and reason of the peer: %s began', (_who, events) => {
+    const closing = new Closing();
+    for (const event of events) {
+      if (event === 'peer close') closing.onReceived(GOING_AWAY);
+      closing.on(event, 'server');
+    }
+    expect(closing.result()).toEqual({ ...GOING_AWAY, wasClean: true });
+    closing.onIncomplete();
     expect(closing.result()).toEqual({ ...GOING_AWAY, wasClean: false });
-    closing.onSent();
-    expect(closing.result()).toEqual({ ...GOING_AWAY, wasClean: true });
   });
 
-  it('it does not matter who begins', () => {
-    const closing = new ClosingHandshake();
-    closing.onSent();
-    closing.onReceived(GOING_AWAY);
-    expect(closing.result()).toEqual({ ...GOING_AWAY, wasClean: true });
-  });
-
-  it('answers with the code that it received (§5.5.1), and with none to none', () => {
-    expect(new ClosingHandshake().onReceived(GOING_AWAY)).toBe(1001);
-    expect(new ClosingHandshake().onReceived({ closeCode: 4999, reason: '' })).toBe(4999);
-    expect(new ClosingHandshake().onReceived({ closeCode: 1005, reason: '' })).toBeUndefined();
-  });
-
-  it('a Close frame without a code is 1005, and can be clean', () => {
-    const closing = new ClosingHandshake();
+  test('a Close without a code is 1005, and can be clean', () => {
+    const closing = new Closing();
     closing.onReceived({ closeCode: 1005, reason: '' });
-    closing.onSent();
+    closing.on('peer close', 'server');
     expect(closing.result()).toEqual({ closeCode: 1005, reason: '', wasClean: true });
   });
 
-  it('§7.1.5: the first Close frame that was received counts', () => {
-    const closing = new ClosingHandshake();
+  test('§7.1.5: the first Close frame that was received counts', () => {
+    const closing = new Closing();
     closing.onReceived(GOING_AWAY);
     closing.onReceived({ closeCode: 1000, reason: 'second' });
     expect(closing.result()).toMatchObject(GOING_AWAY);
   });
+});
+
+test('§5.5.1: the answer has the code that was received, or none', () => {
+  expect([1001, 4999, 1005].map((closeCode) => echoedCode({ closeCode, reason: '' }))).toEqual([1001, 4999, undefined]);
 });

@@ -17,6 +17,23 @@ import { type FaultDetail, verdictOf } from './faults.js';
 import type { EndEvents, FrameEvents } from './wire-events.js';
 import { type WriteCallback, WriteCallbacks } from './write-callbacks.js';
 
+/*
+ * How a connection closes by the rules of npm `ws`, which differ from those of protocol/closing.ts:
+ *
+ * | event                      | here                                                  | in `wasock`                         |
+ * | -------------------------- | ----------------------------------------------------- | ----------------------------------- |
+ * | the user closes            | Close; messages go on until the peer's Close          | data is discarded from then on      |
+ * | a Close of the peer        | Close with its code and reason; `conclude`            | Close with its code                 |
+ * |   both Closes are through  | FIN, on both sides                                    | a server sends FIN, a client waits  |
+ * | FIN of the peer            | FIN after what was received, one event a turn if asked | FIN at once                        |
+ * | a fault                    | Close with its code, then `error`; FIN once that left | Close, FIN, then `error`            |
+ * | a listener throws          | for the process to handle; nothing closes             | Close 1011                          |
+ * | `terminate`                | what came before is told; callbacks: success or error | data is discarded                   |
+ * | the transport is closed    | what was received, then `close`                       | the same                            |
+ *
+ * Which Closes went which way stands in the fields of the WebSocket, which packages read and write.
+ */
+
 /** Bytes that are worth a write before the turn is over: with twice as many a client that sends 16 KiB waits longer than it sends. */
 const EARLY_FLUSH_BYTES = 32_768;
 
