@@ -2,24 +2,37 @@ import { availableParallelism } from 'node:os';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
+/** Asserts that a project runs the codec that it names, so nothing else in the run means anything before it. */
+const CODEC_KIND = 'test/codec-kind.test.ts';
+
+/** The codecs' own tests, which walk over all codecs by themselves. */
 const CODEC_TESTS = 'test/codec/**/*.test.ts';
 
-/** What needs no particular codec, or walks over all codecs by itself. */
+/** What needs no particular codec. */
 const RUN_ONCE = [
   CODEC_TESTS,
   'test/handshake/**/*.test.ts',
   'test/peers/**/*.test.ts',
   'test/examples/**/*.test.ts',
-  'test/model/**/*.test.ts',
   'test/project/**/*.test.ts',
-  // Processes, sockets and clocks: none of the codec's work, and slow.
-  'test/reliability/time.test.ts',
   'test/ws/contract-exports.test.ts',
   'test/ws/contract-typings.test.ts',
 ];
 
-/** Asserts that a project runs the codec that it names, so nothing else in the run means anything before it. */
-const CODEC_KIND = '/test/codec-kind.test.ts';
+/** Real clocks, megabytes and a process for each case: `npm run test:long`, which CI runs. test/support/check-ids.mjs has them, too. */
+const LONG = ['test/reliability/time.test.ts', 'test/hostile/memory.test.ts', 'test/hostile/resets.test.ts'];
+
+const MODEL = 'test/model/**/*.test.ts';
+
+/** Where one codec could be right and another wrong; above that all of them are the same to the code. */
+const PER_CODEC = [
+  CODEC_KIND,
+  'test/protocol/**/*.test.ts',
+  'test/hostile/**/*.test.ts',
+  'test/net/reading/inbox.test.ts',
+  'test/net/writing/masked-copy.test.ts',
+  'test/smoke/**/*.test.ts',
+];
 
 class CodecKindFirst extends BaseSequencer {
   override async sort(specifications: TestSpecification[]): Promise<TestSpecification[]> {
@@ -29,53 +42,55 @@ class CodecKindFirst extends BaseSequencer {
   }
 }
 
-/** Everything that runs on top of a codec, once for each. */
-function codecProject(name: string, wasockCodec: string): TestProjectConfiguration {
-  return {
-    extends: true,
-    test: {
-      name,
-      include: ['test/**/*.test.ts'],
-      exclude: RUN_ONCE,
-      env: { WASOCK_CODEC: wasockCodec, WASOCK_TEST_PROJECT: name },
-    },
-  };
+function project(
+  name: string,
+  env: Record<string, string>,
+  test: { include: string[]; exclude?: string[]; execArgv?: string[] },
+): TestProjectConfiguration {
+  return { extends: true, test: { name, env: { WASOCK_TEST_PROJECT: name, ...env }, ...test } };
 }
 
-/** Node without WebAssembly, as some hardened hosts run it. */
-const JITLESS_PROJECT: TestProjectConfiguration = {
-  extends: true,
-  test: {
-    name: 'jitless',
-    // The workers only: the main process of vitest needs WebAssembly itself.
-    execArgv: ['--jitless'],
-    include: ['test/**/*.test.ts'],
-    // The codecs' own tests run here too: what they do without WebAssembly shows nowhere else.
-    exclude: RUN_ONCE.filter((pattern) => pattern !== CODEC_TESTS),
-    env: { WASOCK_CODEC: 'auto', WASOCK_TEST_PROJECT: 'jitless' },
-  },
-};
-
-/** Nothing that is private to Node: every rule holds without it too, but for what the tests that are skipped there name. */
-const DOCUMENTED_PROJECT: TestProjectConfiguration = {
-  extends: true,
-  test: {
-    name: 'documented',
-    include: ['net', 'api', 'ws', 'hostile', 'reliability'].map((room) => `test/${room}/**/*.test.ts`),
-    exclude: [
-      ...RUN_ONCE,
-      // What these test is private.
-      'test/net/node/{accept,direct-write,incoming-message,user-buffer}.test.ts',
-      'test/net/transport/window-transport.test.ts',
-      'test/net/opening/first-reads.test.ts',
-    ],
-    env: { WASOCK_CODEC: 'wasm-simd', WASOCK_NODE: 'documented', WASOCK_TEST_PROJECT: 'documented' },
-  },
-};
+const PROJECTS = [
+  project('ci-long', { WASOCK_CODEC: 'auto' }, { include: LONG }),
+  project(
+    'wasm-simd',
+    { WASOCK_CODEC: 'wasm-simd' },
+    { include: ['test/**/*.test.ts'], exclude: [...RUN_ONCE, ...LONG] },
+  ),
+  project('once', { WASOCK_CODEC: 'auto' }, { include: RUN_ONCE }),
+  ...['wasm', 'ts'].map((codec) =>
+    project(codec, { WASOCK_CODEC: codec, MODEL_MINUTES: '0.05' }, { include: [...PER_CODEC, MODEL], exclude: LONG }),
+  ),
+  // Node without WebAssembly, as some hardened hosts run it; the workers only, as the main process of vitest needs it. What the
+  // codecs do then shows nowhere else.
+  project(
+    'jitless',
+    { WASOCK_CODEC: 'auto' },
+    { include: [...PER_CODEC, CODEC_TESTS], exclude: LONG, execArgv: ['--jitless'] },
+  ),
+  // Nothing that is private to Node: every rule holds without it too, but for what the tests that are skipped there name.
+  project(
+    'ci-documented',
+    { WASOCK_CODEC: 'wasm-simd', WASOCK_NODE: 'documented', MODEL_MINUTES: '0.05' },
+    {
+      include: ['net', 'api', 'ws', 'hostile', 'reliability', 'smoke', 'model'].map(
+        (room) => `test/${room}/**/*.test.ts`,
+      ),
+      exclude: [
+        ...RUN_ONCE,
+        ...LONG,
+        // What these test is private.
+        'test/net/node/{accept,direct-write,incoming-message,user-buffer}.test.ts',
+        'test/net/transport/window-transport.test.ts',
+        'test/net/opening/first-reads.test.ts',
+      ],
+    },
+  ),
+];
 
 export default defineConfig({
   test: {
-    // Processes rather than threads: --jitless is a flag of a process, and the four codecs should differ in nothing else.
+    // Processes rather than threads: --jitless is a flag of a process, and the projects should differ in nothing else.
     pool: 'forks',
     // vitest leaves one core to itself, which on two cores would mean one worker.
     maxWorkers: Math.max(2, availableParallelism()),
@@ -89,16 +104,15 @@ export default defineConfig({
     reporters: ['default', ['json', { outputFile: '.vitest/test-report.json' }]],
     // `#wasm-bytes` is CommonJS that the build made: Node loads it, vite leaves it alone.
     server: { deps: { external: [/\/build\//] } },
-    projects: [
-      codecProject('wasm-simd', 'wasm-simd'),
-      codecProject('wasm', 'wasm'),
-      codecProject('ts', 'ts'),
-      JITLESS_PROJECT,
-      DOCUMENTED_PROJECT,
-      {
-        extends: true,
-        test: { name: 'once', include: RUN_ONCE, env: { WASOCK_CODEC: 'auto', WASOCK_TEST_PROJECT: 'once' } },
-      },
-    ],
+    projects: PROJECTS,
+    coverage: {
+      provider: 'v8',
+      include: ['src/{protocol,handshake,net,ws}/**/*.ts', 'src/codec/ts.ts', 'src/codec/utf8.ts'],
+      // No statements of their own: interfaces alone.
+      exclude: ['src/net/transport/transport.ts', 'src/net/connection-handler.ts', 'src/ws/wire/wire-events.ts'],
+      reporter: [['text', { skipFull: true }]],
+      // Never lower: raise them when they have risen.
+      thresholds: { lines: 99, branches: 95 },
+    },
   },
 });
