@@ -26,8 +26,8 @@ const TESTED_BY: Record<string, string> = {
   'api/upgrades.ts': 'api/accept-upgrades.test.ts',
   'api/upgrade-answer.ts': 'api/serve.test.ts',
   'net/writing/sizes.ts': 'net/writing/outbox.test.ts',
-  // The base of Connection and of ws/wire.ts, and what their handlers are.
   'net/opening/request-head.ts': 'net/opening/pending-upgrade.test.ts',
+  // The base of Connection and of ws/wire/wire.ts, and what their handlers are.
   'net/link.ts': 'net/connection.test.ts',
   'net/connection-handler.ts': 'net/connection.test.ts',
   'net/timing/pace.ts': 'net/timing/time-limits-clock.test.ts',
@@ -39,21 +39,14 @@ const TESTED_BY: Record<string, string> = {
   'ws.ts': 'ws/contract-exports.test.ts',
   'ws.mts': 'ws/contract-exports.test.ts',
   // Run against npm ws, too.
-  'ws/events/events.ts': 'ws/contract-events.test.ts',
-  'ws/events/enumerable.ts': 'ws/contract-events.test.ts',
-  'ws/ready-state.ts': 'ws/contract-instances.test.ts',
-  'ws/opening/client-options.ts': 'ws/contract-client.test.ts',
-  'ws/opening/client.ts': 'ws/contract-client.test.ts',
-  'ws/wire/deferral.ts': 'ws/contract-receiving.test.ts',
-  'ws/events/event-target.ts': 'ws/contract-receiving.test.ts',
-  'ws/wire/faults.ts': 'ws/contract-errors.test.ts',
-  'ws/payload.ts': 'ws/contract-receiving.test.ts',
-  'ws/opening/redirects.ts': 'ws/contract-events.test.ts',
-  'ws/wire/socket-link.ts': 'ws/contract-instances.test.ts',
-  'ws/opening/socket-options.ts': 'ws/contract-errors.test.ts',
-  'ws/websocket-server.ts': 'ws/contract-events.test.ts',
-  'ws/websocket.ts': 'ws/contract-instances.test.ts',
-  'ws/wire/wire.ts': 'ws/contract-semantics.test.ts',
+  'ws/events/enumerable.ts': 'ws/events/events.test.ts',
+  'ws/ready-state.ts': 'ws/websocket.test.ts',
+  'ws/opening/client-options.ts': 'ws/opening/client.test.ts',
+  'ws/wire/deferral.ts': 'ws/events/event-target.test.ts',
+  'ws/payload.ts': 'ws/events/event-target.test.ts',
+  'ws/opening/redirects.ts': 'ws/events/events.test.ts',
+  'ws/wire/socket-link.ts': 'ws/websocket.test.ts',
+  'ws/opening/socket-options.ts': 'ws/wire/faults.test.ts',
   'ws/wire/wire-events.ts': 'ws/same-as-ws.test.ts',
 };
 
@@ -154,8 +147,6 @@ describe('the checker', () => {
       'net/opening/connect.ts': '',
       'net/node/accept.ts': '',
       'api/serve.ts': '',
-      'ws/websocket.ts': '',
-      'ws/wire/wire.ts': '',
     };
     for (const line of [`import { x } from '${specifier}';`, `import type { X } from '${specifier}';`]) {
       const problems = layeringProblems(sourcesOf({ ...files, [from]: line }));
@@ -176,7 +167,6 @@ describe('the checker', () => {
         'net/writing/outbox.ts': "import '../transport/transport.js';",
         'net/transport/transport.ts': "import '../node/accept.js';",
         'net/node/accept.ts': "import '../../handshake/key.js';",
-        'ws/wire/wire.ts': "import '../payload.js';",
         'ws/payload.ts': '',
         'protocol/frame-receiver.ts': "import '../codec/ts.js';\nimport './opcode.js';",
         'protocol/opcode.ts': '',

@@ -154,6 +154,7 @@ function writeWithEarlyRequest(
   return goOn(request, parts, owner);
 }
 
+/* v8 ignore start -- @preserve Node 26 alone: CI runs these tests there, too. */
 function writeWithLateRequest(
   handle: WritableHandle<null, number | LateRequest>,
   parts: Parts,
@@ -168,3 +169,4 @@ function writeWithLateRequest(
   if (typeof writeStatus === 'number') nextTick(() => request.oncomplete(writeStatus));
   return 'goes on';
 }
+/* v8 ignore stop -- @preserve */

@@ -1,5 +1,5 @@
 /*
- * Every threshold of the way out, in bytes. Each was chosen by a measurement, which docs/decisions.md has.
+ * Every threshold of the way out, in bytes. docs/decisions.md has the measurements by which those that matter were chosen.
  */
 
 /** Payloads of this many bytes or more leave without a copy. */

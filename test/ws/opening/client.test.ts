@@ -8,10 +8,10 @@ import path from 'node:path';
 import tls from 'node:tls';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ClientOptions, WebSocket } from 'ws';
-import { CERTIFICATE, PRIVATE_KEY } from '../support/certificate.js';
-import { RawServer } from '../support/raw-peer.js';
-import { IMPLEMENTATIONS } from './implementations.js';
-import { connect, listen } from './pairs.js';
+import { CERTIFICATE, PRIVATE_KEY } from '../../support/certificate.js';
+import { RawServer } from '../../support/raw-peer.js';
+import { IMPLEMENTATIONS } from '../implementations.js';
+import { connect, listen } from '../pairs.js';
 
 describe.each(IMPLEMENTATIONS)('%s: the options of a client', (_, impl) => {
   /** Opens, exchanges a message, and closes. */

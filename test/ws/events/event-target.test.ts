@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
-import { fragmentsFor, frameFor } from '../support/framer.js';
-import { rawWebSocket } from '../support/raw-peer.js';
-import { memoryPair } from '../support/sockets.js';
-import { turns, until } from '../support/waiting.js';
-import { IMPLEMENTATIONS, inner } from './implementations.js';
-import { connect, listen } from './pairs.js';
+import { fragmentsFor, frameFor } from '../../support/framer.js';
+import { rawWebSocket } from '../../support/raw-peer.js';
+import { memoryPair } from '../../support/sockets.js';
+import { turns, until } from '../../support/waiting.js';
+import { IMPLEMENTATIONS, inner } from '../implementations.js';
+import { connect, listen } from '../pairs.js';
 
 const FRAGMENTS = fragmentsFor('server', 2, ['ab', '', 'c', 'def']);
 

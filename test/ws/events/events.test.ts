@@ -3,11 +3,11 @@ import { createServer, get } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { WebSocket } from 'ws';
-import { frameFor } from '../support/framer.js';
-import { RawServer, rawClient, rawWebSocket, requestText } from '../support/raw-peer.js';
-import { turns, until } from '../support/waiting.js';
-import { IMPLEMENTATIONS, inner } from './implementations.js';
-import { connect, listen } from './pairs.js';
+import { frameFor } from '../../support/framer.js';
+import { RawServer, rawClient, rawWebSocket, requestText } from '../../support/raw-peer.js';
+import { turns, until } from '../../support/waiting.js';
+import { IMPLEMENTATIONS, inner } from '../implementations.js';
+import { connect, listen } from '../pairs.js';
 
 /** The status and the body of an answer. Not by `fetch`, which needs WebAssembly. */
 async function pageAt(url: string): Promise<[status: number | undefined, body: string]> {

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { WebSocket } from 'ws';
-import { frameFor } from '../support/framer.js';
-import { RawServer } from '../support/raw-peer.js';
-import { turns, until } from '../support/waiting.js';
-import { IMPLEMENTATIONS } from './implementations.js';
-import { connect, listen } from './pairs.js';
+import { frameFor } from '../../support/framer.js';
+import { RawServer } from '../../support/raw-peer.js';
+import { turns, until } from '../../support/waiting.js';
+import { IMPLEMENTATIONS } from '../implementations.js';
+import { connect, listen } from '../pairs.js';
 
 /** What a socket receives until it closes: text as strings. */
 function messagesOf(ws: WebSocket): [string, boolean][] {
@@ -50,6 +50,24 @@ describe.each(IMPLEMENTATIONS)('%s: sending', (_name, impl) => {
     const error = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
     expect(() => client.send(value as never)).toThrow(error);
     expect(client.readyState).toBe(impl.WebSocket.OPEN);
+  });
+
+  test('ws.M2: a Blob that cannot be read ends the socket: callbacks, an error, and 1006', async () => {
+    const { client, server } = await connect(impl);
+    const failure = new Error('gone');
+    const blob = Object.assign(Object.create(Blob.prototype), { arrayBuffer: () => Promise.reject(failure) });
+    Object.defineProperties(blob, { size: { value: 3 }, type: { value: '' }, stream: { value: () => undefined } });
+    const events: unknown[] = [];
+    client.on('error', (error) => events.push(error));
+    client.on('close', (code) => events.push(code));
+    client.send('before');
+    client.send(blob, (error) => events.push(`first ${error === failure}`));
+    client.send('after', (error) => events.push(`second ${error === failure}`));
+    const messages = messagesOf(server);
+    await Promise.all([once(server, 'close'), until(() => client.readyState === impl.WebSocket.CLOSED)]);
+    await turns();
+    expect(events).toEqual(['first true', 'second true', failure, 1006]);
+    expect(messages).toEqual([['before', false]]);
   });
 
   test('ws.M1: other views, arrays of octets and a Blob are sent as their octets, in order', async () => {

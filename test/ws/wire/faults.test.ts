@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ServerOptions, WebSocket } from 'ws';
-import type { Role } from '../../src/protocol/frame-rules.js';
-import { fragmentsFor, frameFor, frameHeaderFor } from '../support/framer.js';
-import { type RawPeer, RawServer, rawWebSocket } from '../support/raw-peer.js';
-import { turns, until } from '../support/waiting.js';
-import { IMPLEMENTATIONS, type Implementation, WASOCK } from './implementations.js';
-import { listen } from './pairs.js';
+import type { Role } from '../../../src/protocol/frame-rules.js';
+import { fragmentsFor, frameFor, frameHeaderFor } from '../../support/framer.js';
+import { type RawPeer, RawServer, rawWebSocket } from '../../support/raw-peer.js';
+import { turns, until } from '../../support/waiting.js';
+import { IMPLEMENTATIONS, type Implementation, WASOCK } from '../implementations.js';
+import { listen } from '../pairs.js';
 
 const invalid = (what: string) => `Invalid WebSocket frame: ${what}`;
 
