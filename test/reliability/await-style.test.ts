@@ -159,12 +159,18 @@ describe.each(ROLES)('hangup of a %s', (role, open) => {
   });
 });
 
-test('hangup lets what was sent leave over TLS', async () => {
+test.each([
+  [10, 'after await'],
+  [10, 'in the same turn'],
+  [100_000, 'after await'],
+  [100_000, 'in the same turn'],
+])('hangup lets what was sent leave over TLS: %d bytes, %s', async (size, when) => {
   const sent: unknown[] = [];
   const { port } = await served({
     tls: { cert: CERTIFICATE, key: PRIVATE_KEY },
     async open(ws) {
-      await ws.send('last words');
+      const first = ws.send('x'.repeat(size));
+      if (when === 'after await') await first;
       ws.hangup();
       sent.push(rejection(Promise.resolve(ws.send('more'))));
     },
@@ -176,7 +182,8 @@ test('hangup lets what was sent leave over TLS', async () => {
     'GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
   );
   await peer.takeHead();
-  expect((await peer.takeAll()).toString('latin1')).toBe('\x81\x0alast words');
+  const frame = await peer.takeAll();
+  expect(frame.equals(frameFor('client', 1, 'x'.repeat(size)))).toBe(true);
   expect(await sent[0]).toBeInstanceOf(WebSocketClosedError);
 });
 

@@ -1,11 +1,10 @@
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 import { mayUse } from './private-parts.js';
 
 /*
  * Private, seen on Node 20 to 26: of the handle `reading`, `readStart`, `writeQueueSize` and, under TLS, `_parent`; that
  * `readableFlowing`, which is documented to be read, can be set. Documented instead: pausing the stream once more, a
- * write whose progress is not seen, a turn of waiting, and remembering which sockets we paused.
+ * write whose progress is not seen, and remembering which sockets we paused.
  */
 
 /** A libuv handle, as far as its reading goes. */
@@ -50,13 +49,6 @@ export function queuedBytes(socket: Duplex): number {
   // That of TLS writes to another, which alone knows what the kernel has taken.
   while (handle?._parent) handle = handle._parent;
   return handle?.writeQueueSize ?? Number.POSITIVE_INFINITY;
-}
-
-/** Whether a cipher holds what it was given: node:tls hands over one write in each turn of the event loop. */
-export function isEnciphering(socket: Duplex): boolean {
-  if (!mayUse('socket-state')) return (socket as Partial<TLSSocket>).encrypted === true;
-  const handle = handleOf<WritingHandle>(socket);
-  return !!handle?._parent && !!handle.writeQueueSize;
 }
 
 /** Streams that were left paused though they had not been. */

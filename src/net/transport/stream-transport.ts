@@ -1,8 +1,9 @@
 import type { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { toError } from '../../protocol/errors.js';
-import { holdHandle, isEnciphering, letFlow, queuedBytes, releaseHandle } from '../node/socket-state.js';
+import { holdHandle, letFlow, queuedBytes, releaseHandle } from '../node/socket-state.js';
 import type { Transport, TransportEvents } from './transport.js';
 
 /** Where a socket keeps its transport's events, so that all sockets share their listeners: an idle one costs less. */
@@ -149,7 +150,9 @@ export class StreamTransport implements Transport {
   probe(): void {}
 
   destroySoon(): void {
-    if (isEnciphering(this.socket)) setImmediate(() => this.destroy());
+    const { encrypted } = this.socket as Duplex & Pick<Partial<TLSSocket>, 'encrypted'>;
+    // node:tls hands over one write in each turn of the event loop.
+    if (encrypted && this.socket.writableLength > 0) setImmediate(() => this.destroy());
     else this.destroy();
   }
 

@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import {
   holdHandle,
-  isEnciphering,
   isPausedByUser,
   letFlow,
   queuedBytes,
@@ -10,7 +9,7 @@ import {
   restoreFlowing,
 } from '../../../src/net/node/socket-state.js';
 import { IS_DOCUMENTED } from '../../support/documented.js';
-import { memoryPair, tcpPair, tlsPair } from '../../support/sockets.js';
+import { memoryPair, tcpPair } from '../../support/sockets.js';
 import { until } from '../../support/waiting.js';
 
 test.skipIf(IS_DOCUMENTED)(
@@ -43,13 +42,6 @@ test('what a write has still to leave is known, or Infinity', async () => {
   near.write(Buffer.alloc(50_000_000));
   expect(queuedBytes(near)).toBeGreaterThan(1_000_000);
   expect(queuedBytes(memoryPair()[0])).toBe(Number.POSITIVE_INFINITY);
-});
-
-test('only TLS may hold what it was given, and what it does not hold the kernel has been given', async () => {
-  const [tcp, tls] = await Promise.all([tcpPair(), tlsPair()]);
-  for (const { near } of [tcp, tls]) near.write(Buffer.alloc(5_000_000));
-  expect(isEnciphering(tcp.near)).toBe(false);
-  expect(isEnciphering(tls.near) || queuedBytes(tls.near) > 0).toBe(true);
 });
 
 describe('a stream that was read from for a while', () => {
