@@ -101,7 +101,8 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 20_000,
     // The second is what test/support/check-ids.mjs reads.
-    reporters: ['default', ['json', { outputFile: '.vitest/test-report.json' }]],
+    reporters: ['default', 'json'],
+    outputFile: { json: '.vitest/test-report.json' },
     // `#wasm-bytes` is CommonJS that the build made: Node loads it, vite leaves it alone.
     server: { deps: { external: [/\/build\//] } },
     projects: PROJECTS,
