@@ -6,15 +6,15 @@ import { newMaskingKey } from '../protocol/masking-key.js';
 import type { SlowPeer } from './slow-peer.js';
 
 /**
- * What a peer may cost. Durations are integers in milliseconds, 0 is off; sizes are octets; `Infinity` is unlimited.
+ * What a peer may cost. Durations are integers in milliseconds, 0 is off; sizes are bytes; `Infinity` is unlimited.
  * `docs/limits.md` gives the reasons for the defaults.
  */
 export interface ConnectionLimits {
-  /** Octets of one message, at most; more is Close 1009. Default 1 MiB. */
+  /** Bytes of one message, at most; more is Close 1009. Default 1 MiB. */
   maxPayload?: number;
   /** Fragments of one message, at most; more is Close 1008. Default 1024. */
   maxFragments?: number;
-  /** Octets of the head of a response, on a client; of a request, where `serve` makes the HTTP server. Default 16 KiB. */
+  /** Bytes of the head of a response, on a client; of a request, where `serve` makes the HTTP server. Default 16 KiB. */
   maxHeaderBytes?: number;
   /** The whole opening handshake. Default 10 000. */
   handshakeTimeout?: number;
@@ -22,15 +22,15 @@ export interface ConnectionLimits {
   pingInterval?: number;
   /** From a Ping to its Pong. Default 20 000. */
   pongTimeout?: number;
-  /** Without an octet from the peer. Default off. */
+  /** Without a byte from the peer. Default off. */
   idleTimeout?: number;
-  /** From the first octet of a message to its last, plus one second for each 8 KiB of it. Default 30 000. */
+  /** From the first byte of a message to its last, plus one second for each 8 KiB of it. Default 30 000. */
   messageTimeout?: number;
   /** From our Close frame to the end of the connection. Default 5000. */
   closeTimeout?: number;
-  /** Octets that may wait to be written before `send` returns a promise. Default 64 KiB. */
+  /** Bytes that may wait to be written before `send` returns a promise. Default 64 KiB. */
   highWaterMark?: number;
-  /** Octets that may wait before `slowPeer` decides about the next message. Default 1 MiB. */
+  /** Bytes that may wait before `slowPeer` decides about the next message. Default 1 MiB. */
   maxBackpressure?: number;
   /** Default `'terminate'` on a server, `'wait'` on a client. */
   slowPeer?: SlowPeer;

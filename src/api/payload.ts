@@ -5,7 +5,7 @@ import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/opcode.js';
 /** What can be sent: text, or bytes in any form that JavaScript has for them. */
 export type Data = string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
 
-/** Up to this many octets are copied before `send` returns, so that it does not matter who else can change them. */
+/** Up to this many bytes are copied before `send` returns, so that it does not matter who else can change them. */
 const COPIED = 4096;
 
 /**
@@ -26,7 +26,7 @@ export function toPayload(data: unknown): string | Uint8Array {
  * Checks an opcode that the user gave, and what RFC 6455 asks of its payload.
  *
  * @throws TypeError for an opcode that may not be sent, and for bytes that are sent as Text but are not UTF-8 (§5.6)
- * @throws RangeError for a Ping or Pong of more than 125 octets (§5.5)
+ * @throws RangeError for a Ping or Pong of more than 125 bytes (§5.5)
  */
 export function checkOpcode(opcode: unknown, payload: string | Uint8Array): void {
   if (opcode === Opcode.Binary) return;

@@ -37,7 +37,7 @@ export class PreparedMessage {
     return this.#opcode;
   }
 
-  /** Octets of the payload. */
+  /** Bytes of the payload. */
   get byteLength(): number {
     return this.#byteLength;
   }

@@ -85,7 +85,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
     return state === 'open' ? ReadyState.Open : state === 'closing' ? ReadyState.Closing : ReadyState.Closed;
   }
 
-  /** Octets of frames, headers included, that were sent and that the kernel has not taken. */
+  /** Bytes of frames, headers included, that were sent and that the kernel has not taken. */
   get bufferedAmount(): number {
     return this.#connection.bufferedAmount;
   }
@@ -114,7 +114,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
    *   `WebSocketClosedError` if the connection ends first. Not open: a rejected promise, and nothing is queued.
    * @throws TypeError for what is no data, for an opcode that may not be sent, for Text that is not UTF-8, for a prepared
    *   message on a client
-   * @throws RangeError for a Ping or Pong of more than 125 octets
+   * @throws RangeError for a Ping or Pong of more than 125 bytes
    */
   send(data: Data | PreparedMessage, opcode?: Opcode): undefined | Promise<void> {
     if (typeof data !== 'string' && data instanceof PreparedMessage) return this.#sendPrepared(frameOf(data, opcode));
@@ -149,7 +149,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
     return this.#freeOrClosed!;
   }
 
-  /** Sends a Ping (RFC 6455 §5.5.2), as `send` does. @param data at most 125 octets; default none */
+  /** Sends a Ping (RFC 6455 §5.5.2), as `send` does. @param data at most 125 bytes; default none */
   ping(data: Data = ''): undefined | Promise<void> {
     return this.send(data, Opcode.Ping);
   }
@@ -278,7 +278,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
    * Closes with a closing handshake (RFC 6455 §7.1.2): what was sent before still arrives.
    *
    * @param code 1000 to 1003, 1007 to 1014 or 3000 to 4999; default 1000
-   * @param reason at most 123 octets of UTF-8
+   * @param reason at most 123 bytes of UTF-8
    * @returns resolves, always, once the connection is closed; with code 1006 if the peer did not answer in time
    * @throws TypeError, RangeError for what may not be sent; the state is as before then
    */

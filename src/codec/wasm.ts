@@ -9,11 +9,11 @@ interface CodecExports {
   readonly scan: Codec['scan'];
   readonly mask: Codec['mask'];
   readonly validateUtf8: Codec['validateUtf8'];
-  /** Writes UTF-8 that is valid as UTF-16 to the scratch memory. @returns how many octets */
+  /** Writes UTF-8 that is valid as UTF-16 to the scratch memory. @returns how many bytes */
   readonly toUtf16: (start: number, end: number) => number;
 }
 
-/** Octets of UTF-8 that fit the scratch memory as UTF-16 in any case. */
+/** Bytes of UTF-8 that fit the scratch memory as UTF-16 in any case. */
 const TRANSCODED_UP_TO = SCRATCH_SIZE / 2;
 
 /** As much of the WebAssembly JavaScript API as is used here; the types of Node.js do not declare it. */

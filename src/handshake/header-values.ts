@@ -27,7 +27,7 @@ export interface Extension {
   readonly params: readonly ExtensionParam[];
 }
 
-/** Reads a header value from left to right. No method looks back, so a parser made of them is linear in the octets. */
+/** Reads a header value from left to right. No method looks back, so a parser made of them is linear in the bytes. */
 class Scanner {
   readonly #text: string;
   #at = 0;

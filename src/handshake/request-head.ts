@@ -38,8 +38,8 @@ const UNUSUAL: readonly string[] = ['content-length', 'transfer-encoding', 'expe
  * Recognises the head of an opening handshake that is complete and has nothing about it on which two parsers could
  * differ: every HTTP parser takes what this takes, and reads it in the same way. All else is for node:http to judge.
  *
- * @param text the first octets of a connection, as Latin-1
- * @param maxLength octets that a head may have
+ * @param text the first bytes of a connection, as Latin-1
+ * @param maxLength bytes that a head may have
  * @returns `null` for all else
  */
 export function parseRequestHead(text: string, maxLength: number): ParsedHead | null {

@@ -23,7 +23,7 @@ export interface ConnectionHandler {
   onClose(result: CloseResult, cause: Error | undefined): void;
 }
 
-/** What a connection is made with; one object serves all connections of a server. Sizes in octets. */
+/** What a connection is made with; one object serves all connections of a server. Sizes in bytes. */
 export interface ConnectionOptions extends ReceiverOptions, TimeLimitOptions, OutboxSettings {
   readonly maxBackpressure: number;
 }

@@ -31,7 +31,7 @@ export class Connection extends Link implements TimeLimited {
     return this.#begunClosing?.state ?? 'open';
   }
 
-  /** Octets that were sent and that the kernel has not taken. */
+  /** Bytes that were sent and that the kernel has not taken. */
   get bufferedAmount(): number {
     return this.outbox.bufferedAmount;
   }
@@ -48,7 +48,7 @@ export class Connection extends Link implements TimeLimited {
     return this.inbox.isPaused;
   }
 
-  /** Begins to read. @param head octets that came behind the opening handshake: they are frames */
+  /** Begins to read. @param head bytes that came behind the opening handshake: they are frames */
   start(head?: Buffer): void {
     if (head !== undefined && head.length > 0) this.inbox.onChunk(head);
     if (this.state === 'closed') return;

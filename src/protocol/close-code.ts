@@ -24,5 +24,5 @@ export function isCloseCode(code: number): boolean {
   return code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006;
 }
 
-/** §5.5.1: a Close frame's payload is at most 125 octets, two of which are the code. */
+/** §5.5.1: a Close frame's payload is at most 125 bytes, two of which are the code. */
 export const MAX_CLOSE_REASON = 123;

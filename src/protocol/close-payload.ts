@@ -13,7 +13,7 @@ export interface CloseStatus {
 /**
  * Reads the payload of a Close frame, or tells the rule that it breaks.
  *
- * @param skipUtf8 take any octets for a reason
+ * @param skipUtf8 take any bytes for a reason
  */
 export function parseClosePayload(payload: Buffer, skipUtf8 = false): CloseStatus | Fault {
   // §7.1.5: "If this Close control frame contains no status code, _The WebSocket Connection Close Code_ is … 1005."
@@ -36,7 +36,7 @@ export function parseClosePayload(payload: Buffer, skipUtf8 = false): CloseStatu
  *
  * @param closeCode left out: a Close frame without a code
  * @throws TypeError for a code that may not be sent, or a reason without a code
- * @throws RangeError for a reason longer than 123 octets of UTF-8
+ * @throws RangeError for a reason longer than 123 bytes of UTF-8
  */
 export function formatClosePayload(closeCode?: number, reason = ''): Buffer {
   if (typeof reason !== 'string') throw new TypeError(`The close reason must be a string, not ${typeof reason}`);
@@ -52,13 +52,13 @@ export function formatClosePayload(closeCode?: number, reason = ''): Buffer {
       `The close code ${String(closeCode)} may not be sent: it must be 1000 to 1003, 1007 to 1014 or 3000 to 4999`,
     );
   }
-  const octets = Buffer.byteLength(reason);
-  if (octets > MAX_CLOSE_REASON) {
+  const length = Buffer.byteLength(reason);
+  if (length > MAX_CLOSE_REASON) {
     throw new RangeError(
-      `The close reason is ${octets} octets long: at most ${MAX_CLOSE_REASON} fit into a Close frame`,
+      `The close reason is ${length} octets long: at most ${MAX_CLOSE_REASON} fit into a Close frame`,
     );
   }
-  const payload = Buffer.allocUnsafe(2 + octets);
+  const payload = Buffer.allocUnsafe(2 + length);
   payload.writeUInt16BE(closeCode, 0);
   payload.write(reason, 2, 'utf8');
   return payload;

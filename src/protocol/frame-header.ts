@@ -2,7 +2,7 @@
  * Writing frames (RFC 6455 §5.2). Where a payload is masked, and into which memory frames go, is the outbox's matter.
  */
 
-/** Octets of the header of a frame that we send, always in the minimal encoding of the length. */
+/** Bytes of the header of a frame that we send, always in the minimal encoding of the length. */
 export function frameHeaderLength(payloadLength: number, masked: boolean): number {
   const length = payloadLength < 126 ? 2 : payloadLength < 65_536 ? 4 : 10;
   return masked ? length + 4 : length;
@@ -39,7 +39,7 @@ export function writeFrameHeader(
   return at + 10;
 }
 
-/** Writes a masking key in memory order: its low octet first, as the codec reads it. */
+/** Writes a masking key in memory order: its low byte first, as the codec reads it. */
 export function writeMaskingKey(target: Uint8Array, at: number, key: number): number {
   target[at] = key;
   target[at + 1] = key >>> 8;

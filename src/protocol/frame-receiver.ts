@@ -29,7 +29,7 @@ import type { ReceiverOptions, ReceiverSink } from './receiver-options.js';
 const KIND = FLAG_FIRST_OCTET | FLAG_MASKED | FLAG_PARTIAL;
 
 /**
- * Turns the octets of one connection into messages and control frames (RFC 6455 §5, §6.2). Knows no socket: it is given
+ * Turns the bytes of one connection into messages and control frames (RFC 6455 §5, §6.2). Knows no socket: it is given
  * parts of the codec's window and reports to its sink, one scan of the codec each time.
  */
 export class FrameReceiver implements FrameRules {
@@ -52,7 +52,7 @@ export class FrameReceiver implements FrameRules {
   #discarding = false;
   #stopped = false;
 
-  /** Octets of a header that a read cut in two. */
+  /** Bytes of a header that a read cut in two. */
   #cutHeader: Buffer | null = null;
 
   // The frame whose payload is still to come in part.
@@ -67,7 +67,7 @@ export class FrameReceiver implements FrameRules {
   // The message under way.
   #opcode = 0;
   #message: MessageBuffer | null = null;
-  /** Octets that the headers of the message have announced. */
+  /** Bytes that the headers of the message have announced. */
   #announced = 0;
   #fragments = 0;
   #utf8State = 0;
@@ -95,7 +95,7 @@ export class FrameReceiver implements FrameRules {
     this.#plainBinary = options.raw ? -1 : FIN | Opcode.Binary | (options.role === 'server' ? FLAG_MASKED : 0);
   }
 
-  /** Octets that the message under way may still grow by. */
+  /** Bytes that the message under way may still grow by. */
   get room(): number {
     return this.#maxMessage - this.#announced;
   }
@@ -110,8 +110,8 @@ export class FrameReceiver implements FrameRules {
     return !this.midMessage && !this.#discarding;
   }
 
-  /** Octets of the message under way that have arrived. */
-  get messageOctets(): number {
+  /** Bytes of the message under way that have arrived. */
+  get messageBytes(): number {
     return this.#announced - (this.#control === null ? this.#remaining : 0);
   }
 
@@ -132,11 +132,11 @@ export class FrameReceiver implements FrameRules {
   }
 
   /**
-   * Takes the octets `[start, end)` of the codec's window, which follow those taken before; in front of `start` there is
+   * Takes the bytes `[start, end)` of the codec's window, which follow those taken before; in front of `start` there is
    * room for a header.
    *
    * @param onlyControl stop before the first frame that is not a whole control frame
-   * @returns where it stopped: octets from there on are as they came and are to be given again. Less than `end` if the
+   * @returns where it stopped: bytes from there on are as they came and are to be given again. Less than `end` if the
    *   frame table was full, if `stop` was called, or if only control frames are wanted
    */
   receive(start: number, end: number, onlyControl = false): number {
@@ -278,7 +278,7 @@ export class FrameReceiver implements FrameRules {
     const payload = this.#control ?? this.#message!;
     if (this.#control === null && this.#opcode === Opcode.Text && !(ascii && this.#utf8State === 0)) {
       this.#utf8State = this.#codec.validateUtf8(start, end, this.#utf8State);
-      // §8.1, at the first octet that cannot be right: no need to wait for the end of the message.
+      // §8.1, at the first byte that cannot be right: no need to wait for the end of the message.
       if (this.#utf8State === UTF8_INVALID) return this.#fail(FAULT.INVALID_UTF8);
     }
     // Behind a fragment others may come, up to the limit.
@@ -319,9 +319,9 @@ export class FrameReceiver implements FrameRules {
     this.sink.onFault(fault, flags, length);
   }
 
-  #cutHeaderAt(start: number, octets: number): void {
-    this.#cutHeader = Buffer.allocUnsafeSlow(octets);
-    this.#codec.bytes.copy(this.#cutHeader, 0, start, start + octets);
+  #cutHeaderAt(start: number, length: number): void {
+    this.#cutHeader = Buffer.allocUnsafeSlow(length);
+    this.#codec.bytes.copy(this.#cutHeader, 0, start, start + length);
   }
 
   #restoreHeader(start: number): number {
@@ -332,7 +332,7 @@ export class FrameReceiver implements FrameRules {
     return start;
   }
 
-  /** Masks again what the scan unmasked from this row on, so that the octets are as they came. */
+  /** Masks again what the scan unmasked from this row on, so that the bytes are as they came. */
   #putBack(row: number, tableEnd: number, frameStart: number): number {
     const { words } = this.#codec;
     for (; row < tableEnd; row += FRAME_WORDS) {

@@ -11,7 +11,7 @@ export const Opcode = {
 
 export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 
-/** First octet of a frame (RFC 6455 §5.2). */
+/** First byte of a frame (RFC 6455 §5.2). */
 export const FIN = 0x80;
 export const RSV1 = 0x40;
 export const RSV2 = 0x20;

@@ -76,7 +76,7 @@ export function beginOwnedPayloads(): void {
  * A copy of the payload `[start, end)` of the window, for the user to keep. Small payloads are copied together with what
  * follows them, headers included: one copy serves a whole read of small frames.
  *
- * @param stop end of the octets in the window that are fit to be copied
+ * @param stop end of the bytes in the window that are fit to be copied
  * @param isHeld whether it is likely to be kept for long, so that small ones share less memory
  */
 export function ownedPayload(window: Buffer, start: number, end: number, stop: number, isHeld = false): Buffer {

@@ -23,13 +23,13 @@ export interface ReceiverSink {
 
 export interface ReceiverOptions {
   readonly role: Role;
-  /** Octets of one message, at most. */
+  /** Bytes of one message, at most. */
   readonly maxPayload: number;
   /** Fragments of one message, at most. */
   readonly maxFragments: number;
   /** Reads over which the payload of one frame may come, at most. */
   readonly maxPieces: number;
-  /** Take Text for what it is said to be, without a look at its octets. */
+  /** Take Text for what it is said to be, without a look at its bytes. */
   readonly skipUtf8: boolean;
   readonly textAs: 'string' | 'bytes';
   /** Hand over views of the window, valid only until the call returns, wherever a message lies in it whole. */

@@ -27,27 +27,27 @@ export type BinaryType = 'nodebuffer' | 'arraybuffer' | 'fragments' | 'blob';
 
 export const BINARY_TYPES: readonly string[] = ['nodebuffer', 'arraybuffer', 'fragments', 'blob'];
 
-/** The octets of a message, which are the receiver's own; or of each of its fragments, but for empty ones. */
-export type Octets = Buffer | Buffer[];
+/** The bytes of a message, which are the receiver's own; or of each of its fragments, but for empty ones. */
+export type MessageBytes = Buffer | Buffer[];
 
 /** A Binary message as `binaryType` says. */
-export function shapeOf(octets: Octets, binaryType: BinaryType): Buffer | ArrayBuffer | Buffer[] | Blob {
+export function shapeOf(bytes: MessageBytes, binaryType: BinaryType): Buffer | ArrayBuffer | Buffer[] | Blob {
   switch (binaryType) {
     case 'arraybuffer':
-      return toArrayBuffer(joined(octets));
+      return toArrayBuffer(joined(bytes));
     case 'blob':
-      return new Blob([joined(octets) as Buffer<ArrayBuffer>]);
+      return new Blob([joined(bytes) as Buffer<ArrayBuffer>]);
     case 'fragments':
-      if (Array.isArray(octets)) return octets;
-      return octets.length === 0 ? [] : [octets];
+      if (Array.isArray(bytes)) return bytes;
+      return bytes.length === 0 ? [] : [bytes];
     default:
-      return joined(octets);
+      return joined(bytes);
   }
 }
 
-export function joined(octets: Octets): Buffer {
-  if (!Array.isArray(octets)) return octets;
-  return octets.length === 1 ? octets[0] : Buffer.concat(octets);
+export function joined(bytes: MessageBytes): Buffer {
+  if (!Array.isArray(bytes)) return bytes;
+  return bytes.length === 1 ? bytes[0] : Buffer.concat(bytes);
 }
 
 /** A message is often a part only of the memory that it stands in. */

@@ -24,7 +24,7 @@ export interface DeflateParameters {
   client_max_window_bits?: number | true;
 }
 
-type Callback = (error: Error | null, octets?: Buffer) => void;
+type Callback = (error: Error | null, bytes?: Buffer) => void;
 
 /** RFC 7692 §7.2.1: the end of a flushed block, which is not sent. */
 const TRAILER = Buffer.from([0x00, 0x00, 0xff, 0xff]);
@@ -133,9 +133,9 @@ export class PerMessageDeflate {
     stream.write(data);
     stream.flush(zlib.constants.Z_SYNC_FLUSH, () => {
       stream.off('data', collect);
-      const octets = Buffer.concat(parts);
+      const bytes = Buffer.concat(parts);
       if (fin && this.#forgets(this.#options.isServer ?? false)) this.#closeDeflate();
-      callback(null, fin ? octets.subarray(0, -TRAILER.length) : octets);
+      callback(null, fin ? bytes.subarray(0, -TRAILER.length) : bytes);
     });
   }
 

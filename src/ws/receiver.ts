@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { Duplex, Writable } from 'node:stream';
 import { type SocketOptions, wireSettings } from './opening/socket-options.js';
-import { type BinaryType, joined, type Octets, shapeOf } from './payload.js';
+import { type BinaryType, joined, type MessageBytes, shapeOf } from './payload.js';
 import { Wire } from './wire/wire.js';
 import type { EndEvents, FrameEvents } from './wire/wire-events.js';
 
@@ -22,7 +22,7 @@ function silence(): Duplex {
 }
 
 /**
- * Makes events of octets that are written to it: `message`, `ping`, `pong`, `conclude` (code and reason of the Close
+ * Makes events of bytes that are written to it: `message`, `ping`, `pong`, `conclude` (code and reason of the Close
  * frame), and `error` for what breaks the protocol.
  */
 export class Receiver extends Writable {
@@ -44,7 +44,7 @@ export class Receiver extends Writable {
   static between(wire: Wire, listener: Listener): Receiver {
     const receiver = new Receiver({}, wire);
     receiver.#listener = listener;
-    receiver.on('message', (octets: Octets, isBinary: boolean) => listener.onMessage(octets, isBinary));
+    receiver.on('message', (bytes: MessageBytes, isBinary: boolean) => listener.onMessage(bytes, isBinary));
     receiver.on('ping', (payload: Buffer) => listener.onPing(payload));
     receiver.on('pong', (payload: Buffer) => listener.onPong(payload));
     receiver.on('conclude', (code: number, reason: Buffer) => listener.onConclude(code, reason));
@@ -52,14 +52,14 @@ export class Receiver extends Writable {
     return receiver;
   }
 
-  /** Octets of one message, at most; 0 is unlimited. Takes effect with the next message. */
+  /** Bytes of one message, at most; 0 is unlimited. Takes effect with the next message. */
   get _maxPayload(): number {
     const { maxPayload } = this.#wire.receiverOptions;
     return maxPayload === Number.POSITIVE_INFINITY ? 0 : maxPayload;
   }
 
-  set _maxPayload(octets: number) {
-    this.#wire.receiverOptions = { ...this.#wire.receiverOptions, maxPayload: octets || Number.POSITIVE_INFINITY };
+  set _maxPayload(bytes: number) {
+    this.#wire.receiverOptions = { ...this.#wire.receiverOptions, maxPayload: bytes || Number.POSITIVE_INFINITY };
   }
 
   get _skipUTF8Validation(): boolean {
@@ -83,9 +83,9 @@ export class Receiver extends Writable {
   #events(): FrameEvents {
     return {
       // For a WebSocket the bytes themselves, of which it makes what its own `binaryType` says.
-      onMessage: (octets, isBinary) => {
+      onMessage: (bytes, isBinary) => {
         const isRaw = this.#listener !== null;
-        const data = isRaw ? octets : isBinary ? shapeOf(octets, this._binaryType) : joined(octets);
+        const data = isRaw ? bytes : isBinary ? shapeOf(bytes, this._binaryType) : joined(bytes);
         this.emit('message', data, isBinary);
       },
       onPing: (payload) => void this.emit('ping', payload),

@@ -13,7 +13,7 @@ import { FIN, MAX_CONTROL_PAYLOAD, Opcode, RSV1 } from '../protocol/opcode.js';
 import { isBlob, toBuffer } from './payload.js';
 import type { WriteCallback } from './wire/write-callbacks.js';
 
-/** Writes a masking key of its own into the four octets. */
+/** Writes a masking key of its own into the four bytes. */
 export type GenerateMask = (mask: Buffer) => void;
 
 /** What a frame is to be like; `fin` and `mask` are off unless they are given. */
@@ -40,16 +40,16 @@ type MaybeCallback = WriteCallback | undefined;
 
 /**
  * Makes frames and writes them to a stream: what npm `ws` has under `ws._sender`. Payloads are sent in the order of the calls,
- * also while the octets of a Blob are being fetched.
+ * also while the bytes of a Blob are being fetched.
  */
 export class Sender {
   _socket: Duplex;
-  /** Octets that are to be sent and are not in the socket's hands yet. */
+  /** Bytes that are to be sent and are not in the socket's hands yet. */
   _bufferedBytes = 0;
   readonly #generateMask: GenerateMask | undefined;
   /** Whether the next data frame begins a message. */
   #isFirst = true;
-  /** What waits for the octets of a Blob; `null` while none is being fetched. */
+  /** What waits for the bytes of a Blob; `null` while none is being fetched. */
   #queue: Queued[] | null = null;
 
   constructor(socket: Duplex, _extensions?: unknown, generateMask?: GenerateMask) {
@@ -78,19 +78,19 @@ export class Sender {
     this.#enqueue(fin ? FIN | opcode : opcode, data, mask === true, callback);
   }
 
-  /** @throws RangeError above 125 octets */
+  /** @throws RangeError above 125 bytes */
   ping(data: unknown, mask?: boolean, callback?: MaybeCallback): void {
     this.#sendControl(Opcode.Ping, data, mask, callback);
   }
 
-  /** @throws RangeError above 125 octets */
+  /** @throws RangeError above 125 bytes */
   pong(data: unknown, mask?: boolean, callback?: MaybeCallback): void {
     this.#sendControl(Opcode.Pong, data, mask, callback);
   }
 
   #sendControl(opcode: number, data: unknown, mask: boolean | undefined, callback: MaybeCallback): void {
     const payload = typeof data === 'string' || isBlob(data) ? data : toBuffer(data);
-    if (octetsOf(payload) > MAX_CONTROL_PAYLOAD) {
+    if (lengthOf(payload) > MAX_CONTROL_PAYLOAD) {
       throw new RangeError('The data size must not be greater than 125 bytes');
     }
     this.#enqueue(FIN | opcode, payload, mask === true, callback);
@@ -131,7 +131,7 @@ export class Sender {
     const payload = typeof data === 'string' || isBlob(data) ? data : toBuffer(data);
     const done = typeof callback === 'function' ? callback : undefined;
     if (this.#queue === null && !isBlob(payload)) return this.transmit(firstOctet, payload, mask, done);
-    this._bufferedBytes += octetsOf(payload);
+    this._bufferedBytes += lengthOf(payload);
     const isBusy = this.#queue !== null;
     this.#queue ??= [];
     // The queue is sent in the context of its first send; each callback keeps its own.
@@ -143,10 +143,10 @@ export class Sender {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const { firstOctet, payload, mask, callback } = next;
       try {
-        const octets = isBlob(payload) ? Buffer.from(await payload.arrayBuffer()) : payload;
+        const bytes = isBlob(payload) ? Buffer.from(await payload.arrayBuffer()) : payload;
         if (this._socket.destroyed) throw new Error('The socket was closed while the blob was being read');
-        this._bufferedBytes -= octetsOf(payload);
-        this.transmit(firstOctet, octets, mask, callback);
+        this._bufferedBytes -= lengthOf(payload);
+        this.transmit(firstOctet, bytes, mask, callback);
       } catch (error) {
         for (const failed of [next, ...queue.splice(0)]) this.fail(failed.callback, error as Error);
         if (!this._socket.destroyed) nextTick(() => this.onerror(error as Error));
@@ -166,7 +166,7 @@ interface Queued {
   readonly callback: MaybeCallback;
 }
 
-function octetsOf(payload: string | Buffer | Blob): number {
+function lengthOf(payload: string | Buffer | Blob): number {
   if (typeof payload === 'string') return Buffer.byteLength(payload);
   return isBlob(payload) ? payload.size : payload.length;
 }
@@ -174,9 +174,9 @@ function octetsOf(payload: string | Buffer | Blob): number {
 /** A masking key as the codec takes it: from the user's function, or else unpredictable (RFC 6455 §5.3). */
 export function maskingKey(generateMask: GenerateMask | undefined): number {
   if (generateMask === undefined) return newMaskingKey();
-  const octets = Buffer.alloc(4);
-  generateMask(octets);
-  return octets.readUInt32LE(0);
+  const bytes = Buffer.alloc(4);
+  generateMask(bytes);
+  return bytes.readUInt32LE(0);
 }
 
 /** The payload of a Close frame; empty without a code. */
@@ -189,10 +189,10 @@ function closePayload(code: unknown, reason: unknown): Buffer {
   if (typeof text !== 'string' && !isUint8Array(text)) {
     throw new TypeError('Second argument must be a string or a Uint8Array');
   }
-  const octets = typeof text === 'string' ? Buffer.from(text) : toBuffer(text);
-  if (octets.length > MAX_CLOSE_REASON) throw new RangeError('The message must not be greater than 123 bytes');
-  const payload = Buffer.allocUnsafe(2 + octets.length);
+  const bytes = typeof text === 'string' ? Buffer.from(text) : toBuffer(text);
+  if (bytes.length > MAX_CLOSE_REASON) throw new RangeError('The message must not be greater than 123 bytes');
+  const payload = Buffer.allocUnsafe(2 + bytes.length);
   payload.writeUInt16BE(code, 0);
-  payload.set(octets, 2);
+  payload.set(bytes, 2);
   return payload;
 }

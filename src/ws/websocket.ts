@@ -10,7 +10,7 @@ import { addEventListener, defineAttributes, removeEventListener } from './event
 import { Opening } from './opening/client.js';
 import type { ClientOptions } from './opening/client-options.js';
 import { type KeptOptions, type SocketOptions, wireSettings, withBinaryType } from './opening/socket-options.js';
-import { BINARY_TYPES, type BinaryType, isBlob, joined, type Octets, shapeOf, toBuffer } from './payload.js';
+import { BINARY_TYPES, type BinaryType, isBlob, joined, type MessageBytes, shapeOf, toBuffer } from './payload.js';
 import { CLOSED, CLOSING, CONNECTING, OPEN, STATES } from './ready-state.js';
 import { Receiver } from './receiver.js';
 import type { SendOptions } from './sender.js';
@@ -42,7 +42,7 @@ export class WebSocket extends EventEmitter {
   declare removeEventListener: typeof removeEventListener;
 
   _binaryType: BinaryType = 'nodebuffer';
-  /** Octets that were to be sent after an opening handshake that failed. */
+  /** Bytes that were to be sent after an opening handshake that failed. */
   _bufferedAmount = 0;
   _closeCode: number = CloseCode.Abnormal;
   _closeFrameReceived = false;
@@ -97,7 +97,7 @@ export class WebSocket extends EventEmitter {
     if (this.#wire !== null) this.#wire.receiverOptions = withBinaryType(this.#wire.receiverOptions, type);
   }
 
-  /** Octets that were sent and that the kernel does not take; after the end those that were to be sent. */
+  /** Bytes that were sent and that the kernel does not take; after the end those that were to be sent. */
   get bufferedAmount(): number {
     if (this.#wire === null) return this._bufferedAmount;
     return this.#wire.flushAndCount() + (this.#sender?._bufferedBytes ?? 0);
@@ -144,7 +144,7 @@ export class WebSocket extends EventEmitter {
   /**
    * Makes the socket open on a stream behind its opening handshake.
    *
-   * @param head octets that came behind the opening handshake: they are frames
+   * @param head bytes that came behind the opening handshake: they are frames
    */
   setSocket(socket: Duplex, head: Buffer, options: SocketOptions): void {
     const stream = socket as Duplex & { setTimeout?(timeout: number): void; setNoDelay?(): void };
@@ -187,12 +187,12 @@ export class WebSocket extends EventEmitter {
     this._sender!.send(message || NO_BYTES, { binary, mask: !this._isServer, fin: true, ...given }, done);
   }
 
-  /** Sends a Ping. @throws Error while CONNECTING, RangeError above 125 octets */
+  /** Sends a Ping. @throws Error while CONNECTING, RangeError above 125 bytes */
   ping(data?: unknown, mask?: boolean | WriteCallback, callback?: WriteCallback): void {
     this.#sendControl('ping', data, mask, callback);
   }
 
-  /** Sends a Pong. @throws Error while CONNECTING, RangeError above 125 octets */
+  /** Sends a Pong. @throws Error while CONNECTING, RangeError above 125 bytes */
   pong(data?: unknown, mask?: boolean | WriteCallback, callback?: WriteCallback): void {
     this.#sendControl('pong', data, mask, callback);
   }
@@ -210,9 +210,9 @@ export class WebSocket extends EventEmitter {
     const state = `${this._readyState} (${STATES[this._readyState]})`;
     if (this._readyState === CONNECTING) throw new Error(`WebSocket is not open: readyState ${state}`);
     if (data) {
-      const octets = isBlob(data) ? data.size : toBuffer(data).length;
-      if (this._sender === null) this._bufferedAmount += octets;
-      else this._sender._bufferedBytes += octets;
+      const bytes = isBlob(data) ? data.size : toBuffer(data).length;
+      if (this._sender === null) this._bufferedAmount += bytes;
+      else this._sender._bufferedBytes += bytes;
     }
     if (callback) nextTick(callback, new Error(`WebSocket is not open: readyState ${state}`));
   }
@@ -301,9 +301,9 @@ export class WebSocket extends EventEmitter {
       this.#ws = ws;
     }
 
-    onMessage(octets: Octets, isBinary: boolean): void {
+    onMessage(bytes: MessageBytes, isBinary: boolean): void {
       const ws = this.#ws;
-      ws.emit('message', isBinary ? shapeOf(octets, ws._binaryType) : joined(octets), isBinary);
+      ws.emit('message', isBinary ? shapeOf(bytes, ws._binaryType) : joined(bytes), isBinary);
     }
 
     onPing(payload: Buffer): void {

@@ -13,7 +13,7 @@ import {
 } from '../../protocol/errors.js';
 import { afterReading, MAX_INT32 } from '../timing/after-reading.js';
 
-/** Octets of the body of a refusal that the error carries. */
+/** Bytes of the body of a refusal that the error carries. */
 const MAX_ERROR_BODY = 1024;
 /** 1xx responses before the final one (RFC 9110 §15.2), at most. */
 const MAX_INFORMATIONAL = 8;
@@ -31,7 +31,7 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds from the look-up of the name to the 101; 0 is off. */
   readonly handshakeTimeout: number;
-  /** Octets of the response's head, at most. */
+  /** Bytes of the response's head, at most. */
   readonly maxHeaderBytes: number;
   readonly followRedirects: boolean;
   /** Handed on to `http.request` or `https.request`: agent, createConnection, lookup, the options of `tls.connect`. */
@@ -41,7 +41,7 @@ export interface ConnectOptions {
 /** A connection on which the server answered 101. */
 export interface Connected {
   readonly socket: Duplex;
-  /** Octets that came behind the 101: the server's first frames. */
+  /** Bytes that came behind the 101: the server's first frames. */
   readonly head: Buffer;
   readonly protocol: string;
   readonly url: URL;

@@ -17,7 +17,7 @@ import { readAsStream, readIntoWindow } from '../transport/window-transport.js';
 
 /** What becomes of an opening handshake that needed no HTTP parser. */
 export interface EarlyRoutes {
-  /** Octets that the head of a request may have. */
+  /** Bytes that the head of a request may have. */
   readonly maxHeaderBytes: number;
   /** Milliseconds that a client has for its request before the socket is given to node:http. */
   readonly patience: number;
@@ -31,7 +31,7 @@ export interface EarlyRoutes {
 type Listener = (socket: Socket) => void;
 
 /**
- * The connections of an HTTP server until their first octets have come. Nearly always those are an opening handshake in
+ * The connections of an HTTP server until their first bytes have come. Nearly always those are an opening handshake in
  * one piece, which is read from the receive window without an HTTP parser; all others go to node:http as if nobody had
  * looked at them, with its rules, limits, time-outs and answers.
  */
@@ -114,7 +114,7 @@ class Ring {
   }
 }
 
-/** One connection until its first octets. */
+/** One connection until its first bytes. */
 class FirstRead extends Ring implements TransportEvents, ReadEvents, WriteEvents {
   readonly inbox = this;
   readonly outbox = this;
@@ -152,10 +152,10 @@ class FirstRead extends Ring implements TransportEvents, ReadEvents, WriteEvents
     this.#giveAway(NO_BYTES);
   }
 
-  #giveAway(octets: Buffer): void {
+  #giveAway(bytes: Buffer): void {
     const socket = this.#socket;
     readAsStream(socket);
-    if (octets.length > 0) socket.unshift(octets);
+    if (bytes.length > 0) socket.unshift(bytes);
     this.#reads.giveAway(socket);
   }
 

@@ -88,19 +88,19 @@ export class PendingUpgrade implements Timed {
     socket.on('data', onData).resume();
   }
 
-  onData(octets: Buffer): void {
+  onData(bytes: Buffer): void {
     // What follows a request that is refused, or that is answered like any other, is of no use to anybody.
     if (!this.isPending || this.isAnswering()) return;
     const held = this.#ahead === null ? this.#head.length : this.#aheadLength;
-    if (held + octets.length > MAX_AHEAD) return this.#refuseAhead();
+    if (held + bytes.length > MAX_AHEAD) return this.#refuseAhead();
     if (this.#ahead === null) {
       // In one piece, as a thousand small ones would cost a multiple of their bytes.
       this.#ahead = Buffer.allocUnsafeSlow(MAX_AHEAD);
       this.#head.copy(this.#ahead);
       this.#head = NO_BYTES;
     }
-    octets.copy(this.#ahead, held);
-    this.#aheadLength = held + octets.length;
+    bytes.copy(this.#ahead, held);
+    this.#aheadLength = held + bytes.length;
   }
 
   #refuseAhead(): void {
@@ -116,7 +116,7 @@ export class PendingUpgrade implements Timed {
     return this.#state === 'pending';
   }
 
-  /** Hands over the octets that came behind the request: the client's first frames. They are not kept here. */
+  /** Hands over the bytes that came behind the request: the client's first frames. They are not kept here. */
   takeHead(): Buffer {
     const head = this.#ahead?.subarray(0, this.#aheadLength) ?? this.#head;
     this.#head = NO_BYTES;
@@ -188,7 +188,7 @@ export class PendingUpgrade implements Timed {
     else if (!this.isAnswering()) this.refuse(refuse(503, { body: 'The opening handshake took too long\n' }));
   }
 
-  /** Octets left unread when a socket is closed make the kernel send RST, which would overtake our answer. */
+  /** Bytes left unread when a socket is closed make the kernel send RST, which would overtake our answer. */
   #discardInput(): void {
     this.socket.resume();
     scheduleDeadline(this, performance.now() + REFUSED_LINGER);
@@ -219,8 +219,8 @@ function onGone(this: Duplex): void {
   pendings.get(this)?.onGone();
 }
 
-function onData(this: Duplex, octets: Buffer): void {
-  pendings.get(this)?.onData(octets);
+function onData(this: Duplex, bytes: Buffer): void {
+  pendings.get(this)?.onData(bytes);
 }
 
 /** Who sends FIN before the answer has closed its end, as a browser does whose user went on to another page. */

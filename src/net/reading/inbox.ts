@@ -86,9 +86,9 @@ export class Inbox implements ReadEvents {
     return this.#receiver?.fragmented ?? false;
   }
 
-  /** Octets of the message under way that have arrived. */
-  get messageOctets(): number {
-    return this.#receiver?.messageOctets ?? 0;
+  /** Bytes of the message under way that have arrived. */
+  get messageBytes(): number {
+    return this.#receiver?.messageBytes ?? 0;
   }
 
   get isPaused(): boolean {

@@ -20,7 +20,7 @@ export interface TimeLimited {
     /** Something the peer has sent is not handled: it may have said more than we know. */
     readonly isHeldUp: boolean;
     /** Bytes of the message under way. */
-    readonly messageOctets: number;
+    readonly messageBytes: number;
     readonly receivedBytes: number;
   };
   readonly outbox: {
@@ -50,8 +50,8 @@ interface Pace {
   readonly wasBlocked: boolean;
 }
 
-/** A slow message gets this long for each of its octets on top of `messageTimeout`: one second for 8 KiB. */
-const MESSAGE_MS_PER_OCTET = 1000 / 8192;
+/** A slow message gets this long for each of its bytes on top of `messageTimeout`: one second for 8 KiB. */
+const MESSAGE_MS_PER_BYTE = 1000 / 8192;
 
 /** Between our FIN and the end of the connection, for a peer that did not answer our Close in time. */
 const LINGER = 400;
@@ -246,7 +246,7 @@ export class TimeLimits implements Timed {
   #messageDeadline(): number {
     const { messageTimeout } = this.#options;
     if (messageTimeout === 0 || this.#messageBegan === 0) return NEVER;
-    return this.#messageBegan + messageTimeout + this.#connection.inbox.messageOctets * MESSAGE_MS_PER_OCTET;
+    return this.#messageBegan + messageTimeout + this.#connection.inbox.messageBytes * MESSAGE_MS_PER_BYTE;
   }
 
   #schedule(): void {

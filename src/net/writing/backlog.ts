@@ -96,7 +96,7 @@ export class Backlog {
     this.#begun = begun;
   }
 
-  /** Octets. */
+  /** Bytes. */
   get length(): number {
     return (this.inFlight?.length ?? 0) + (this.waiting?.length ?? 0);
   }

@@ -5,10 +5,10 @@ import { frameHeaderLength, writeFrameHeader, writeMaskingKey } from '../../prot
 import { copyMasked } from './masked-copy.js';
 import { CHUNK_SIZES, KEPT_CHUNKS, LARGEST_CHUNK } from './sizes.js';
 
-/** Octets of UTF-8 that a UTF-16 code unit takes at most. */
+/** Bytes of UTF-8 that a UTF-16 code unit takes at most. */
 const UTF8_MOST = 3;
 
-/** Octets that `appendText` may need room for. */
+/** Bytes that `appendText` may need room for. */
 export function textRoom(text: string): number {
   return MAX_FRAME_HEADER + text.length * UTF8_MOST;
 }
@@ -18,15 +18,15 @@ export class Chunk {
   readonly #bytes: Buffer;
   /** `#bytes.buffer`, which is slow to ask for. */
   readonly #memory: ArrayBuffer;
-  /** Octets of frames, from the start on. */
+  /** Bytes of frames, from the start on. */
   used = 0;
 
-  constructor(octets: number) {
-    this.#bytes = Buffer.allocUnsafeSlow(octets);
+  constructor(size: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(size);
     this.#memory = this.#bytes.buffer as ArrayBuffer;
   }
 
-  /** How many octets it can hold. */
+  /** How many bytes it can hold. */
   get size(): number {
     return this.#bytes.length;
   }
@@ -89,20 +89,20 @@ export class Chunk {
 
 const free: Chunk[][] = CHUNK_SIZES.map(() => []);
 
-function sizeIndex(octets: number): number {
-  return octets <= 1024 ? 0 : octets <= 4096 ? 1 : octets <= 16_384 ? 2 : octets <= 65_536 ? 3 : 4;
+function sizeIndex(size: number): number {
+  return size <= 1024 ? 0 : size <= 4096 ? 1 : size <= 16_384 ? 2 : size <= 65_536 ? 3 : 4;
 }
 
-/** A chunk of at least `octets`; its content is undefined. Above `LARGEST_CHUNK` it is of just that size and is not pooled. */
-export function takeChunk(octets: number): Chunk {
-  if (octets > LARGEST_CHUNK) return new Chunk(octets);
-  const index = sizeIndex(octets);
+/** A chunk of at least `size`; its content is undefined. Above `LARGEST_CHUNK` it is of just that size and is not pooled. */
+export function takeChunk(size: number): Chunk {
+  if (size > LARGEST_CHUNK) return new Chunk(size);
+  const index = sizeIndex(size);
   return free[index].pop() ?? new Chunk(CHUNK_SIZES[index]);
 }
 
-/** A chunk of at least `octets` with what is in `chunk`, which goes back. */
-export function enlargeChunk(chunk: Chunk, octets: number): Chunk {
-  const larger = takeChunk(octets);
+/** A chunk of at least `size` with what is in `chunk`, which goes back. */
+export function enlargeChunk(chunk: Chunk, size: number): Chunk {
+  const larger = takeChunk(size);
   larger.appendEncoded(chunk.frames);
   giveChunkBack(chunk);
   return larger;

@@ -6,7 +6,7 @@ import { MASKED_BY_LOOP } from './sizes.js';
 /**
  * Copies `payload` to `target` at `at`, masked (RFC 6455 §5.3). The caller's memory is only read.
  *
- * @param key four octets in memory order, read as a little-endian word
+ * @param key four bytes in memory order, read as a little-endian word
  */
 export function copyMasked(target: Buffer, at: number, payload: Uint8Array, key: number): void {
   if (payload.length <= MASKED_BY_LOOP) {

@@ -24,7 +24,7 @@ export interface OutboxEvents {
 
 /** What the outboxes of all connections of a server, or of a client, have in common. */
 export interface OutboxSettings {
-  /** Octets above which the peer counts as behind. */
+  /** Bytes above which the peer counts as behind. */
   readonly highWaterMark: number;
   /** Where masking keys come from; `null` on a server, whose frames are not masked (RFC 6455 §5.1). */
   readonly maskingKey: (() => number) | null;
@@ -46,7 +46,7 @@ export class Outbox implements WriteEvents {
   #hint = 0;
   /** What stands in front of the chunk. */
   #backlog: Backlog | null = null;
-  /** Octets that have left: the kernel has taken them, or the cipher. */
+  /** Bytes that have left: the kernel has taken them, or the cipher. */
   departed = 0;
   #held = false;
   #scheduled = false;
@@ -61,7 +61,7 @@ export class Outbox implements WriteEvents {
     this.#settings = settings;
   }
 
-  /** Octets of frames, headers included, that the kernel has not taken. */
+  /** Bytes of frames, headers included, that the kernel has not taken. */
   get bufferedAmount(): number {
     return (this.#chunk?.used ?? 0) + (this.#backlog?.length ?? 0) + (this.#run?.length ?? 0);
   }
@@ -72,7 +72,7 @@ export class Outbox implements WriteEvents {
   }
 
   /**
-   * Appends one frame. A payload at or above `UNCOPIED_FROM` octets is read where it is until it has left.
+   * Appends one frame. A payload at or above `UNCOPIED_FROM` bytes is read where it is until it has left.
    *
    * @param firstOctet FIN, RSV bits and opcode
    * @returns `true` if the payload's memory is the caller's again and the peer is not behind; else see `whenFree`
@@ -186,7 +186,7 @@ export class Outbox implements WriteEvents {
   #writeFrames(): boolean {
     const chunk = this.#chunk;
     if (chunk !== null && chunk.used > LONGEST_WRITE) return this.#writeBatch(this.#sealChunk(chunk));
-    const part = chunk === null ? this.#run!.octets : chunk.frames;
+    const part = chunk === null ? this.#run!.bytes : chunk.frames;
     this.#run = null;
     this.#chunk = null;
     this.#hint = Math.min(part.length, LARGEST_CHUNK);
@@ -291,7 +291,7 @@ export class Outbox implements WriteEvents {
   /** A frame of our own follows: what was published before it is copied in front. */
   #copyRun(run: SharedRun): void {
     this.#run = null;
-    this.#reserve(run.length).appendEncoded(run.octets);
+    this.#reserve(run.length).appendEncoded(run.bytes);
   }
 
   /** Adds memory that is not copied behind what is here. */
@@ -332,18 +332,18 @@ export class Outbox implements WriteEvents {
     if (pong !== null && !this.#ending && !this.#closed) this.#appendBytes(FIN | Opcode.Pong, pong);
   }
 
-  /** The chunk, with room for `octets` more. */
-  #reserve(octets: number): Chunk {
+  /** The chunk, with room for `room` more. */
+  #reserve(room: number): Chunk {
     const chunk = this.#chunk;
     if (chunk === null) {
-      this.#chunk = takeChunk(Math.max(this.#hint, octets));
+      this.#chunk = takeChunk(Math.max(this.#hint, room));
       return this.#chunk;
     }
-    const needed = chunk.used + octets;
+    const needed = chunk.used + room;
     if (needed <= chunk.size) return chunk;
     if (needed > LARGEST_CHUNK) {
       this.#sealChunk(chunk);
-      this.#chunk = takeChunk(octets);
+      this.#chunk = takeChunk(room);
       return this.#chunk;
     }
     this.#chunk = enlargeChunk(chunk, needed);

@@ -25,7 +25,7 @@ export function encodeKeptFrame(opcode: number, payload: string | Uint8Array): B
   return encode(opcode, payload, Buffer.allocUnsafeSlow);
 }
 
-function encode(opcode: number, payload: string | Uint8Array, allocate: (octets: number) => Buffer): Buffer {
+function encode(opcode: number, payload: string | Uint8Array, allocate: (size: number) => Buffer): Buffer {
   const isText = typeof payload === 'string';
   const length = isText ? Buffer.byteLength(payload, 'utf8') : payload.length;
   const frame = allocate(frameHeaderLength(length, false) + length);
@@ -35,14 +35,14 @@ function encode(opcode: number, payload: string | Uint8Array, allocate: (octets:
   return frame;
 }
 
-function take(octets: number): Buffer {
-  if (octets > LARGEST_SHARED) return Buffer.allocUnsafeSlow(octets);
-  if (used + octets > chunk.length) {
+function take(size: number): Buffer {
+  if (size > LARGEST_SHARED) return Buffer.allocUnsafeSlow(size);
+  if (used + size > chunk.length) {
     chunk = Buffer.allocUnsafeSlow(SHARED_CHUNK);
     used = 0;
   }
-  used += octets;
-  return chunk.subarray(used - octets, used);
+  used += size;
+  return chunk.subarray(used - size, used);
 }
 
 /** The run that was begun last: one frame goes to many outboxes. */
@@ -58,7 +58,7 @@ export class SharedRun {
   readonly #last: Uint8Array;
   readonly length: number;
   #next: SharedRun | null = null;
-  #octets: Buffer | null = null;
+  #bytes: Buffer | null = null;
 
   private constructor(memory: ArrayBuffer, start: number, last: Uint8Array, length: number) {
     this.#memory = memory;
@@ -89,8 +89,8 @@ export class SharedRun {
   }
 
   /** The frames as one part. */
-  get octets(): Buffer {
-    this.#octets ??= viewOf(this.#memory, this.#start, this.length);
-    return this.#octets;
+  get bytes(): Buffer {
+    this.#bytes ??= viewOf(this.#memory, this.#start, this.length);
+    return this.#bytes;
   }
 }

@@ -4,7 +4,7 @@ import type { ReceiverOptions } from '../../protocol/receiver-options.js';
 import type { BinaryType } from '../payload.js';
 import { type GenerateMask, maskingKey } from '../sender.js';
 
-/** What a socket is opened with. Sizes in octets; 0 is unlimited. */
+/** What a socket is opened with. Sizes in bytes; 0 is unlimited. */
 export interface SocketOptions {
   readonly allowSynchronousEvents?: boolean;
   readonly generateMask?: GenerateMask;

@@ -1,10 +1,10 @@
 import type { Buffer } from 'node:buffer';
-import type { Octets } from '../payload.js';
+import type { MessageBytes } from '../payload.js';
 import type { Verdict } from './faults.js';
 
 /** What the peer sends. The bytes are the listener's to keep. */
 export interface FrameEvents {
-  onMessage(octets: Octets, isBinary: boolean): void;
+  onMessage(bytes: MessageBytes, isBinary: boolean): void;
   onPing(payload: Buffer): void;
   onPong(payload: Buffer): void;
   /** The peer's Close frame; what comes after it is discarded. @param reason may be no UTF-8 if that is not asked for */

@@ -11,7 +11,7 @@ import type { Fault } from '../../protocol/errors.js';
 import { Opcode } from '../../protocol/opcode.js';
 import type { ReceiverOptions } from '../../protocol/receiver-options.js';
 import type { WireSettings } from '../opening/socket-options.js';
-import type { Octets } from '../payload.js';
+import type { MessageBytes } from '../payload.js';
 import { Deferral } from './deferral.js';
 import { type FaultDetail, verdictOf } from './faults.js';
 import type { EndEvents, FrameEvents } from './wire-events.js';
@@ -70,7 +70,7 @@ export class Wire extends Link {
     this.#deferral = settings.isSynchronous ? null : new Deferral(this);
   }
 
-  /** Begins to read. @param head octets that came behind the opening handshake: they are frames */
+  /** Begins to read. @param head bytes that came behind the opening handshake: they are frames */
   start(head: Buffer): void {
     if (this.#paused || isPausedByUser(this.socket)) this.pause();
     if (head.length > 0) {
@@ -80,10 +80,10 @@ export class Wire extends Link {
     if (!this.#closed) this.inbox.start();
   }
 
-  /** Takes octets as if the peer had sent them. @param done is called when they are handled */
-  feed(octets: Buffer, done: () => void): void {
+  /** Takes bytes as if the peer had sent them. @param done is called when they are handled */
+  feed(bytes: Buffer, done: () => void): void {
     this.#feeding ??= new Feeding(this.inbox);
-    this.#feeding.feed(octets, done);
+    this.#feeding.feed(bytes, done);
   }
 
   get socket(): Duplex {
@@ -121,7 +121,7 @@ export class Wire extends Link {
     if (payload.length >= UNCOPIED_FROM) this.outbox.flush();
   }
 
-  /** Sends octets that are a frame already. They are never written to again by anybody. */
+  /** Sends bytes that are a frame already. They are never written to again by anybody. */
   sendFrame(frame: Uint8Array, callback?: WriteCallback): void {
     if (this.#closed || this.#ended) return this.fail(callback, this.closedError());
     this.outbox.appendFrame(frame);
@@ -237,10 +237,10 @@ export class Wire extends Link {
     this.inbox.countMessage();
   }
 
-  #tellMessage(octets: Octets, isBinary: boolean): void {
-    if (this.#deferral !== null) return this.#deferral.tell(() => this.frames.onMessage(octets, isBinary));
+  #tellMessage(bytes: MessageBytes, isBinary: boolean): void {
+    if (this.#deferral !== null) return this.#deferral.tell(() => this.frames.onMessage(bytes, isBinary));
     try {
-      this.frames.onMessage(octets, isBinary);
+      this.frames.onMessage(bytes, isBinary);
     } catch (error) {
       this.onThrow(error);
     }
@@ -348,10 +348,10 @@ interface Fed {
   /** Whether all that it was given is handled. */
   readonly isEmpty: boolean;
   readonly isPaused: boolean;
-  onChunk(octets: Buffer): void;
+  onChunk(bytes: Buffer): void;
 }
 
-/** Gives an inbox octets that no transport brought, and tells when they are handled. */
+/** Gives an inbox bytes that no transport brought, and tells when they are handled. */
 class Feeding {
   readonly #inbox: Fed;
   /** Those who wait for a paused inbox. */
@@ -361,9 +361,9 @@ class Feeding {
     this.#inbox = inbox;
   }
 
-  /** @param done is called when the octets are handled, or never will be */
-  feed(octets: Buffer, done: () => void): void {
-    this.#inbox.onChunk(octets);
+  /** @param done is called when the bytes are handled, or never will be */
+  feed(bytes: Buffer, done: () => void): void {
+    this.#inbox.onChunk(bytes);
     this.#whenHandled(done);
   }
 
