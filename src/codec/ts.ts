@@ -23,12 +23,12 @@ import { nextUtf8State, skipCodePoints } from './utf8.js';
 /** The high bit of each of four bytes. */
 const HIGH_BITS = 0x8080_8080 | 0;
 
-/** Below this many bytes, reaching a word boundary costs more than whole words save. */
+/** Below this many bytes, reaching a word boundary costs more than working in whole words saves. */
 const WORDS_FROM = 16;
 
 /**
- * Creates the codec in TypeScript, over an ArrayBuffer of its own, for runtimes without WebAssembly. Like typed arrays,
- * it works in words of the byte order of the machine.
+ * Creates the codec for runtimes without WebAssembly: TypeScript, over an ArrayBuffer of its own. It works in words of
+ * the machine's byte order, as typed arrays do.
  */
 export function createTsCodec(): Codec {
   return new TsCodec();
@@ -86,7 +86,7 @@ class TsCodec implements Codec {
   /**
    * Writes the row of the frame that starts at `at`, and unmasks its payload.
    *
-   * @returns the byte behind what is present of the payload; `at` if the header is not complete
+   * @returns where the part of the payload that is present ends; `at` if the header is incomplete
    */
   #scanFrame(row: number, at: number, end: number): number {
     if (end - at < 2) return this.#writePartialRow(row, at, end - at);
@@ -100,26 +100,26 @@ class TsCodec implements Codec {
     this.#writeLength(row, at, length7);
     const present =
       words[row + ROW_LENGTH_HI] !== 0 ? end - payload : Math.min(words[row + ROW_LENGTH_LO], end - payload);
-    const behind = payload + present;
+    const stop = payload + present;
     let flags = bytes[at] | (length7 << LENGTH7_SHIFT) | ((payload - at) << HEADER_OCTETS_SHIFT);
     let key = 0;
     let seen: number;
     if ((second & 0x80) !== 0) {
       flags |= FLAG_MASKED;
       key = littleEndian(bytes, payload - 4);
-      seen = this.#xor(payload, behind, key);
+      seen = this.#xor(payload, stop, key);
     } else {
-      seen = this.#findNonAscii(payload, behind);
+      seen = this.#findNonAscii(payload, stop);
     }
     if ((seen & HIGH_BITS) !== 0) flags |= FLAG_NON_ASCII;
     words[row + ROW_FLAGS] = flags;
     words[row + ROW_START] = payload;
     words[row + ROW_PRESENT] = present;
     words[row + ROW_KEY] = key;
-    return behind;
+    return stop;
   }
 
-  /** Reports the 1 to 13 bytes present of a header that is not complete; see `FLAG_PARTIAL`. Returns `at`. */
+  /** Writes the row of an incomplete header, of which 1 to 13 bytes are present; see `FLAG_PARTIAL`. @returns `at` */
   #writePartialRow(row: number, at: number, available: number): number {
     const words = this.words;
     let flags = this.#uint8[at] | FLAG_PARTIAL | (available << HEADER_OCTETS_SHIFT);
@@ -135,7 +135,7 @@ class TsCodec implements Codec {
     return at;
   }
 
-  /** Writes the payload length of a header whose length bytes are all present. */
+  /** Writes the payload length. All bytes of the length must be present. */
   #writeLength(row: number, at: number, length7: number): void {
     const bytes = this.#uint8;
     const words = this.words;
@@ -152,9 +152,9 @@ class TsCodec implements Codec {
   }
 
   /**
-   * XORs `[start, end)` in place, the byte at `start` with the lowest byte of `key`.
+   * XORs `[start, end)` in place, beginning with the lowest byte of `key`.
    *
-   * @returns a word with one of `HIGH_BITS` set if a byte ≥ 0x80 came out
+   * @returns a word in which one of `HIGH_BITS` is set if any resulting byte is ≥ 0x80
    */
   #xor(start: number, end: number, key: number): number {
     const bytes = this.#uint8;
@@ -169,10 +169,10 @@ class TsCodec implements Codec {
         key = rotateRight(key, 8);
       }
       const words = this.#int32;
-      const behind = end >> 2;
+      const stop = end >> 2;
       const wordKey = key;
       let word = at >> 2;
-      for (; word < behind; word++) seen |= words[word] ^= wordKey;
+      for (; word < stop; word++) seen |= words[word] ^= wordKey;
       at = word << 2;
     }
     for (; at < end; at++) {
@@ -184,7 +184,7 @@ class TsCodec implements Codec {
     return seen;
   }
 
-  /** Looks for a byte ≥ 0x80 in `[start, end)`; the same return value as `#xor`. */
+  /** Looks for a byte ≥ 0x80 in `[start, end)`. @returns as `#xor` */
   #findNonAscii(start: number, end: number): number {
     const bytes = this.#uint8;
     let seen = 0;
@@ -192,9 +192,9 @@ class TsCodec implements Codec {
     if (end - start >= WORDS_FROM) {
       while ((at & 3) !== 0) seen |= bytes[at++];
       const words = this.#int32;
-      const behind = end >> 2;
+      const stop = end >> 2;
       let word = at >> 2;
-      while (word < behind && (seen & HIGH_BITS) === 0) seen |= words[word++];
+      while (word < stop && (seen & HIGH_BITS) === 0) seen |= words[word++];
       at = word << 2;
     }
     while (at < end && (seen & HIGH_BITS) === 0) seen |= bytes[at++];
@@ -206,7 +206,7 @@ function rotateRight(key: number, bits: number): number {
   return (key >>> bits) | (key << (32 - bits));
 }
 
-/** Bytes of the extended payload length. */
+/** How many bytes the extended payload length has. */
 function lengthBytes(length7: number): number {
   if (length7 < 126) return 0;
   return length7 === 126 ? 2 : 8;

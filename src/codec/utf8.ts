@@ -4,10 +4,10 @@ import { UTF8_INVALID } from './codec.js';
 const HIGH_BITS = 0x8080_8080 | 0;
 
 /**
- * Steps over whole code points (RFC 3629 §3).
+ * Skips whole code points (RFC 3629 §3).
  *
- * @param words the memory of `bytes`, from the same address
- * @returns where fewer than four bytes are left before `end`; -1 if what is there is not UTF-8
+ * @param words the same memory as `bytes`
+ * @returns the first position with fewer than four bytes left before `end`; -1 if what comes before is not UTF-8
  */
 export function skipCodePoints(bytes: Uint8Array, words: Int32Array, at: number, end: number): number {
   while (at + 4 <= end) {
@@ -17,7 +17,7 @@ export function skipCodePoints(bytes: Uint8Array, words: Int32Array, at: number,
       if ((at & 3) === 0) at = skipAsciiWords(words, at, end);
       continue;
     }
-    // Every branch moves on by a constant, so that a predicted branch need not wait for the bytes to arrive.
+    // Every branch advances by a constant, so that a predicted branch need not wait until the bytes are loaded.
     if ((bytes[at + 1] & 0xc0) !== 0x80) return -1;
     if (lead < 0xe0) {
       if (lead < 0xc2) return -1;
@@ -34,27 +34,27 @@ export function skipCodePoints(bytes: Uint8Array, words: Int32Array, at: number,
 }
 
 function skipAsciiWords(words: Int32Array, at: number, end: number): number {
-  const behind = end >> 2;
+  const stop = end >> 2;
   let word = at >> 2;
-  while (word < behind && (words[word] & HIGH_BITS) === 0) word++;
+  while (word < stop && (words[word] & HIGH_BITS) === 0) word++;
   return word << 2;
 }
 
-/** Neither overlong nor a surrogate (RFC 3629 §4); that `second` is a continuation byte is known. */
+/** Neither overlong nor a surrogate (RFC 3629 §4). `second` must be a continuation byte. */
 function isThreeBytes(lead: number, second: number, third: number): boolean {
   if ((third & 0xc0) !== 0x80) return false;
   if (lead === 0xe0) return second >= 0xa0;
   return lead !== 0xed || second <= 0x9f;
 }
 
-/** Neither overlong nor beyond U+10FFFF (RFC 3629 §4); that `second` is a continuation byte is known. */
+/** Neither overlong nor beyond U+10FFFF (RFC 3629 §4). `second` must be a continuation byte. */
 function isFourBytes(lead: number, second: number, third: number, fourth: number): boolean {
   if ((third & 0xc0) !== 0x80 || (fourth & 0xc0) !== 0x80 || lead > 0xf4) return false;
   if (lead === 0xf0) return second >= 0x90;
   return lead !== 0xf4 || second <= 0x8f;
 }
 
-/** The state of `Codec.validateUtf8` behind one more byte; `state` must not be `UTF8_INVALID`. */
+/** The state of `Codec.validateUtf8` after one more byte. `state` must not be `UTF8_INVALID`. */
 export function nextUtf8State(state: number, byte: number): number {
   if (state === 0) return stateAfterLead(byte);
   const lowest = (state >> 8) & 0xff;
