@@ -10,13 +10,15 @@ import {
 import { FAULT, type Fault } from './errors.js';
 import { CONTROL_BIT, FIN, MAX_CONTROL_PAYLOAD, OPCODE_MASK, Opcode, RSV1, RSV2, RSV3 } from './opcode.js';
 
-/** Which end of the connection we are: a server takes masked frames and sends unmasked ones, a client the reverse. */
+/**
+ * Which end of the connection we are: a server receives masked frames and sends unmasked ones, a client the reverse.
+ */
 export type Role = 'server' | 'client';
 
-/** What the rules for a frame depend on beside the frame. */
+/** What the rules for a frame depend on besides the frame. */
 export interface FrameRules {
   readonly role: Role;
-  /** Whether a data message of which FIN is still to come is under way. */
+  /** Whether a fragment of a message has arrived and its last fragment (FIN) has not. */
   readonly fragmented: boolean;
   /** How many bytes the message may still grow by. */
   readonly room: number;
@@ -25,10 +27,11 @@ export interface FrameRules {
 }
 
 /**
- * Judges one row of the frame table by RFC 6455 §5, complete or partial: each byte as soon as it decides something.
+ * Judges one row of the frame table, complete or partial, by RFC 6455 §5: each byte as soon as it decides something.
  *
  * @param words the codec's words
  * @param row index of the row's first word
+ * @param rules what else decides
  * @returns the first rule that the frame breaks, or `null`
  */
 export function judgeFrame(words: Uint32Array, row: number, rules: FrameRules): Fault | null {
@@ -93,7 +96,7 @@ function length7(flags: number): number {
   return (flags >>> LENGTH7_SHIFT) & 0x7f;
 }
 
-/** The declared payload length of a row, in bytes. Above 2^53 it is rounded, which no limit can tell. */
+/** The declared payload length of a row, in bytes. Above 2^53 it is rounded, which makes no difference to any limit. */
 export function payloadLength(words: Uint32Array, row: number): number {
   return words[row + ROW_LENGTH_HI] * 0x1_0000_0000 + words[row + ROW_LENGTH_LO];
 }

@@ -1,29 +1,29 @@
 import { Buffer } from 'node:buffer';
 import { NO_BYTES } from './bytes.js';
 
-/** Bytes that the first piece of a message gets at the least, so that tiny fragments do not reallocate each time. */
+/** The smallest buffer of a message, in bytes, so that tiny fragments do not reallocate each time. */
 const MIN_CAPACITY = 1024;
 
 /**
- * The payload of one message while it arrives in pieces: fragments, or the parts of a frame that reads cut. Grows with
- * what has arrived, at most to twice of it, never with what a header promises; so a peer pays for what we hold, and
- * a thousand tiny fragments cost no more than their bytes.
+ * The payload of one message while it arrives in pieces: fragments, or parts of a frame that came in several reads. It
+ * grows with what has arrived, to at most twice that, and never with what a header declares. So a peer has to send what
+ * it makes us hold, and a thousand tiny fragments cost no more than their bytes.
  */
 export class MessageBuffer {
   #bytes: Buffer = NO_BYTES;
   #length = 0;
 
-  /** Bytes that have arrived. */
+  /** How many bytes have arrived. */
   get length(): number {
     return this.#length;
   }
 
   /**
-   * Copies `[start, end)` of `source` behind what is here.
+   * Appends a copy of `[start, end)` of `source`.
    *
-   * @param toCome bytes that can still follow these; caps the growth, so that a message of one frame ends in a buffer
-   *   of just its size
-   * @returns false if there is no memory for them; then nothing has changed
+   * @param toCome how many bytes can still follow these; caps the growth, so that a message of one frame ends up in a
+   *   buffer of exactly its size
+   * @returns false if there is no memory for them; nothing has changed then
    */
   append(source: Buffer, start: number, end: number, toCome: number): boolean {
     const needed = this.#length + (end - start);
@@ -33,7 +33,7 @@ export class MessageBuffer {
     return true;
   }
 
-  /** The bytes, which are the caller's from now on. */
+  /** Hands over the bytes, which are the caller's from now on. Call it once, last. */
   take(): Buffer {
     const bytes = this.#bytes;
     return this.#length === bytes.length ? bytes : bytes.subarray(0, this.#length);
@@ -49,7 +49,7 @@ export class MessageBuffer {
   }
 }
 
-/** `null` if there is no such memory: what a peer sends must not make us throw. */
+/** @returns `null` if there is not enough memory: what a peer sends must not make us throw */
 function allocate(size: number): Buffer | null {
   try {
     return Buffer.allocUnsafeSlow(size);
