@@ -16,7 +16,7 @@ import {
 } from '../handshake/server.js';
 import { spendResponse } from '../net/opening/bound-response.js';
 import { connect } from '../net/opening/connect.js';
-import { type PendingOwner, PendingUpgrade } from '../net/opening/pending-upgrade.js';
+import { NO_OWNER, PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { RequestHead } from '../net/opening/request-head.js';
 import { NO_BYTES } from '../protocol/bytes.js';
 import { WebSocketCreationError, WebSocketError, WebSocketHandshakeError } from '../protocol/errors.js';
@@ -216,8 +216,6 @@ function acceptance(verdict: Accepted, wanted: string[], options: AcceptOptions,
 const NO_SOCKET =
   'This request cannot be upgraded here: call acceptUpgrades(server) once for its HTTP server, or pass the socket ' +
   "and the head of the server's 'upgrade' event as options.socket and options.head";
-
-const NO_OWNER: PendingOwner = { onWatched() {}, onSettled() {} };
 
 /** One for each socket: a call that threw may be made again, and a socket that was upgraded is not upgraded twice. */
 const ownUpgrades = new WeakMap<Duplex, PendingUpgrade>();

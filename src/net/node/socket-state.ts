@@ -3,18 +3,18 @@ import type { TLSSocket } from 'node:tls';
 import { mayUse } from './private-parts.js';
 
 /*
- * Private, seen on Node 20 to 26: of the handle `reading`, `readStart`, `writeQueueSize` and, under TLS, `_parent`; that
- * `readableFlowing`, which is documented to be read, can be set. Documented instead: pausing the stream once more, a
- * write whose progress is not seen, a turn of waiting, and remembering which sockets we paused.
+ * Private, seen on Node 20 to 26: `reading`, `readStart`, `writeQueueSize` and, under TLS, `_parent` of the handle;
+ * that `readableFlowing`, which is documented for reading, can be set. The documented way: pause the stream again, do
+ * not see the progress of a write, wait one turn, and remember which sockets we paused.
  */
 
-/** A libuv handle, as far as its reading goes. */
+/** The part of a libuv handle that controls reading. */
 interface ReadingHandle {
   reading: boolean;
   readStart(): number;
 }
 
-/** A libuv handle, as far as it tells what of a write is still to be taken by the kernel. */
+/** The part of a libuv handle that tells how much of a write the kernel has not taken. */
 interface WritingHandle {
   readonly writeQueueSize?: number;
   readonly _parent?: WritingHandle | null;
@@ -29,40 +29,40 @@ function refuseToRead(): number {
   return 0;
 }
 
-/** Keeps a socket from reading, whoever asks it to: streams do by themselves, and users may. */
+/** Stops a socket from reading, even if its stream or a user asks it to read. */
 export function holdHandle(socket: Duplex): void {
   const handle = handleOf<ReadingHandle>(socket);
   if (typeof handle?.readStart === 'function') handle.readStart = refuseToRead;
 }
 
-/** Ends what `holdHandle` began. */
+/** Undoes `holdHandle`. */
 export function releaseHandle(socket: Duplex): void {
   const handle = handleOf<ReadingHandle>(socket);
   if (handle?.readStart !== refuseToRead) return;
   delete (handle as Partial<ReadingHandle>).readStart;
-  // Somebody has asked for it meanwhile, and believes that it reads.
+  // Somebody has asked it to read meanwhile, and believes that it does.
   if (handle.reading) handle.readStart();
 }
 
-/** Bytes of the write under way that the kernel has not taken; `Infinity` if that cannot be seen. */
+/** Bytes of the current write that the kernel has not taken; `Infinity` if this cannot be seen. */
 export function queuedBytes(socket: Duplex): number {
   let handle = handleOf<WritingHandle>(socket);
-  // That of TLS writes to another, which alone knows what the kernel has taken.
+  // A TLS handle writes to another handle, and only that one knows what the kernel has taken.
   while (handle?._parent) handle = handle._parent;
   return handle?.writeQueueSize ?? Number.POSITIVE_INFINITY;
 }
 
-/** Whether a cipher holds what it was given: node:tls hands over one write in each turn of the event loop. */
+/** Whether a cipher still holds bytes: node:tls passes on one write per turn of the event loop. */
 export function isEnciphering(socket: Duplex): boolean {
   if (!mayUse('socket-state')) return (socket as Partial<TLSSocket>).encrypted === true;
   const handle = handleOf<WritingHandle>(socket);
   return !!handle?._parent && !!handle.writeQueueSize;
 }
 
-/** Streams that were left paused though they had not been. */
+/** Streams that we left paused although they were not paused before. */
 const pausedByUs = new WeakSet<Duplex>();
 
-/** Leaves a stream that we have read from as it was. @param flowing its `readableFlowing` then */
+/** Restores the state of a stream that we have read from. @param flowing its `readableFlowing` before that */
 export function restoreFlowing(socket: Duplex, flowing: boolean | null): void {
   if (mayUse('socket-state')) Object.assign(socket, { readableFlowing: flowing });
   else if (flowing) socket.resume();
@@ -72,12 +72,12 @@ export function restoreFlowing(socket: Duplex, flowing: boolean | null): void {
   }
 }
 
-/** Whether somebody else has paused the stream. */
+/** Whether someone other than us has paused the stream. */
 export function isPausedByUser(socket: Duplex): boolean {
   return socket.isPaused() && !pausedByUs.has(socket);
 }
 
-/** Has a stream flow to a new `'data'` listener, unless somebody else has paused it. */
+/** Lets a stream flow to a new `'data'` listener, unless someone other than us has paused it. */
 export function letFlow(socket: Duplex): void {
   if (pausedByUs.delete(socket)) socket.resume();
 }
