@@ -5,30 +5,30 @@ import { type BinaryType, joined, type MessageBytes, shapeOf } from './payload.j
 import { Wire } from './wire/wire.js';
 import type { EndEvents, FrameEvents } from './wire/wire-events.js';
 
-/** What a receiver is made with. By default it is that of a client and knows no limits. */
-export interface ReceiverSettings extends SocketOptions {
+/** The options of a receiver. By default it is a client's, without limits. */
+interface ReceiverSettings extends SocketOptions {
   readonly binaryType?: BinaryType;
   readonly isServer?: boolean;
 }
 
-/** What a WebSocket does with the frames that its receiver tells of. */
+/** The WebSocket that gets the events of its receiver. */
 type Listener = FrameEvents;
 
 const NO_END: EndEvents = { onEnd() {}, onClosed() {} };
 
-/** A peer of which nothing is heard. */
+/** A peer that never sends. */
 function silence(): Duplex {
   return new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() });
 }
 
 /**
- * Makes events of bytes that are written to it: `message`, `ping`, `pong`, `conclude` (code and reason of the Close
- * frame), and `error` for what breaks the protocol.
+ * Emits events for the bytes that are written to it: `message`, `ping`, `pong`, `conclude` (with code and reason of the
+ * Close frame), and `error` if they break the protocol.
  */
 export class Receiver extends Writable {
   _binaryType: BinaryType;
   readonly #wire: Wire;
-  /** What the frame that was just taken broke. */
+  /** The error of the bytes that are being handled. */
   #error: Error | null = null;
   #listener: Listener | null = null;
 
@@ -40,7 +40,7 @@ export class Receiver extends Writable {
       new Wire(silence(), wireSettings(!!settings.isServer, settings, this._binaryType), this.#events(), NO_END);
   }
 
-  /** A receiver through which goes what the wire tells its listener. */
+  /** Makes a receiver that sits between a wire and its listener, so that events go through it. */
   static between(wire: Wire, listener: Listener): Receiver {
     const receiver = new Receiver({}, wire);
     receiver.#listener = listener;
@@ -52,7 +52,7 @@ export class Receiver extends Writable {
     return receiver;
   }
 
-  /** Bytes of one message, at most; 0 is unlimited. Takes effect with the next message. */
+  /** Bytes of one message, at most; 0 is unlimited. A change takes effect with the next message. */
   get _maxPayload(): number {
     const { maxPayload } = this.#wire.receiverOptions;
     return maxPayload === Number.POSITIVE_INFINITY ? 0 : maxPayload;
@@ -79,10 +79,10 @@ export class Receiver extends Writable {
     });
   }
 
-  /** What the wire tells becomes events. */
+  /** Emits what the wire reports. */
   #events(): FrameEvents {
     return {
-      // For a WebSocket the bytes themselves, of which it makes what its own `binaryType` says.
+      // A WebSocket gets the bytes themselves and converts them by its own `binaryType`.
       onMessage: (bytes, isBinary) => {
         const isRaw = this.#listener !== null;
         const data = isRaw ? bytes : isBinary ? shapeOf(bytes, this._binaryType) : joined(bytes);

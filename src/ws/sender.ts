@@ -13,21 +13,21 @@ import { FIN, MAX_CONTROL_PAYLOAD, Opcode, RSV1 } from '../protocol/opcode.js';
 import { isBlob, toBuffer } from './payload.js';
 import type { WriteCallback } from './wire/write-callbacks.js';
 
-/** Writes a masking key of its own into the four bytes. */
+/** Writes a masking key into the four bytes. */
 export type GenerateMask = (mask: Buffer) => void;
 
-/** What a frame is to be like; `fin` and `mask` are off unless they are given. */
+/** How to make a frame. `fin` and `mask` are off by default. */
 export interface FrameOptions {
   readonly opcode: number;
   readonly fin?: boolean;
   readonly rsv1?: boolean;
   readonly mask?: boolean;
-  /** The payload may be masked in place if this is `false`; no payload is, here. */
+  /** For npm `ws`, `false` allows masking in place. We never do that. */
   readonly readOnly?: boolean;
   readonly generateMask?: GenerateMask;
 }
 
-/** What a data message is to be like. */
+/** How to send a data message. */
 export interface SendOptions {
   readonly binary?: boolean;
   readonly fin?: boolean;
@@ -35,21 +35,21 @@ export interface SendOptions {
   readonly compress?: boolean;
 }
 
-/** A callback as users give it: anything that is no function is none. */
+/** A callback from the user. Anything but a function is ignored. */
 type MaybeCallback = WriteCallback | undefined;
 
 /**
- * Makes frames and writes them to a stream: what npm `ws` has under `ws._sender`. Payloads are sent in the order of the calls,
- * also while the bytes of a Blob are being fetched.
+ * Makes frames and writes them to a stream: `ws._sender` of npm `ws`. Payloads leave in the order of the calls, even
+ * while the bytes of a Blob are being read.
  */
 export class Sender {
   _socket: Duplex;
-  /** Bytes that are to be sent and are not in the socket's hands yet. */
+  /** Bytes to send that the socket has not been given yet. */
   _bufferedBytes = 0;
   readonly #generateMask: GenerateMask | undefined;
-  /** Whether the next data frame begins a message. */
+  /** Whether the next data frame starts a message. */
   #isFirst = true;
-  /** What waits for the bytes of a Blob; `null` while none is being fetched. */
+  /** Frames that wait for the bytes of a Blob; `null` while none is being read. */
   #queue: Queued[] | null = null;
 
   constructor(socket: Duplex, _extensions?: unknown, generateMask?: GenerateMask) {
@@ -57,7 +57,7 @@ export class Sender {
     this.#generateMask = generateMask;
   }
 
-  /** The frame of a payload, as parts to be written one behind the other; one part if it is masked. The payload is only read. */
+  /** Makes a frame, as parts to write one after the other; a masked one is one part. The payload is not changed. */
   static frame(data: string | Uint8Array, options: FrameOptions): Buffer[] {
     const payload = typeof data === 'string' ? Buffer.from(data) : toBuffer(data);
     const { opcode, fin, rsv1, mask, generateMask } = options;
@@ -78,12 +78,12 @@ export class Sender {
     this.#enqueue(fin ? FIN | opcode : opcode, data, mask === true, callback);
   }
 
-  /** @throws RangeError above 125 bytes */
+  /** Sends a Ping. @throws RangeError above 125 bytes */
   ping(data: unknown, mask?: boolean, callback?: MaybeCallback): void {
     this.#sendControl(Opcode.Ping, data, mask, callback);
   }
 
-  /** @throws RangeError above 125 bytes */
+  /** Sends a Pong. @throws RangeError above 125 bytes */
   pong(data: unknown, mask?: boolean, callback?: MaybeCallback): void {
     this.#sendControl(Opcode.Pong, data, mask, callback);
   }
@@ -96,7 +96,7 @@ export class Sender {
     this.#enqueue(FIN | opcode, payload, mask === true, callback);
   }
 
-  /** @throws TypeError, RangeError for what may not stand in a Close frame */
+  /** Sends a Close frame. @throws TypeError, RangeError if it may not carry the code or the reason */
   close(code: unknown, reason: unknown, mask?: boolean, callback?: MaybeCallback): void {
     this.#enqueue(FIN | Opcode.Close, closePayload(code, reason), mask === true, callback);
   }
@@ -111,7 +111,7 @@ export class Sender {
     if (last > 0) socket.uncork();
   }
 
-  /** Sends a frame of which the payload is at hand. */
+  /** Sends a frame whose payload is in memory. */
   protected transmit(firstOctet: number, payload: string | Buffer, mask: boolean, callback: MaybeCallback): void {
     const options = {
       opcode: firstOctet & ~FIN,
@@ -122,7 +122,7 @@ export class Sender {
     this.sendFrame(Sender.frame(payload, options), callback);
   }
 
-  /** Tells that a frame will not be sent. */
+  /** Reports that a frame will not be sent. */
   protected fail(callback: MaybeCallback, error: Error): void {
     if (callback) nextTick(callback, error);
   }
@@ -134,7 +134,7 @@ export class Sender {
     this._bufferedBytes += lengthOf(payload);
     const isBusy = this.#queue !== null;
     this.#queue ??= [];
-    // The queue is sent in the context of its first send; each callback keeps its own.
+    // The queue is sent in the async context of its first send. Each callback keeps its own context.
     this.#queue.push({ firstOctet, payload, mask, callback: done && AsyncResource.bind(done) });
     if (!isBusy) void this.#sendQueued(this.#queue);
   }
@@ -155,7 +155,7 @@ export class Sender {
     this.#queue = null;
   }
 
-  /** A Blob could not be read. To be replaced. */
+  /** A Blob could not be read. The owner of the sender replaces this method. */
   onerror(_error: Error): void {}
 }
 
@@ -171,7 +171,10 @@ function lengthOf(payload: string | Buffer | Blob): number {
   return isBlob(payload) ? payload.size : payload.length;
 }
 
-/** A masking key as the codec takes it: from the user's function, or else unpredictable (RFC 6455 §5.3). */
+/**
+ * Draws a masking key, as the codec takes it: from the user's function if there is one, otherwise unpredictable (RFC
+ * 6455 §5.3).
+ */
 export function maskingKey(generateMask: GenerateMask | undefined): number {
   if (generateMask === undefined) return newMaskingKey();
   const bytes = Buffer.alloc(4);
@@ -179,7 +182,7 @@ export function maskingKey(generateMask: GenerateMask | undefined): number {
   return bytes.readUInt32LE(0);
 }
 
-/** The payload of a Close frame; empty without a code. */
+/** Makes the payload of a Close frame; empty without a code. */
 function closePayload(code: unknown, reason: unknown): Buffer {
   if (code === undefined) return NO_BYTES;
   if (typeof code !== 'number' || !Number.isInteger(code) || !isCloseCode(code)) {

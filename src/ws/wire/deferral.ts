@@ -1,21 +1,21 @@
 /** What a deferral stops and starts. */
-export interface Deferrable {
+interface Deferrable {
   /** The user has paused. */
   readonly isPaused: boolean;
   /** Stops between two frames, until `goOn`. */
   hold(): void;
   goOn(): void;
-  /** Calls listeners; nothing that they throw comes back. */
+  /** Calls listeners. What they throw does not reach the caller. */
   run(event: () => void): void;
   /** Runs `act` in the async context of the connection. */
   runInAsyncScope(act: () => void): void;
 }
 
-/** For `allowSynchronousEvents: false`: tells one event in each turn of the event loop. */
+/** For `allowSynchronousEvents: false`: emits one event in each turn of the event loop. */
 export class Deferral {
   readonly #events: Deferrable;
   #due: (() => void) | null = null;
-  /** The event's turn came while the user had paused. */
+  /** Whether the event's turn came while the user had paused. */
   #isHeld = false;
 
   constructor(events: Deferrable) {
@@ -27,6 +27,7 @@ export class Deferral {
     return this.#due !== null;
   }
 
+  /** Emits `event` in the next turn. Until then the connection is held. */
   tell(event: () => void): void {
     this.#due = event;
     this.#events.hold();
