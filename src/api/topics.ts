@@ -10,7 +10,7 @@ import { frameOf, PreparedMessage } from './prepared-message.js';
  */
 type Offer<Subscriber> = (subscriber: Subscriber, frame: Uint8Array) => boolean;
 
-const NOBODY: readonly never[] = [];
+const NO_SUBSCRIBERS: readonly never[] = [];
 
 /** The subscribers of one topic, at least one. */
 class Audience<Subscriber> {
@@ -106,9 +106,9 @@ export class Topics<Subscriber> {
   /** The subscribers of a topic; nobody if `except` is the only one. */
   #subscribers(topic: string, except: Subscriber | null): readonly Subscriber[] {
     const audience = this.#audiences.get(topic);
-    if (audience === undefined) return NOBODY;
+    if (audience === undefined) return NO_SUBSCRIBERS;
     audience.list ??= [...audience.members];
-    return audience.list.length === 1 && audience.list[0] === except ? NOBODY : audience.list;
+    return audience.list.length === 1 && audience.list[0] === except ? NO_SUBSCRIBERS : audience.list;
   }
 
   /** The hot loop of a fan-out: it allocates nothing per subscriber. */

@@ -112,7 +112,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
    * @returns `undefined` if the message was accepted and you may reuse the buffer. Otherwise a promise: the peer is
    *   behind or the kernel still reads the bytes. It resolves when there is room and you may reuse the buffer, and
    *   rejects with a `WebSocketClosedError` if the connection ends first. If the socket is not open, the promise is
-   *   rejected and nothing is sent
+   *   rejected and nothing is sent. If the peer is more than `maxBackpressure` behind, `slowPeer` decides
    * @throws TypeError if `data` cannot be sent, `opcode` may not be sent, Text is not UTF-8, or a client sends a
    *   prepared message
    * @throws RangeError if a Ping or Pong has more than 125 bytes

@@ -356,7 +356,7 @@ const KEPT = 16;
 const idle: FrameReceiver[] = [];
 
 /** The sink of an idle receiver. */
-const NOBODY: ReceiverSink = { onBatchBegin() {}, onMessage() {}, onControl() {}, onFrame() {}, onFault() {} };
+const NO_SINK: ReceiverSink = { onBatchBegin() {}, onMessage() {}, onControl() {}, onFrame() {}, onFault() {} };
 
 /**
  * Gets a receiver in its initial state, for a connection that has bytes to handle.
@@ -372,6 +372,6 @@ export function takeReceiver(codec: Codec, sink: ReceiverSink, options: Receiver
 
 /** Returns an idle receiver, for another connection to use. */
 export function giveReceiverBack(receiver: FrameReceiver): void {
-  receiver.sink = NOBODY;
+  receiver.sink = NO_SINK;
   if (idle.length < KEPT) idle.push(receiver);
 }

@@ -17,7 +17,7 @@ type Listener = FrameEvents;
 const NO_END: EndEvents = { onEnd() {}, onClosed() {} };
 
 /** A peer that never sends. */
-function silence(): Duplex {
+function silentPeer(): Duplex {
   return new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() });
 }
 
@@ -37,7 +37,7 @@ export class Receiver extends Writable {
     this._binaryType = settings.binaryType ?? 'nodebuffer';
     this.#wire =
       wire ??
-      new Wire(silence(), wireSettings(!!settings.isServer, settings, this._binaryType), this.#events(), NO_END);
+      new Wire(silentPeer(), wireSettings(!!settings.isServer, settings, this._binaryType), this.#events(), NO_END);
   }
 
   /** Makes a receiver that sits between a wire and its listener, so that events go through it. */

@@ -84,7 +84,7 @@ export function readBeforeTimeouts(server: HttpServer): void {
     const [subject, socket] = args as [unknown, Socket];
     if (event === 'clientError' && TOO_SLOW.includes((subject as NodeJS.ErrnoException).code)) {
       late.add(socket);
-      setImmediate(() => late.delete(socket) && giveUp(socket, subject as NodeJS.ErrnoException));
+      setImmediate(() => late.delete(socket) && endLate(socket, subject as NodeJS.ErrnoException));
       return true;
     }
     // The event shows that a request's head has arrived or a TLS handshake is done.
@@ -93,7 +93,7 @@ export function readBeforeTimeouts(server: HttpServer): void {
   };
 }
 
-function giveUp(socket: Socket, error: NodeJS.ErrnoException): void {
+function endLate(socket: Socket, error: NodeJS.ErrnoException): void {
   const response = responseOn(socket);
   // Only its body was missing, and has arrived.
   if (response?.req.complete) return;

@@ -20,7 +20,7 @@ const MAX_INFORMATIONAL = 8;
 const MAX_REDIRECTS = 10;
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
-/** Headers that only the host may see that they were given for. */
+/** Headers with secrets, which only the host may see for which they were given. */
 const CREDENTIALS: readonly string[] = ['authorization', 'cookie', 'proxy-authorization'];
 
 /** How to connect, and what to ask for. */
@@ -60,9 +60,9 @@ export async function connect(url: URL, options: ConnectOptions): Promise<Connec
   signal?.throwIfAborted();
   const abort = new AbortController();
   const onAbort = () => abort.abort();
-  const giveUp = () => abort.abort(tooLate(url, handshakeTimeout));
+  const onTimeout = () => abort.abort(tooLate(url, handshakeTimeout));
   signal?.addEventListener('abort', onAbort);
-  const cancel = handshakeTimeout > 0 ? afterReading(handshakeTimeout, giveUp) : undefined;
+  const cancel = handshakeTimeout > 0 ? afterReading(handshakeTimeout, onTimeout) : undefined;
   try {
     return await connectWithin(url, options, abort.signal);
   } catch (error) {

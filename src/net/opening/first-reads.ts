@@ -67,7 +67,7 @@ export class FirstReads implements Timed {
     const { patience } = this.routes;
     for (const read of this.#waiting()) {
       if (read.since + patience > now) return scheduleDeadline(this, read.since + patience);
-      read.giveUp();
+      read.stopWaiting();
     }
   }
 
@@ -83,7 +83,7 @@ export class FirstReads implements Timed {
 
   /** Gives all waiting connections to node:http. */
   giveAllAway(): void {
-    for (const read of this.#waiting()) read.giveUp();
+    for (const read of this.#waiting()) read.stopWaiting();
     cancelDeadline(this);
   }
 }
@@ -147,7 +147,7 @@ class FirstRead extends Ring implements TransportEvents, ReadEvents, WriteEvents
   }
 
   /** Gives a silent connection to node:http. */
-  giveUp(): void {
+  stopWaiting(): void {
     this.leave();
     this.#giveAway(NO_BYTES);
   }

@@ -15,7 +15,7 @@ const REFUSED_LINGER = 800;
 /** Bytes that a client may send before it has the answer. RFC 6455 §4.1: it has to wait for the answer. */
 const MAX_AHEAD = 65_536;
 
-const nobody = () => false;
+const notAnswering = () => false;
 
 /** Is told about handshakes that take time. */
 export interface PendingOwner {
@@ -29,18 +29,18 @@ export interface PendingOwner {
 export const NO_OWNER: PendingOwner = { onWatched() {}, onSettled() {} };
 
 /**
- * A server's side of one opening handshake, from the request to the only answer. If the answer takes time, the server
- * has to call `watch` and `readAhead`.
+ * A server's side of one opening handshake: one request, and one answer to it. If the answer takes time, the server has
+ * to call `watch` and `readAhead`.
  */
 export class PendingUpgrade implements Timed {
   slot = 0;
   readonly request: RequestHead;
   readonly socket: Duplex;
   /** Whether somebody else has begun to write an answer to the socket. */
-  isAnswering: () => boolean = nobody;
+  isAnswering: () => boolean = notAnswering;
   /** Bytes that came after the request. */
   #head: Buffer;
-  /** `#head` and later bytes, once there are any. */
+  /** `#head` and the bytes that came later, once there are any. */
   #ahead: Buffer | null = null;
   #aheadLength = 0;
   #isReading = false;
@@ -142,7 +142,7 @@ export class PendingUpgrade implements Timed {
   accept(acceptance: string): void {
     this.#settle('accepted');
     this.request.release();
-    this.isAnswering = nobody;
+    this.isAnswering = notAnswering;
     try {
       this.socket.write(acceptance, 'latin1');
     } catch (error) {

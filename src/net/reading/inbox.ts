@@ -248,7 +248,7 @@ export class Inbox implements ReadEvents {
   #schedule(): void {
     if (this.#reserve === null || this.#scheduled || (this.#paused && !this.#mayAnswer)) return;
     this.#scheduled = true;
-    setImmediate(() => this.#events.runInAsyncScope(() => this.#takeUp()));
+    setImmediate(() => this.#events.runInAsyncScope(() => this.#handleReserve()));
   }
 
   /**
@@ -259,7 +259,7 @@ export class Inbox implements ReadEvents {
   }
 
   /** Handles waiting bytes for one turn. */
-  #takeUp(): void {
+  #handleReserve(): void {
     this.#scheduled = false;
     const reserve = this.#reserve;
     const onlyControl = this.#paused;

@@ -118,7 +118,7 @@ export class StreamTransport implements Transport {
   /** @returns whether the stream took at once everything that `write` gave it */
   #hasTaken(write: () => void): boolean {
     const { socket } = this;
-    if (!this.#survives(write)) return false;
+    if (!this.#attempt(write)) return false;
     // A stream that has failed or was destroyed holds nothing either, although it has not taken what it was given.
     const whole = socket.writableLength === 0 && socket.writable;
     if (whole) this.#callbacksToSkip++;
@@ -130,7 +130,7 @@ export class StreamTransport implements Transport {
    *
    * @returns whether `act` returned
    */
-  #survives(act: () => void): boolean {
+  #attempt(act: () => void): boolean {
     try {
       act();
       return true;
@@ -151,7 +151,7 @@ export class StreamTransport implements Transport {
   }
 
   end(): void {
-    this.#survives(() => this.socket.end());
+    this.#attempt(() => this.socket.end());
   }
 
   probe(): void {}

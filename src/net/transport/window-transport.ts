@@ -16,13 +16,13 @@ const receiveWindow = codec.bytes.subarray(WINDOW_START, WINDOW_END);
 /** node:net calls this as a method of the socket, and stops the handle if it returns `false`. */
 function onWindow(this: TransportSocket, length: number): boolean {
   const { inbox } = this[EVENTS];
-  const readsOn = this.listenerCount('data') === 0 ? inbox.onWindow(length) : inbox.onChunk(shown(this, length));
+  const readsOn = this.listenerCount('data') === 0 ? inbox.onWindow(length) : inbox.onChunk(showCopy(this, length));
   if (!readsOn) holdHandle(this);
   return readsOn;
 }
 
 /** Copies the bytes in the window, shows them to the stream's `'data'` listeners, and returns them. */
-function shown(socket: Duplex, length: number): Buffer {
+function showCopy(socket: Duplex, length: number): Buffer {
   // A copy, because a listener may make other connections receive.
   const bytes = copyFromWindow(WINDOW_START, WINDOW_START + length);
   showBytes(socket, bytes);
@@ -109,18 +109,18 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
   }
 
   override write(part: Uint8Array): boolean {
-    const outcome = this.#isOurs() ? writeDirectly(this.socket, part, this) : 'not begun';
+    const outcome = this.#streamIsEmpty() ? writeDirectly(this.socket, part, this) : 'not begun';
     return outcome === 'not begun' ? super.write(part) : outcome === 'whole';
   }
 
   override writeAll(parts: readonly Uint8Array[]): boolean {
     if (parts.length === 1) return this.write(parts[0]);
-    const outcome = this.#isOurs() ? writeDirectly(this.socket, parts, this) : 'not begun';
+    const outcome = this.#streamIsEmpty() ? writeDirectly(this.socket, parts, this) : 'not begun';
     return outcome === 'not begun' ? super.writeAll(parts) : outcome === 'whole';
   }
 
   /** Whether the stream holds no bytes that have to leave first: of the opening handshake, ours or a user's. */
-  #isOurs(): boolean {
+  #streamIsEmpty(): boolean {
     return this.socket.writableLength === 0;
   }
 

@@ -2,9 +2,9 @@
 interface Deferrable {
   /** The user has paused. */
   readonly isPaused: boolean;
-  /** Stops between two frames, until `goOn`. */
+  /** Stops between two frames, until `proceed`. */
   hold(): void;
-  goOn(): void;
+  proceed(): void;
   /** Calls listeners. What they throw does not reach the caller. */
   run(event: () => void): void;
   /** Runs `act` in the async context of the connection. */
@@ -35,7 +35,7 @@ export class Deferral {
   }
 
   /** The user is not paused any more, or the connection has ended. */
-  goOn(): void {
+  proceed(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
     setImmediate(() => this.#events.runInAsyncScope(this.#onTurn));
@@ -48,6 +48,6 @@ export class Deferral {
     if (this.#isHeld) return;
     this.#due = null;
     this.#events.run(event);
-    if (this.#due === null) this.#events.goOn();
+    if (this.#due === null) this.#events.proceed();
   };
 }

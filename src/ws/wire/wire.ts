@@ -191,7 +191,7 @@ export class Wire extends Link {
   resume(): void {
     this.#paused = false;
     this.runInAsyncScope(() => this.transport.markResumed());
-    if (this.#deferral?.isDue) this.#deferral.goOn();
+    if (this.#deferral?.isDue) this.#deferral.proceed();
     else this.#resumeInbox();
   }
 
@@ -202,15 +202,15 @@ export class Wire extends Link {
 
   #resumeInbox(): void {
     this.inbox.resume();
-    this.#feeding?.goOn();
+    this.#feeding?.proceed();
   }
 
-  /** Stops between two frames, until `goOn`. */
+  /** Stops between two frames, until `proceed`. */
   hold(): void {
     this.inbox.pause();
   }
 
-  goOn(): void {
+  proceed(): void {
     if (this.#gone) return this.#finish();
     if (!this.#paused || this.#concluded) this.#resumeInbox();
     if (this.#endIsDue) this.onInputEnd();
@@ -332,7 +332,7 @@ export class Wire extends Link {
 
   /** Delivers what was received while paused, and what waits for its turn. Then comes the last event. */
   #finish(): void {
-    if (this.#deferral?.isDue) return this.#deferral.goOn();
+    if (this.#deferral?.isDue) return this.#deferral.proceed();
     this.inbox.resume();
     this.inbox.onClose();
   }
@@ -341,7 +341,7 @@ export class Wire extends Link {
     // The last event has its turn first. Then this is called again.
     if (this.#deferral?.isDue) return;
     this.inbox.discard();
-    this.#feeding?.goOn();
+    this.#feeding?.proceed();
     // After the callbacks of what was not sent.
     nextTick(() => this.runInAsyncScope(() => this.run(() => this.#end.onClosed())));
   }
@@ -372,7 +372,7 @@ class Feeding {
   }
 
   /** The inbox is no longer paused. */
-  goOn(): void {
+  proceed(): void {
     const held = this.#held;
     this.#held = [];
     for (const done of held) this.#whenHandled(done);
