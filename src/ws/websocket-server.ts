@@ -11,7 +11,7 @@ import { DEFAULTS, type KeptOptions, type SocketOptions, socketOptions } from '.
 import * as subprotocol from './subprotocol.js';
 import { openOn, WebSocket } from './websocket.js';
 
-/** What `verifyClient` gets to judge. */
+/** What `verifyClient` is given. */
 interface ClientInfo {
   readonly origin: string | undefined;
   readonly secure: boolean;

@@ -46,8 +46,8 @@ const BUFFER_SIZE: PropertyDescriptor = {
 };
 
 /**
- * For users of `_socket` itself: what they write comes after the frames that were sent before, pausing it pauses the
- * WebSocket, and `bufferSize` counts frames, although these do not pass through the stream.
+ * For users of `_socket` itself: what they write, end or destroy comes after the frames that were sent before, pausing it
+ * pauses the WebSocket, and `bufferSize` counts frames, although these do not pass through the stream.
  */
 export function linkSocket(socket: Duplex, link: FrameWriter): void {
   (socket as LinkedSocket)[LINK] = link;
