@@ -1,6 +1,6 @@
-import door from './ws.js';
+import ws from './ws.js';
 
-export default door;
+export default ws;
 export const {
   createWebSocketStream,
   extension,
@@ -10,4 +10,4 @@ export const {
   subprotocol,
   WebSocket,
   WebSocketServer,
-} = door;
+} = ws;

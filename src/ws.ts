@@ -7,7 +7,7 @@ import * as subprotocol from './ws/subprotocol.js';
 import { WebSocket } from './ws/websocket.js';
 import { WebSocketServer } from './ws/websocket-server.js';
 
-/** As `require('ws')`: the class, with all the rest on it. */
+/** As `require('ws')` returns it: the class, with everything else as its properties. */
 export = Object.assign(WebSocket, {
   WebSocket,
   WebSocketServer,

@@ -1,4 +1,4 @@
-// The door for what is written against npm ws.
+// The entry point for programs written against npm ws.
 import { codec } from '../../build/index.mjs';
 import { WebSocket } from '../../build/ws.mjs';
 import { sendWith } from './ws-style.mjs';

@@ -1,4 +1,4 @@
-// The door for what is written against npm ws.
+// The entry point for programs written against npm ws.
 import { codec } from '../../build/index.mjs';
 import { WebSocketServer } from '../../build/ws.mjs';
 import { serveWith } from './ws-style.mjs';

@@ -3,10 +3,11 @@ import { checkPath, checkType, ownOptions } from './limits.js';
 import { type AcceptUpgradesOptions, Upgrades } from './upgrades.js';
 
 /**
- * Lets the `'request'` listeners of an HTTP server, a framework's among them, accept WebSockets with
+ * Lets the `'request'` listeners of an HTTP server, including a framework's, accept WebSockets with
  * `await newWebSocket(req)`. Upgrade requests reach them like any other request.
  *
- * @throws TypeError, RangeError for invalid options, and where the upgrades of this server and path are accepted already
+ * @throws TypeError, RangeError if an option is invalid, or if the upgrades of this server and path are accepted
+ *   already
  */
 export function acceptUpgrades(server: HttpServer, options: AcceptUpgradesOptions = {}): Upgrades {
   if (typeof server?.on !== 'function' || typeof server === 'function') {

@@ -5,7 +5,7 @@ import { Opcode } from '../protocol/opcode.js';
 import type { MessageQueue, Packet } from './message-queue.js';
 import { internals, type WebSocket } from './websocket.js';
 
-/** Await style: messages go to the socket's queue, which stops the reading while it is full. */
+/** Await style: messages go to the socket's queue. While the queue is full, the socket stops reading. */
 export class AwaitDelivery implements ConnectionHandler {
   readonly #ws: WebSocket<never>;
   readonly #queue: MessageQueue;
@@ -21,7 +21,9 @@ export class AwaitDelivery implements ConnectionHandler {
     this.#push({ opcode: opcode as Opcode, data });
   }
 
-  /** Raw mode. A whole Text frame is a string; a fragment may end within a code point, so it stays bytes. */
+  /**
+   * Raw mode. A whole Text frame becomes a string. A fragment may end in the middle of a code point, so it stays bytes.
+   */
   onFrame(fin: boolean, opcode: number, payload: Buffer): void {
     const data = fin && opcode === Opcode.Text ? payload.toString('utf8') : payload;
     this.#push({ opcode: opcode as Opcode, data, fin });
@@ -36,7 +38,7 @@ export class AwaitDelivery implements ConnectionHandler {
   onPong(): void {}
   onDrain(): void {}
 
-  /** Whoever receives learns of it by the rejection that `onClose` brings. */
+  /** Receivers learn of it from the rejection that `onClose` causes. */
   onError(): void {}
 
   onClose(result: CloseResult, cause: Error | undefined): void {

@@ -5,15 +5,15 @@ import { checkDuration } from './limits.js';
 import { Topics } from './topics.js';
 import { internals, type WebSocket } from './websocket.js';
 
-/** How a server closes. */
+/** Options for closing a server. */
 export interface CloseOptions {
-  /** Sent to each client. Default 1001, going away. */
+  /** The close code for each client. Default 1001, going away. */
   code?: number;
-  /** Sent to each client: at most 123 bytes of UTF-8. Default none. */
+  /** The close reason for each client: at most 123 bytes of UTF-8. Default none. */
   reason?: string;
   /**
-   * Milliseconds after which whatever is still open is ended, come what may; 0 and `Infinity`: never. Default: each socket has
-   * `closeTimeout` from the moment on at which its Close has left, so that what was sent before still arrives.
+   * Milliseconds after which everything still open is ended; 0 and `Infinity` are never. Default: each socket has
+   * `closeTimeout` after its Close has left, so that what was sent before still arrives.
    */
   timeout?: number;
 }
@@ -24,7 +24,7 @@ export interface Connections<UserData> extends Iterable<WebSocket<UserData>> {
   readonly size: number;
 }
 
-/** The sockets of a server, what they have subscribed to, and their common end. */
+/** The sockets of a server, their topics, and how to close them all. */
 export class ConnectionSet<UserData> implements Connections<UserData> {
   readonly topics = new Topics<WebSocket>(internals.offer);
   readonly #sockets = new Set<WebSocket<UserData>>();
@@ -47,7 +47,7 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
     if (this.#sockets.size === 0) this.#onEmpty?.();
   }
 
-  /** Closes all. Resolves when none is left. */
+  /** Closes all sockets. Resolves when none is left. */
   closeAll(code: number, reason: string): Promise<void> {
     if (this.#sockets.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
@@ -56,28 +56,28 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
     });
   }
 
-  /** Ends all at once. */
+  /** Ends all connections at once. */
   hangupAll(): void {
     for (const ws of this.#sockets) ws.hangup();
   }
 }
 
-/** Waits for `work`, and forces the end of what it waits for once `timeout` milliseconds have passed; 0: never. */
+/** Waits for `work`. After `timeout` milliseconds it calls `forceClose`, which must make `work` end; 0 is never. */
 export async function within(timeout: number, work: Promise<unknown>, forceClose: () => void): Promise<void> {
   const timer = timeout === 0 ? undefined : setTimeout(forceClose, Math.min(timeout, MAX_INT32));
   await work;
   clearTimeout(timer);
 }
 
-/** `CloseOptions` with its defaults. */
+/** Checked `CloseOptions`, with defaults. */
 export interface CheckedCloseOptions {
   readonly code: number;
   readonly reason: string;
-  /** `undefined` if it was not given. */
+  /** `undefined` if not given. */
   readonly timeout: number | undefined;
 }
 
-/** @throws TypeError, RangeError for a code, reason or time-out that cannot be used */
+/** Checks the options and adds defaults. @throws TypeError, RangeError if the code, reason or time-out is invalid */
 export function checkCloseOptions(options: CloseOptions): CheckedCloseOptions {
   const { code = CloseCode.GoingAway, reason = '', timeout } = options;
   formatClosePayload(code, reason);

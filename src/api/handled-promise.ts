@@ -1,6 +1,9 @@
 function ignore(): void {}
 
-/** Marks a promise as handled: who ignores it does not get an `unhandledRejection`, who awaits it still gets the rejection. */
+/**
+ * Marks a promise as handled: if it is ignored, no `unhandledRejection` follows. Whoever awaits it still gets the
+ * rejection.
+ */
 export function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(ignore);
   return promise;

@@ -4,34 +4,37 @@ import { type CloseResult, WebSocketClosedError } from '../protocol/errors.js';
 import type { Opcode } from '../protocol/opcode.js';
 import { internals, type WebSocket } from './websocket.js';
 
-/** What happens on a socket of `serve`. Each may be async: calls start in order and are not awaited. */
+/** The event handlers of `serve`. Each may be async: calls start in order and are not awaited. */
 export interface SocketHandlers<UserData> {
-  /** The socket is open. Comes before its first message. */
+  /** The socket is open. Called before its first message. */
   open?(ws: WebSocket<UserData>): unknown;
-  /** A whole message: Text is a string unless `textAs: 'bytes'`, Binary a Buffer. With `zeroCopy` it is valid only until this returns. */
+  /**
+   * A whole message: Text is a string unless `textAs: 'bytes'`, Binary is a Buffer. With `zeroCopy` a Buffer is valid
+   * only until this returns.
+   */
   message?(ws: WebSocket<UserData>, data: string | Buffer, opcode: Opcode): unknown;
-  /** A Ping; its Pong is on the way. */
+  /** A Ping. Its Pong is sent automatically. */
   ping?(ws: WebSocket<UserData>, data: Buffer): unknown;
-  /** A Pong, whether or not a Ping asked for it. */
+  /** A Pong, solicited or not. */
   pong?(ws: WebSocket<UserData>, data: Buffer): unknown;
   /** The peer had fallen behind by more than `highWaterMark` and has caught up. */
   drain?(ws: WebSocket<UserData>): unknown;
-  /** The connection is closed: codes and reason as in `ws.closed`. The last call for this socket. */
+  /** The connection is closed, with code and reason as in `ws.closed`. The last call for this socket. */
   close?(ws: WebSocket<UserData>, closeCode: number, reason: string): unknown;
   /**
-   * A handler threw or rejected; or the peer broke the protocol, was too slow or silent for too long. The socket is on its
-   * way to be closed. Without a socket: an upgrade failed. Default `console.error` for what handlers throw, nothing for
-   * what peers do.
+   * A handler threw or rejected, or the peer broke the protocol, was too slow, or was silent for too long. The socket
+   * is about to close. Without a socket, the error is of an upgrade, a request or the listening socket. Default:
+   * `console.error` for these and for what handlers throw, nothing for what peers do.
    */
   error?(error: Error, ws?: WebSocket<UserData>): unknown;
 }
 
-/** Who wants to know that a socket is closed. */
+/** Is told that a socket is closed. */
 interface SocketOwner<UserData> {
   delete(ws: WebSocket<UserData>): void;
 }
 
-/** Handler style: each event is a call, with nothing in between. What a handler throws closes its socket with 1011. */
+/** Handler style: each event is a direct call. If a handler throws, its socket closes with 1011. */
 export class HandlerDelivery<UserData> implements ConnectionHandler {
   readonly #ws: WebSocket<UserData>;
   readonly #handlers: SocketHandlers<UserData>;
@@ -49,7 +52,7 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
   }
 
   onMessage(opcode: number, data: string | Buffer): void {
-    // The hot path: no closure, and nothing to do for a handler that returns nothing.
+    // The hot path: no closure, and no further work if the handler returns nothing.
     try {
       const returned = this.#handlers.message?.(this.#ws, data, opcode as Opcode);
       if (returned !== undefined) this.#watch(returned);
@@ -74,7 +77,7 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
     this.#call(() => this.#handlers.drain?.(this.#ws));
   }
 
-  /** What a peer does wrong goes to who asks for it; by default it fills no log. */
+  /** What peers do wrong goes to the `error` handler, if there is one. By default it fills no log. */
   onError(error: Error): void {
     if (this.#handlers.error !== undefined) reportError(this.#handlers, error, this.#ws);
   }
@@ -100,13 +103,13 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
 
   #fail(error: unknown): void {
     const cause = internals.connection(this.#ws as WebSocket<never>).failByHandler(error);
-    // A handler that returns what `send` returned rejects when its peer goes away: that is what peers do.
+    // A handler that returns the promise of `send` rejects if its peer goes away. The peer did that, not the handler.
     if (cause instanceof WebSocketClosedError) this.onError(cause);
     else reportError(this.#handlers, cause, this.#ws);
   }
 }
 
-/** Hands an error to the user's `error` handler, whose own failure must not take the process along. */
+/** Hands an error to the user's `error` handler, whose own failure must not end the process. */
 export function reportError<UserData>(
   handlers: Pick<SocketHandlers<UserData>, 'error'>,
   error: Error,
@@ -125,10 +128,11 @@ function print(error: unknown): void {
   try {
     console.error(error);
   } catch {
-    // An object may throw when it is inspected; then there is nothing to print.
+    // An object may throw when it is inspected. Then nothing is printed.
   }
 }
 
+/** Whether `value` is a promise, or can be awaited like one. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function';
 }

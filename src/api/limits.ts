@@ -6,56 +6,62 @@ import { newMaskingKey } from '../protocol/masking-key.js';
 import type { SlowPeer } from './slow-peer.js';
 
 /**
- * What a peer may cost. Durations are integers in milliseconds, 0 is off; sizes are octets; `Infinity` is unlimited.
- * `docs/limits.md` gives the reasons for the defaults.
+ * What a peer may cost. Durations are whole milliseconds, 0 is off. Sizes are in bytes. `Infinity` is unlimited.
+ * docs/limits.md gives the reasons for the defaults.
  */
 export interface ConnectionLimits {
-  /** Octets of one message, at most; more is Close 1009. Default 1 MiB. */
+  /** Bytes of one message, at most. A larger one is answered with Close 1009. Default 1 MiB. */
   maxPayload?: number;
-  /** Fragments of one message, at most; more is Close 1008. Default 1024. */
+  /** Fragments of one message, at most. More are answered with Close 1008. Default 1024. */
   maxFragments?: number;
-  /** Octets of the head of a response, on a client; of a request, where `serve` makes the HTTP server. Default 16 KiB. */
+  /**
+   * Bytes of a head, at most: of the response on a client, of a request if `serve` makes the HTTP server. Default 16
+   * KiB.
+   */
   maxHeaderBytes?: number;
-  /** The whole opening handshake. Default 10 000. */
+  /** Time for the whole opening handshake. Default 10 000. */
   handshakeTimeout?: number;
-  /** Between two Pings. Default 25 000 on a server, off on a client. */
+  /** Time between two Pings. Default 25 000 on a server, off on a client. */
   pingInterval?: number;
-  /** From a Ping to its Pong. Default 20 000. */
+  /** Time from a Ping to its Pong. Default 20 000. */
   pongTimeout?: number;
-  /** Without an octet from the peer. Default off. */
+  /** Time without a byte from the peer. Default off. */
   idleTimeout?: number;
-  /** From the first octet of a message to its last, plus one second for each 8 KiB of it. Default 30 000. */
+  /** Time from the first byte of a message to its last; each 8 KiB of it adds one second. Default 30 000. */
   messageTimeout?: number;
-  /** From our Close frame to the end of the connection. Default 5000. */
+  /** Time from our Close frame to the end of the connection. Default 5000. */
   closeTimeout?: number;
-  /** Octets that may wait to be written before `send` returns a promise. Default 64 KiB. */
+  /** If more bytes than this wait to be written, `send` returns a promise. Default 64 KiB. */
   highWaterMark?: number;
-  /** Octets that may wait before `slowPeer` decides about the next message. Default 1 MiB. */
+  /** If more bytes than this wait, `slowPeer` decides about the next message. Default 1 MiB. */
   maxBackpressure?: number;
-  /** Default `'terminate'` on a server, `'wait'` on a client. */
+  /** What becomes of messages for a peer that is too slow. Default `'terminate'` on a server, `'wait'` on a client. */
   slowPeer?: SlowPeer;
-  /** permessage-deflate (RFC 7692). Default, and so far the only value, off. */
+  /** permessage-deflate (RFC 7692). Off by default, which is the only value so far. */
   compression?: false;
 }
 
-/** What a server asks of opening handshakes, on top of the limits of a connection. */
+/** What a server demands of opening handshakes, besides the limits of a connection. */
 export interface ServerLimits extends ConnectionLimits {
-  /** Header lines of the request. Default 100. */
+  /** Header lines of a request, at most. Default 100. */
   maxHeaders?: number;
-  /** Opening handshakes under way at once; more are answered 503. Default 1024. */
+  /** Pending opening handshakes, at most. More are answered with 503. Default 1024. */
   maxPendingHandshakes?: number;
   /**
-   * Who may connect from a web page: origins as strings, patterns, a function, or `'*'` for all. Default: pages of the
-   * same host and port. A request without Origin, which no browser sends, passes.
+   * Which web pages may connect: origins as strings, patterns, a function, or `'*'` for all. Default: pages of the same
+   * host and port. A request without an Origin does not come from a browser, and passes.
    */
   allowedOrigins?: Rule<IncomingMessage>;
-  /** What clients may take the server's name to be (the Host header), against DNS rebinding: as `allowedOrigins`. Default any. */
+  /**
+   * Which hosts clients may believe they talk to (the Host header), against DNS rebinding; as `allowedOrigins`. Default
+   * any.
+   */
   allowedHosts?: Rule<IncomingMessage>;
 }
 
 /** How messages are handed over. */
-export interface DeliveryOptions {
-  /** Text as a string, or as the bytes of its UTF-8. Default `'string'`. */
+interface DeliveryOptions {
+  /** Text as a string, or as its UTF-8 bytes. Default `'string'`. */
   textAs?: 'string' | 'bytes';
   /** Views of the receive window, valid only until the handler returns. Default off. */
   zeroCopy?: boolean;
@@ -87,14 +93,14 @@ const DURATIONS: Partial<Record<Numbers, number>> = {
   closeTimeout: 5000,
 };
 
-/** The names of all options that are limits, or say how messages are handed over. */
+/** The names of all limits and delivery options. */
 export const LIMIT_NAMES: readonly string[] = [
   ...Object.keys(SIZES),
   ...Object.keys(DURATIONS),
   ...['slowPeer', 'allowedOrigins', 'allowedHosts', 'compression', 'textAs', 'zeroCopy', 'raw'],
 ];
 
-/** All limits of a server or of a client, checked and with their defaults. */
+/** All limits of a server or of a client, checked and with defaults. */
 export type ResolvedLimits = Readonly<Record<Numbers, number>> &
   ConnectionOptions & {
     readonly slowPeer: SlowPeer;
@@ -105,10 +111,10 @@ export type ResolvedLimits = Readonly<Record<Numbers, number>> &
 const SLOW_PEER: readonly unknown[] = ['terminate', 'drop', 'wait'];
 
 /**
- * Checks the limits that the user gave and adds the defaults.
+ * Checks the user's limits and adds the defaults.
  *
- * @param awaited whether messages are awaited, and not handed to a handler
- * @throws TypeError, RangeError for a value that is none, with the value
+ * @param awaited whether messages are awaited rather than handed to a handler
+ * @throws TypeError, RangeError with the value, if it is invalid
  */
 export function resolveLimits(role: Role, given: ServerLimits & DeliveryOptions = {}, awaited = false): ResolvedLimits {
   const numbers: Partial<Record<Numbers, number>> = {};
@@ -136,7 +142,7 @@ export function resolveLimits(role: Role, given: ServerLimits & DeliveryOptions 
   };
 }
 
-/** Own properties only, so that a polluted prototype changes no limit. */
+/** Reads own properties only, so that a polluted prototype changes no limit. */
 function own<T extends object, K extends keyof T>(object: T, key: K): T[K] | undefined {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }
@@ -148,20 +154,20 @@ function entries(record: Partial<Record<Numbers, number>>): [Numbers, number][] 
 function size(name: string, value: unknown, byDefault: number): number {
   if (value === undefined) return byDefault;
   const number = whole(name, value);
-  if (number < 1) throw new RangeError(`${name} must be 1 or more octets or items, not ${show(value)}`);
+  if (number < 1) throw new RangeError(`${name} must be 1 or more bytes or items, not ${show(value)}`);
   return number;
 }
 
 /**
- * A duration that a user gave, in milliseconds; 0 for `Infinity` too, and for 0: off.
+ * Checks a duration of the user, in milliseconds. 0 and `Infinity` both become 0, off.
  *
- * @throws TypeError, RangeError for a value that is none, with the value
+ * @throws TypeError, RangeError with the value, if it is invalid
  */
 export function checkDuration(name: string, value: unknown, byDefault: number): number {
   if (value === undefined) return byDefault;
   const number = whole(name, value);
   if (number < 0) throw new RangeError(`${name} must be 0 (off) or more milliseconds, not ${show(value)}`);
-  // Waiting without limit is not waiting for a deadline.
+  // An infinite wait needs no deadline.
   return number === Number.POSITIVE_INFINITY ? 0 : number;
 }
 
@@ -190,20 +196,24 @@ function rule<T>(name: string, value: T): T {
   throw new TypeError(`${name} must be a string, a RegExp, an array of these or a function, not ${show(value)}`);
 }
 
-/** @throws TypeError if `value` is neither left out nor of that type, with the value */
+/** @throws TypeError with the value, if it is neither `undefined` nor of that type */
 export function checkType(name: string, value: unknown, type: 'string' | 'boolean' | 'function'): void {
   if (value === undefined || typeof value === type) return;
   throw new TypeError(`${name} must be a ${type}, not ${show(value)}`);
 }
 
-/** @throws TypeError for what is no pathname to compare with */
+/** @throws TypeError with the value, if `path` is neither `undefined` nor a string that begins with `/` */
 export function checkPath(path: unknown): void {
   checkType('path', path, 'string');
   if (typeof path === 'string' && !path.startsWith('/'))
     throw new TypeError(`path must begin with "/", not ${show(path)}`);
 }
 
-/** A copy of what the user himself wrote into an object of options: nothing that a polluted prototype adds. */
+/**
+ * Copies the own properties of options, without what a polluted prototype adds.
+ *
+ * @throws TypeError if it is not an object
+ */
 export function ownOptions<T extends object>(options: T): T {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`options must be an object, not ${show(options)}`);

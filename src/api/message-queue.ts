@@ -2,27 +2,32 @@ import type { Buffer } from 'node:buffer';
 import type { Opcode } from '../protocol/opcode.js';
 import { rejected } from './handled-promise.js';
 
-/** Above this many messages, or bytes of them, only the reserve is filled until somebody receives. */
+/** If more messages than this are queued, further ones fill the reserve. */
 export const MAX_QUEUED = 16;
+/** As `MAX_QUEUED`, in bytes of data. A string counts one byte per UTF-16 code unit. */
 export const MAX_QUEUED_BYTES = 1_048_576;
 /**
- * Bytes of messages beyond that, so that a Close or a FIN after a few more of them is seen; then the socket stops reading. Each
- * message counts for what it costs besides its data, too.
+ * Bytes of messages beyond these limits after which the socket stops reading. The reserve lets a Close or a FIN after a
+ * few more messages be noticed.
  */
 export const QUEUE_RESERVE = 65_536;
+/** Bytes that a message in the reserve counts for besides its data. */
 const MESSAGE_COST = 64;
 
 /** One message or, in raw mode, one frame, as it waits to be received. */
 export interface Packet {
-  /** One of `Opcode`: Text or Binary, in raw mode any. */
+  /** Text or Binary; in raw mode any `Opcode`. */
   readonly opcode: Opcode;
-  /** Text is a string (unless `textAs: 'bytes'`), everything else a Buffer, which is the receiver's to keep. */
+  /** Text is a string (unless `textAs: 'bytes'`), everything else a Buffer, which the receiver may keep. */
   readonly data: string | Buffer;
-  /** Only in raw mode: `false` for a fragment that others follow. */
+  /** Only in raw mode: `false` if more fragments of the message follow. */
   readonly fin?: boolean;
 }
 
-/** What a receiver makes of the next packet, or of the end that came in its place. What either throws is the rejection. */
+/**
+ * Makes the result of a receive from the next packet, or from the end if it comes instead. What either throws is the
+ * rejection.
+ */
 export interface Reading<Result> {
   packet(packet: Packet): Result;
   end(error: Error): Result;
@@ -36,23 +41,25 @@ interface Waiting {
 }
 
 /**
- * Messages that arrived and were not received yet, or the one receiver that waits for the next. One promise a message:
- * what is to be made of a message is done before its promise settles, not in another promise behind it.
+ * Messages that have arrived and were not received yet, or the one receiver that waits for the next. Each message costs
+ * one promise: its result is computed before the promise settles, not in a second promise.
  */
 export class MessageQueue {
   readonly #packets: Packet[] = [];
   #bytes = 0;
-  /** What those cost that came while more than the limits waited. */
+  /** The cost of the messages that came while more than the limits waited. */
   #reserveUsed = 0;
   #receiver: Waiting | null = null;
   #end: Error | null = null;
 
-  /** Whether so much waits that the socket should stop reading. */
+  /** Whether so much waits that the socket must stop reading. */
   get isFull(): boolean {
     return this.#reserveUsed > QUEUE_RESERVE;
   }
 
-  /** Whether so little waits that a socket that has stopped should read again: less than full, as each stop costs. */
+  /**
+   * Whether so little waits that a stopped socket should read again. This is well below full, because each stop costs.
+   */
   get hasRoom(): boolean {
     return this.#packets.length <= MAX_QUEUED / 2 && this.#bytes <= MAX_QUEUED_BYTES / 2;
   }
@@ -72,7 +79,7 @@ export class MessageQueue {
   }
 
   /**
-   * Receives the next packet, or waits for it. Those that wait come before the end.
+   * Receives the next packet, or waits for it. Queued packets come before the end.
    *
    * @returns a promise that may be ignored; rejects with a TypeError while another receiver waits
    */
@@ -90,7 +97,7 @@ export class MessageQueue {
     return this.#wait(reading);
   }
 
-  /** No packet will come any more. Those that wait can still be received. */
+  /** No more packets will come. Queued packets can still be received. */
   end(error: Error): void {
     if (this.#end !== null) return;
     this.#end = error;
@@ -129,7 +136,7 @@ export class MessageQueue {
   }
 }
 
-/** What a packet that waits costs, in bytes. */
+/** The cost of a queued packet, in bytes. */
 function costOf({ data }: Packet): number {
   return data.length + MESSAGE_COST;
 }

@@ -16,7 +16,7 @@ import {
 } from '../handshake/server.js';
 import { spendResponse } from '../net/opening/bound-response.js';
 import { connect } from '../net/opening/connect.js';
-import { type PendingOwner, PendingUpgrade } from '../net/opening/pending-upgrade.js';
+import { NO_OWNER, PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { RequestHead } from '../net/opening/request-head.js';
 import { NO_BYTES } from '../protocol/bytes.js';
 import { WebSocketCreationError, WebSocketError, WebSocketHandshakeError } from '../protocol/errors.js';
@@ -35,46 +35,52 @@ import { type AwaitedUpgrade, awaitedUpgrade } from './upgrades.js';
 import type { WebSocket } from './websocket.js';
 
 interface AwaitOptions {
-  /** Hand over every frame as it is, and leave Pong and Close to the caller. Default off. */
+  /** Hand over every frame as it is, and leave Pong and Close to the user. Default off. */
   raw?: boolean;
-  /** Text as a string, or as the bytes of its UTF-8. Default `'string'`. */
+  /** Text as a string, or as its UTF-8 bytes. Default `'string'`. */
   textAs?: 'string' | 'bytes';
-  /** What `send` does on a socket that is not open, or is closed before it is done: reject, or nothing. Default `'reject'`. */
+  /**
+   * What `send` does if the socket is not open, or closes before the message has left: reject, or nothing. Default
+   * `'reject'`.
+   */
   onClosed?: 'reject' | 'ignore';
 }
 
-/** Options of a client; the options of `tls.connect` are handed on to it. */
+/** Options of a client. Options of `tls.connect` are passed on to it. */
 export interface ClientOptions
   extends ConnectionLimits,
     AwaitOptions,
     Omit<TlsOptions, 'host' | 'port' | 'path' | 'socket' | 'timeout' | 'highWaterMark' | 'pskCallback'> {
-  /** Headers of the request, besides those of the opening handshake; an array is sent as one line for each element. */
+  /** Headers of the request, besides those of the opening handshake. An array is sent as one line per element. */
   headers?: Readonly<Record<string, string | readonly string[]>>;
-  /** Value of the Origin header. Default none. */
+  /** The value of the Origin header. Default none. */
   origin?: string;
-  /** Ends the opening handshake, at any stage, with its reason. Without effect once the socket is open. */
+  /**
+   * Aborts the opening handshake at any stage; `newWebSocket` rejects with its reason. No effect once the socket is
+   * open.
+   */
   signal?: AbortSignal;
-  /** Follow up to 10 redirects. Credentials stay with their host, wss is not given up. Default off. */
+  /** Follow up to 10 redirects. Credentials go only to their own host, and wss never becomes ws. Default off. */
   followRedirects?: boolean;
-  /** As of `http.request`. Default none: a connection of its own. */
+  /** As for `http.request`. Default none: the socket gets a connection of its own. */
   agent?: RequestOptions['agent'];
-  /** As of `http.request`: makes the connection, in place of the agent. */
+  /** As for `http.request`: makes the connection instead of the agent. */
   createConnection?: RequestOptions['createConnection'];
 }
 
-/** Options of a server that accepts the upgrade of one request. They go before those given to `acceptUpgrades`. */
+/** Options of a server that accepts one upgrade request. They override those of `acceptUpgrades`. */
 export interface AcceptOptions extends ServerLimits, AwaitOptions {
-  /** Of the `'upgrade'` event, for those who listen for it themselves. The library then writes refusals itself. */
+  /** The socket of the `'upgrade'` event, if you listen for it yourself. The library then writes refusals itself. */
   socket?: Duplex;
-  /** Of the `'upgrade'` event: what came behind the request. Default nothing. */
+  /** The head of the `'upgrade'` event: bytes that came after the request. Default none. */
   head?: Buffer;
-  /** A client that offers subprotocols where none is wanted, or none where one is wanted, is a mismatch too. Default off. */
+  /** Whether it is a mismatch too if only one side names subprotocols. Default off. */
   requireProtocol?: boolean;
-  /** Further headers of the 101: a record, or pairs where a name is to appear twice. */
+  /** Further headers of the 101: a record, or pairs if a name must appear twice. */
   headers?: ExtraHeaders;
 }
 
-/** Our own options, which `http.request` is not to see. */
+/** Our own options, which `http.request` must not see. */
 const OWN_OPTIONS: readonly string[] = [
   ...LIMIT_NAMES,
   ...['onClosed', 'headers', 'origin', 'signal', 'followRedirects', 'socket', 'head', 'requireProtocol'],
@@ -85,9 +91,10 @@ const OWN_OPTIONS: readonly string[] = [
  *
  * @param url `ws:` or `wss:`
  * @param protocols subprotocols to offer, most wanted first; default none
- * @throws TypeError, RangeError, SyntaxError for invalid arguments; nothing was sent then
- * @returns rejects with a `WebSocketCreationError`, `WebSocketFailedUpgradeError`, `WebSocketHandshakeError`,
- *   `WebSocketProtocolMismatchError` (offered some and got none or another), or the reason of `options.signal`
+ * @throws TypeError, RangeError, SyntaxError if an argument is invalid; nothing was sent then
+ * @returns the open socket. Rejects with a `WebSocketCreationError`, `WebSocketFailedUpgradeError`,
+ *   `WebSocketHandshakeError`, `WebSocketProtocolMismatchError` (the server chose none of those offered), or the reason
+ *   of `options.signal`
  */
 export function newWebSocket<UserData = unknown>(
   url: string | URL,
@@ -95,14 +102,15 @@ export function newWebSocket<UserData = unknown>(
   options?: ClientOptions,
 ): Promise<WebSocket<UserData>>;
 /**
- * Accepts an upgrade request, in a handler of a server that was given to `acceptUpgrades` (RFC 6455 §4.2). Writes nothing
- * if it cannot be accepted, so that the handler may answer otherwise.
+ * Accepts an upgrade request, in a handler of a server that was given to `acceptUpgrades` (RFC 6455 §4.2). If the
+ * request cannot be accepted, nothing is written, so that the handler may give another answer.
  *
- * @param protocols those the server speaks; the client's first that is among them is agreed on. Left out: offers are ignored
- * @throws TypeError, RangeError, SyntaxError for invalid arguments; nothing was written then
- * @returns rejects with a `WebSocketHandshakeError` that carries the `status` and `headers` of a fitting answer,
- *   with a `WebSocketProtocolMismatchError`, or with a `WebSocketCreationError` if the client has left, if the request was
- *   answered, or if this is not the place for it
+ * @param protocols subprotocols that the server speaks; the client's first offer among them is chosen. If left out,
+ *   offers are ignored
+ * @throws TypeError, RangeError, SyntaxError if an argument is invalid; nothing was written then
+ * @returns the open socket. Rejects with a `WebSocketHandshakeError`, which has the `status` and `headers` to answer
+ *   with; with a `WebSocketProtocolMismatchError`; or with a `WebSocketCreationError` if the client has left, the
+ *   request was answered already, or it did not come through `acceptUpgrades` or an `'upgrade'` event
  */
 export function newWebSocket<UserData = unknown>(
   request: IncomingMessage,
@@ -120,7 +128,7 @@ export function newWebSocket(
     if (typeof target === 'string' || target instanceof URL) return handled(connectTo(target, names, own));
     return Promise.resolve(acceptRequest(target, names, own as AcceptOptions));
   } catch (error) {
-    // What the peer or the network did rejects, as it would a moment later; what the caller got wrong throws.
+    // Faults of the peer or the network reject, as they would a moment later. The caller's faults throw.
     if (error instanceof WebSocketError) return rejected(error);
     throw error;
   }
@@ -148,7 +156,7 @@ function connectTo(target: string | URL, protocols: string[], options: ClientOpt
   const { handshakeTimeout, maxHeaderBytes } = limits;
   const request = Object.fromEntries(Object.entries(options).filter(([name]) => !OWN_OPTIONS.includes(name)));
   const asked = { protocols, headers, origin, signal, followRedirects, handshakeTimeout, maxHeaderBytes, request };
-  // For its checks, before there is a connection.
+  // Only to check the headers before there is a connection.
   openingHeaders({ key: '', ...asked });
   const url = parseUrl(target);
   return connect(url, asked).then((connected) => openClient(connected, limits, options.onClosed === 'ignore'));
@@ -164,7 +172,7 @@ function acceptRequest(request: IncomingMessage, wanted: string[], options: Acce
   const limits = limitsFor(upgrade, options);
   const pending = upgrade?.pending ?? ownPending(request, options, limits);
   const fail = (refusal: Refusal) => {
-    // Who gave us the socket itself has no response to answer with.
+    // A caller who passed the socket has no response to answer with.
     if (upgrade === undefined) pending?.refuse(refusal);
     else upgrade.refusal = refusal;
   };
@@ -188,13 +196,13 @@ function acceptRequest(request: IncomingMessage, wanted: string[], options: Acce
   const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.connections ?? null);
   if (upgrade !== undefined) {
     upgrade.ws = ws;
-    // It lives as long as the request, which the socket refers to.
+    // The upgrade lives as long as the request, to which the socket refers.
     upgrade.response = null;
   }
   return ws;
 }
 
-/** Those of the server, so that all its connections share one object, unless the call has limits of its own. */
+/** The limits of the server, so that all its connections share one object, unless this call has limits of its own. */
 function limitsFor(upgrade: AwaitedUpgrade | undefined, options: AcceptOptions): ResolvedLimits {
   const hasOwn = Object.keys(options).some((name) => LIMIT_NAMES.includes(name));
   if (upgrade !== undefined && !hasOwn) return upgrade.limits;
@@ -217,9 +225,7 @@ const NO_SOCKET =
   'This request cannot be upgraded here: call acceptUpgrades(server) once for its HTTP server, or pass the socket ' +
   "and the head of the server's 'upgrade' event as options.socket and options.head";
 
-const NO_OWNER: PendingOwner = { onWatched() {}, onSettled() {} };
-
-/** One for each socket: a call that threw may be made again, and a socket that was upgraded is not upgraded twice. */
+/** One upgrade per socket: after a call that threw, another may follow, but no socket is upgraded twice. */
 const ownUpgrades = new WeakMap<Duplex, PendingUpgrade>();
 
 function ownPending(request: IncomingMessage, options: AcceptOptions, limits: ResolvedLimits): PendingUpgrade | null {

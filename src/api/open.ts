@@ -16,8 +16,8 @@ import type { Opened } from './opened.js';
 import type { SlowPeer } from './slow-peer.js';
 import { internals, type WebSocket } from './websocket.js';
 
-/** An opening handshake that has just succeeded, on a server. */
-export interface ServerOpening<UserData> {
+/** A server's opening handshake that has just succeeded. */
+interface ServerOpening<UserData> {
   readonly request: RequestHead;
   readonly remoteAddress: string | undefined;
   readonly head: Buffer;
@@ -25,10 +25,10 @@ export interface ServerOpening<UserData> {
   readonly data: UserData;
 }
 
-/** What is the same for all sockets of a server, whose limits are such. */
+/** What all sockets of a server share. The server's limits are such an object. */
 type SharedLimits = Pick<ResolvedLimits, 'slowPeer'> & { readonly ignoreClosed?: boolean };
 
-/** What is kept of an opening handshake on a server: as little as an idle socket can do with. */
+/** What a server keeps of an opening handshake: as little as possible, for the sake of idle sockets. */
 class OpenedOnServer<UserData> implements Opened<UserData> {
   readonly protocol: string;
   readonly remoteAddress: string | undefined;
@@ -69,7 +69,7 @@ class OpenedOnServer<UserData> implements Opened<UserData> {
   }
 }
 
-/** Opens a socket whose messages go to handlers. */
+/** Opens a server's socket whose messages go to handlers. */
 export function openForHandlers<UserData>(
   opening: ServerOpening<UserData>,
   limits: ResolvedLimits,
@@ -84,7 +84,7 @@ export function openForHandlers<UserData>(
   connection.start(opening.head);
 }
 
-/** Opens a socket whose messages are awaited. */
+/** Opens a server's socket whose messages are awaited. @param connections null for a socket of no server */
 export function openForAwait(
   opening: ServerOpening<unknown>,
   limits: ResolvedLimits,
@@ -139,7 +139,7 @@ function attach<UserData>(
 ): Connection {
   const tcp = socket as Partial<Socket>;
   tcp.setTimeout?.(0);
-  // Frames are put together before they are written; holding them back any longer only adds latency.
+  // We coalesce frames before we write them. Nagle's algorithm would only add latency.
   tcp.setNoDelay?.(true);
   const connection = new Connection(socket, options, handler);
   internals.attach(ws as WebSocket<never>, connection);

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { SlowPeer } from './slow-peer.js';
 
-/** What an opening handshake leaves behind. */
+/** The results of an opening handshake. */
 export interface Opened<UserData> {
   readonly protocol: string;
   /** 13 on a server, 0 on a client. */
@@ -13,14 +13,16 @@ export interface Opened<UserData> {
   readonly remoteAddress: string | undefined;
   readonly data: UserData;
   readonly slowPeer: SlowPeer;
-  /** Resolve instead of rejecting when the socket is not open. */
+  /**
+   * Whether `send` does nothing, instead of rejecting, if the socket is not open or closes before the message has left.
+   */
   readonly ignoreClosed: boolean;
 }
 
 /** @internal */
 export let openedOf: (ws: OpenedSocket<unknown>) => Opened<unknown>;
 
-/** What is known of a WebSocket from its opening handshake. */
+/** The properties of a WebSocket that its opening handshake determines. */
 export class OpenedSocket<UserData> {
   static {
     openedOf = (ws) => ws.#opened;
@@ -28,7 +30,7 @@ export class OpenedSocket<UserData> {
 
   readonly #opened: Opened<UserData>;
 
-  /** What the `upgrade` handler of `serve` attached; free to use. */
+  /** What the `upgrade` handler of `serve` attached. The user may change it. */
   data: UserData;
 
   /** @internal */
@@ -42,32 +44,32 @@ export class OpenedSocket<UserData> {
     this.data = opened.data;
   }
 
-  /** The subprotocol agreed on, or an empty string. */
+  /** The agreed subprotocol, or an empty string. */
   get protocol(): string {
     return this.#opened.protocol;
   }
 
-  /** Sec-WebSocket-Version of the request on a server, which is 13; 0 on a client. */
+  /** The Sec-WebSocket-Version of the request on a server, which is 13; 0 on a client. */
   get version(): number {
     return this.#opened.version;
   }
 
-  /** Sec-WebSocket-Key of the request on a server, empty on a client. */
+  /** The Sec-WebSocket-Key of the request on a server; empty on a client. */
   get key(): string {
     return this.#opened.key;
   }
 
-  /** On a client the URL connected to, on a server the target of the request. */
+  /** On a client the URL that it is connected to, on a server the target of the request. */
   get url(): string {
     return this.#opened.url;
   }
 
-  /** The upgrade request, on a server. */
+  /** The upgrade request on a server; undefined on a client. */
   get request(): IncomingMessage | undefined {
     return this.#opened.request;
   }
 
-  /** The peer's IP address, where the transport has one. */
+  /** The peer's IP address, if the transport has one. */
   get remoteAddress(): string | undefined {
     return this.#opened.remoteAddress;
   }

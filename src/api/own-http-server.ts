@@ -34,18 +34,26 @@ export function checkAddress({ port, host, unix, server, tls, path }: Address): 
   }
 }
 
-/** How long a client may be silent before its connection is given to node:http, whose time-outs then count, in milliseconds. */
+/** Milliseconds that a client may be silent before node:http gets its connection, and applies its own time-outs. */
 const PATIENCE = 500;
 
-/** node:http's own default for a request with its body, in milliseconds. */
+/** node:http's own default for a whole request with its body, in milliseconds. */
 const REQUEST_TIMEOUT = 300_000;
 
-/** As `PATIENCE`, within a time for the opening handshake; 0 is no limit. */
+/**
+ * `PATIENCE`, or less if the time for the opening handshake is short.
+ *
+ * @param handshakeTimeout milliseconds; 0 is off
+ */
 export function patienceOf(handshakeTimeout: number): number {
   return handshakeTimeout === 0 ? PATIENCE : Math.min(PATIENCE, Math.floor(handshakeTimeout / 4));
 }
 
-/** The HTTP server that `serve` makes if it is not passed one. @param takesBodies whether requests have a handler */
+/**
+ * Makes the HTTP server of `serve`, if the user passes none.
+ *
+ * @param takesBodies whether there is a `request` handler
+ */
 export function createHttpServer(
   limits: Pick<ResolvedLimits, 'maxHeaderBytes' | 'maxHeaders' | 'handshakeTimeout'>,
   tls: TlsOptions | undefined,
@@ -53,13 +61,13 @@ export function createHttpServer(
   listener: RequestListener,
 ): HttpServer {
   const { maxHeaderBytes, maxHeaders, handshakeTimeout } = limits;
-  // What is left of the time for an opening handshake when node:http begins to count; 0 is no limit to it, too.
+  // The rest of the time for an opening handshake when node:http starts counting. For node:http, too, 0 is no limit.
   const isSeenBefore = tls === undefined && handshakeTimeout > 0;
   const headersTimeout = isSeenBefore ? handshakeTimeout - patienceOf(handshakeTimeout) : handshakeTimeout;
   const options: HttpOptions = {
     maxHeaderSize: Math.min(maxHeaderBytes, MAX_INT32),
     headersTimeout,
-    // Requests of the user's own may have a body, which takes longer than an opening handshake.
+    // Requests to the user's handler may have a body, which takes longer than an opening handshake.
     requestTimeout: takesBodies ? Math.max(handshakeTimeout, REQUEST_TIMEOUT) : headersTimeout,
     connectionsCheckingInterval: Math.max(50, Math.min(500, handshakeTimeout / 10)),
   };
@@ -68,7 +76,7 @@ export function createHttpServer(
       ? http.createServer(options, listener)
       : https.createServer({ ...options, handshakeTimeout: handshakeTimeout || MAX_INT32, ...tls }, listener);
   readBeforeTimeouts(server);
-  // node:http drops the header lines above its limit; one more than ours tells that there were too many.
+  // node:http drops header lines above its limit. If it keeps one more than ours, there were too many.
   server.maxHeadersCount = maxHeaders === Number.POSITIVE_INFINITY ? 0 : maxHeaders + 1;
   return server;
 }

@@ -2,16 +2,16 @@ import { Buffer, isUtf8 } from 'node:buffer';
 import { types } from 'node:util';
 import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/opcode.js';
 
-/** What can be sent: text, or bytes in any form that JavaScript has for them. */
+/** What can be sent: text, or bytes in any JavaScript form. */
 export type Data = string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
 
-/** Up to this many octets are copied before `send` returns, so that it does not matter who else can change them. */
+/** Up to this many bytes are always copied before `send` returns, so it does not matter who else can change them. */
 const COPIED = 4096;
 
 /**
- * The bytes of `data`, in the caller's memory where that is possible.
+ * Gets the bytes of `data`, in the caller's memory if possible. A string is returned as it is.
  *
- * @throws TypeError for anything but bytes and strings, with the value's type
+ * @throws TypeError with the value's type, if `data` is neither a string nor bytes, or is detached
  */
 export function toPayload(data: unknown): string | Uint8Array {
   if (typeof data === 'string') return data;
@@ -23,10 +23,10 @@ export function toPayload(data: unknown): string | Uint8Array {
 }
 
 /**
- * Checks an opcode that the user gave, and what RFC 6455 asks of its payload.
+ * Checks the user's opcode, and what RFC 6455 demands of its payload.
  *
- * @throws TypeError for an opcode that may not be sent, and for bytes that are sent as Text but are not UTF-8 (§5.6)
- * @throws RangeError for a Ping or Pong of more than 125 octets (§5.5)
+ * @throws TypeError if the opcode may not be sent, or if bytes to send as Text are not UTF-8 (§5.6)
+ * @throws RangeError if a Ping or Pong has more than 125 bytes (§5.5)
  */
 export function checkOpcode(opcode: unknown, payload: string | Uint8Array): void {
   if (opcode === Opcode.Binary) return;
@@ -41,14 +41,14 @@ export function checkOpcode(opcode: unknown, payload: string | Uint8Array): void
   }
   const length = Buffer.byteLength(payload);
   if (length > MAX_CONTROL_PAYLOAD) {
-    throw new RangeError(`A Ping or Pong holds at most ${MAX_CONTROL_PAYLOAD} octets, not ${length}`);
+    throw new RangeError(`A Ping or Pong holds at most ${MAX_CONTROL_PAYLOAD} bytes, not ${length}`);
   }
 }
 
 /**
- * The opcode of a message that goes to many: Text for a string and Binary for bytes, unless the user gave one.
+ * Gets the opcode of a message that goes to many: Text for a string and Binary for bytes, unless the user chose one.
  *
- * @throws TypeError for an opcode that is neither, and for bytes that are sent as Text but are not UTF-8
+ * @throws TypeError if the opcode is neither, or if bytes to send as Text are not UTF-8
  */
 export function messageOpcode(opcode: unknown, payload: string | Uint8Array): Opcode {
   if (opcode === undefined) return typeof payload === 'string' ? Opcode.Text : Opcode.Binary;
@@ -59,13 +59,13 @@ export function messageOpcode(opcode: unknown, payload: string | Uint8Array): Op
   return opcode;
 }
 
-/** Whether nobody else can change the memory or its size while it is being written. */
+/** Whether no other thread can change the memory, and nobody its size, while it is being written. */
 function isSteady(memory: ArrayBufferLike): boolean {
   return memory instanceof ArrayBuffer && (memory as { resizable?: boolean }).resizable !== true;
 }
 
 function bytesOf(memory: ArrayBufferLike, start: number, length: number): Uint8Array {
-  // Throws a TypeError for memory that was detached, instead of sending nothing.
+  // Throws a TypeError if the memory is detached, instead of sending nothing.
   const bytes = new Uint8Array(memory, start, length);
   return isSteady(memory) ? bytes : Uint8Array.from(bytes);
 }

@@ -4,14 +4,15 @@ import type { Opcode } from '../protocol/opcode.js';
 import { type Data, messageOpcode, toPayload } from './payload.js';
 
 /**
- * The frame of a prepared message. @param opcode what the user gave beside it
+ * Gets the frame of a prepared message.
  *
  * @internal
- * @throws TypeError if that is anything
+ * @param opcode the argument that the user passed with it
+ * @throws TypeError unless `opcode` is undefined
  */
 export let frameOf: (message: PreparedMessage, opcode: unknown) => Uint8Array;
 
-/** A message that is encoded already, to be sent many times: what `prepare` returns. It does not change. */
+/** An encoded message, to be sent many times. `prepare` makes it. It never changes. */
 export class PreparedMessage {
   static {
     frameOf = (message, opcode) => {
@@ -37,20 +38,20 @@ export class PreparedMessage {
     return this.#opcode;
   }
 
-  /** Octets of the payload. */
+  /** Bytes of the payload. */
   get byteLength(): number {
     return this.#byteLength;
   }
 }
 
 /**
- * Encodes a message once, for `send` and `publish` of any sockets of servers to take any number of times. A client cannot
- * send it: each of its frames is masked with a key of its own (RFC 6455 §5.3).
+ * Encodes a message once, so that server sockets can `send` and `publish` it any number of times. A client cannot send
+ * it, because each frame of a client is masked with a new key (RFC 6455 §5.3).
  *
- * @param data a string is Text, bytes are Binary, unless `opcode` says otherwise; copied, so the bytes stay the caller's.
- *   Lone surrogates become U+FFFD
- * @param opcode Text or Binary: a Ping or Pong is no message
- * @throws TypeError for what is no data, for another opcode, for Text that is not UTF-8
+ * @param data a string is Text, bytes are Binary, unless `opcode` says otherwise. Lone surrogates become U+FFFD. Bytes
+ *   are copied, and stay the caller's
+ * @param opcode Text or Binary; a Ping or Pong is not a message
+ * @throws TypeError if `data` cannot be sent, `opcode` is another one, or Text is not UTF-8
  */
 export function prepare(data: Data, opcode?: Opcode): PreparedMessage {
   return new PreparedMessage(data, opcode);

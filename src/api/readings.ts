@@ -5,17 +5,17 @@ import { WebSocketClosedError, WebSocketPacketTypeError } from '../protocol/erro
 import { Opcode } from '../protocol/opcode.js';
 import type { Packet, Reading } from './message-queue.js';
 
-/** After these an iteration over the messages ends as loops do; after others it throws. */
+/** After these close codes an iteration over the messages ends normally. After others it throws. */
 const PLAIN_ENDS: readonly number[] = [CloseCode.Normal, CloseCode.GoingAway, CloseCode.NoStatus];
 
 function fail(error: Error): never {
   throw error;
 }
 
-/** Of `receivePacket`. */
+/** For `receivePacket`. */
 export const PACKET: Reading<Packet> = { packet: (packet) => packet, end: fail };
 
-/** Of `receiveStrPacket`. */
+/** For `receiveStrPacket`. */
 export const TEXT: Reading<string> = {
   packet({ opcode, data }) {
     if (opcode === Opcode.Text) return data.toString();
@@ -24,7 +24,7 @@ export const TEXT: Reading<string> = {
   end: fail,
 };
 
-/** Of `receiveBinaryPacket`. */
+/** For `receiveBinaryPacket`. */
 export const BYTES: Reading<Buffer> = {
   packet({ opcode, data }) {
     if (opcode === Opcode.Binary) return data as Buffer;
@@ -33,7 +33,7 @@ export const BYTES: Reading<Buffer> = {
   end: fail,
 };
 
-/** Of `for await`. */
+/** For `for await`. */
 export const NEXT: Reading<IteratorResult<string | Buffer>> = {
   packet: ({ data }) => ({ value: data, done: false }),
   end(error) {
@@ -44,7 +44,7 @@ export const NEXT: Reading<IteratorResult<string | Buffer>> = {
   },
 };
 
-/** Messages as `for await` takes them. @param leave is called when the loop ends before the messages do */
+/** Makes the iterator for `for await`. @param leave is called if the loop ends before the messages do */
 export function messageIterator<Message>(
   next: () => Promise<IteratorResult<Message>>,
   leave: () => void,
@@ -52,7 +52,8 @@ export function messageIterator<Message>(
   const iterator: AsyncIterableIterator<Message> = {
     next,
     return: () => {
-      // `break` and an error end a loop alike. Who learns of the error closes with another code, and comes first.
+      // A loop ends in the same way by `break` and by an error. Whoever handles the error may close with another code
+      // first.
       nextTick(leave);
       return Promise.resolve({ value: undefined, done: true });
     },

@@ -1,6 +1,8 @@
-/** The states of a WebSocket, with the numbers that browsers use too. */
+/** The states of a WebSocket, with the same numbers as in browsers. */
 export const ReadyState = {
-  /** The opening handshake is under way. Never seen on a socket of this library, which exists once it is open. */
+  /**
+   * The opening handshake is under way. A socket of this library never has this state: it exists only once it is open.
+   */
   Connecting: 0,
   Open: 1,
   /** The closing handshake is under way. */
@@ -8,4 +10,5 @@ export const ReadyState = {
   Closed: 3,
 } as const;
 
+/** One of the values of `ReadyState`. */
 export type ReadyState = (typeof ReadyState)[keyof typeof ReadyState];

@@ -17,52 +17,53 @@ import { checkAddress, createHttpServer, patienceOf } from './own-http-server.js
 import { SocketServer } from './socket-server.js';
 import { agreedProtocol, checkAnswer, type UpgradeResult } from './upgrade-answer.js';
 
-/** What an `upgrade` handler is told beside the request. */
+/** What an `upgrade` handler gets besides the request. */
 export interface UpgradeContext {
   /** The subprotocols that the client offers, most wanted first. */
   readonly protocols: readonly string[];
-  /** Aborted when the client leaves, or `handshakeTimeout` is over. */
+  /** Aborted if the client leaves, or `handshakeTimeout` is over. */
   readonly signal: AbortSignal;
 }
 
-/** Options of `serve`: where, for whom, and the handlers. Handlers may also be methods of an object that is passed. */
+/** Options of `serve`: where to listen, limits, and handlers. Handlers are called as methods of this object. */
 export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHandlers<UserData> {
-  /** Default 0: any that is free. */
+  /** The port to listen on. Default 0: any free one. */
   port?: number;
-  /** Default all addresses. */
+  /** The address to listen on. Default all. */
   host?: string;
-  /** Path of a Unix socket, instead of a port. */
+  /** The path of a Unix socket, instead of a port. */
   unix?: string;
   /** Options of `tls.createServer`, for wss. */
   tls?: TlsOptions;
-  /** An HTTP server to share, instead of one of its own: it is neither started nor closed. */
+  /** An HTTP server to share. `serve` then makes none of its own, and neither starts nor closes this one. */
   server?: HttpServer;
-  /** Exact pathname of the WebSockets. Default all. */
+  /** The exact pathname for WebSockets. Default all. */
   path?: string;
-  /** All other requests. Default 404, or 426 where a WebSocket is served. */
+  /** Handles all other requests. Default: they are answered with 404, or with 426 if the path serves WebSockets. */
   request?(request: IncomingMessage, response: ServerResponse): unknown;
   /**
-   * Decides about an opening handshake that is in order. Its time counts for `handshakeTimeout`. A refusal from `refuse` is
-   * returned, not thrown: a throw or a rejection is 500, and goes to `error`. Who is not refused is in. Written before the
-   * other handlers, it lets TypeScript infer the type of `ws.data`. Default: all are accepted, without a subprotocol.
+   * Decides about an opening handshake that is valid. Its time counts towards `handshakeTimeout`. Return a refusal from
+   * `refuse`; if the handler throws or rejects, the answer is 500, and `error` gets the error. Any request that is not
+   * refused is accepted. If you write this handler before the others, TypeScript can infer the type of `ws.data`.
+   * Default: all requests are accepted, without a subprotocol.
    */
   upgrade?(
     request: IncomingMessage,
     context: UpgradeContext,
   ): UpgradeResult<UserData> | Promise<UpgradeResult<UserData>>;
-  /** Hand over views of the receive window, valid only until `message` returns, where that saves a copy. Default off. */
+  /** Hand over views of the receive window, valid only until `message` returns, if that saves a copy. Default off. */
   zeroCopy?: boolean;
-  /** Text as a string, or as the bytes of its UTF-8. Default `'string'`. */
+  /** Text as a string, or as its UTF-8 bytes. Default `'string'`. */
   textAs?: 'string' | 'bytes';
 }
 
 const HANDLERS = ['request', 'upgrade', 'open', 'message', 'ping', 'pong', 'drain', 'close', 'error'] as const;
 
 /**
- * Serves WebSockets in handler style, the way with the highest throughput.
+ * Serves WebSockets in handler style, which has the highest throughput.
  *
- * @returns resolves when the server listens; rejects if it cannot
- * @throws TypeError, RangeError for invalid options
+ * @returns resolves when the server listens, and rejects if it cannot
+ * @throws TypeError, RangeError if an option is invalid
  */
 export function serve<UserData = unknown>(options: ServeOptions<UserData>): Promise<Server<UserData>> {
   if (typeof options !== 'object' || options === null) {
@@ -81,7 +82,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   readonly #http: HttpServer;
   readonly #listener: UpgradeListener;
   readonly #firstReads: FirstReads | null = null;
-  /** The TCP connections below TLS, which node:https does not know until their TLS handshakes are done. */
+  /** The TCP connections under TLS. node:https does not know them until their TLS handshakes are done. */
   readonly #raw = new Set<Socket>();
   #requests = 0;
   #onAnswered: (() => void) | null = null;
@@ -101,7 +102,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
     if (options.server === undefined && options.tls === undefined) this.#firstReads = this.#watchFirstReads();
   }
 
-  /** The port that it listens on; 0 for a Unix socket and for a shared server that does not listen yet. */
+  /** The port that it listens on; 0 for a Unix socket, and for a shared server that does not listen yet. */
   get port(): number {
     return (this.#http.address() as AddressInfo | null)?.port ?? 0;
   }
@@ -115,7 +116,8 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
       const onListening = () => {
         this.#http.off('error', reject);
         acceptCheaply(this.#http);
-        // An error of the listening socket, such as a lack of descriptors, ends no connection and not the process.
+        // An error of the listening socket, such as a lack of descriptors, must end neither the connections nor the
+        // process.
         this.#http.on('error', (error) => reportError(this.#options, error));
         resolve(this);
       };
@@ -135,7 +137,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
     if (timeout !== undefined) await within(timeout, Promise.all([closed, answered]), () => this.#forceClose());
     else await within(this.#limits.closeTimeout, Promise.resolve(answered), () => this.#endRequests());
     await closed;
-    // What is left has nothing to wait for: idle connections, and such that never sent a request.
+    // The remaining connections are idle or never sent a request, so there is nothing to wait for.
     if (own) this.#forceClose();
     else this.#listener.stopListening();
     await stopped;
@@ -176,7 +178,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
     });
   }
 
-  // ——— requests that are no upgrade
+  // ——— requests other than WebSocket upgrades
 
   #onPlain(pending: PendingUpgrade): void {
     if (this.#options.request === undefined) return pending.refuse(this.#refusalOf(pending.request.message));

@@ -9,7 +9,7 @@ import {
 import type { Data } from './payload.js';
 import type { PreparedMessage } from './prepared-message.js';
 
-/** The WebSockets of one server, what is published to them, and their common end: what `Server` and `Upgrades` share. */
+/** The common part of `Server` and `Upgrades`: the sockets of one server, publishing to them, and closing them all. */
 export abstract class SocketServer<UserData> {
   /** The open sockets. */
   readonly connections: Connections<UserData>;
@@ -23,29 +23,29 @@ export abstract class SocketServer<UserData> {
   }
 
   /**
-   * Sends a message to every socket that has subscribed to `topic`, encoded once. One that is not open, or is more than
-   * `maxBackpressure` behind, does not get it: `slowPeer` decides what becomes of it, and the others do not wait.
+   * Sends a message, encoded once, to every socket that has subscribed to `topic`. A socket that is not open does not
+   * get it. `slowPeer` decides about a socket that is more than `maxBackpressure` behind; the others never wait for it.
    *
-   * @param data a string goes out as Text, bytes as Binary, unless `opcode` says otherwise; bytes are copied.
-   *   Or what `prepare` returns
-   * @returns for how many it was accepted
-   * @throws TypeError as `send`, if `topic` is not a string, and for other opcodes than Text and Binary
+   * @param data a string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Bytes are copied. A prepared
+   *   message has its opcode already
+   * @returns how many sockets accepted the message
+   * @throws TypeError as `send`, if `topic` is not a string, or if `opcode` is neither Text nor Binary
    */
   publish(topic: string, data: Data | PreparedMessage, opcode?: Opcode): number {
     return this.sockets.topics.publish(topic, data, opcode, null);
   }
 
-  /** How many sockets have subscribed to `topic`. @throws TypeError if it is not a string */
+  /** How many sockets have subscribed to `topic`. @throws TypeError if `topic` is not a string */
   subscriberCount(topic: string): number {
     return this.sockets.topics.subscriberCount(topic);
   }
 
   /**
-   * Accepts no more, answers 503 to handshakes under way, sends Close to each socket after what was sent before, and ends
-   * at the time-out whatever is left. An HTTP server that was passed in is left as it was. Calling it again waits for the
-   * same end.
+   * Accepts no more connections, answers 503 to pending handshakes, sends Close to each socket after what was sent
+   * before, and at the time-out ends whatever is left. An HTTP server that the user passed is neither closed nor
+   * changed. A second call waits for the same end.
    *
-   * @throws TypeError, RangeError for invalid options
+   * @throws TypeError, RangeError if an option is invalid
    */
   close(options: CloseOptions = {}): Promise<void> {
     const checked = checkCloseOptions(options);
@@ -53,6 +53,7 @@ export abstract class SocketServer<UserData> {
     return this.#closed;
   }
 
+  /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

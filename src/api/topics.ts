@@ -3,25 +3,29 @@ import type { Opcode } from '../protocol/opcode.js';
 import { type Data, messageOpcode, toPayload } from './payload.js';
 import { frameOf, PreparedMessage } from './prepared-message.js';
 
-/** Hands a frame to a subscriber, if its state and its backlog permit. Must not throw. @returns whether it was accepted */
+/**
+ * Hands a frame to a subscriber, if its state and its backlog allow. Must not throw.
+ *
+ * @returns whether it was accepted
+ */
 type Offer<Subscriber> = (subscriber: Subscriber, frame: Uint8Array) => boolean;
 
-const NOBODY: readonly never[] = [];
+const NO_SUBSCRIBERS: readonly never[] = [];
 
-/** Who has subscribed to one topic. There is none without subscribers. */
+/** The subscribers of one topic, at least one. */
 class Audience<Subscriber> {
   readonly members = new Set<Subscriber>();
   /**
-   * The members as they are walked, until they change: what user code subscribes and unsubscribes in the middle of a
-   * publish makes another list.
+   * The members in the order in which a publish walks them. A change makes a new list, so that user code may subscribe
+   * and unsubscribe in the middle of a publish.
    */
   list: readonly Subscriber[] | null = null;
 }
 
-/** The topics of one server, and who has subscribed to each. A topic is an exact string, and exists while it has subscribers. */
+/** The topics of one server and their subscribers. A topic is an exact string, and exists while it has subscribers. */
 export class Topics<Subscriber> {
   readonly #audiences = new Map<string, Audience<Subscriber>>();
-  /** What each has subscribed to: here, so that a socket without topics pays nothing for it. */
+  /** The topics of each subscriber. They are kept here so that a socket without topics pays nothing for them. */
   readonly #names = new Map<Subscriber, Set<string>>();
   readonly #offer: Offer<Subscriber>;
 
@@ -29,7 +33,7 @@ export class Topics<Subscriber> {
     this.#offer = offer;
   }
 
-  /** Subscribes; without effect for one who has. */
+  /** Subscribes. No effect if `subscriber` has subscribed already. */
   add(topic: string, subscriber: Subscriber): void {
     const names = this.#names.get(subscriber);
     if (names?.has(topic)) return;
@@ -45,7 +49,7 @@ export class Topics<Subscriber> {
     audience.list = null;
   }
 
-  /** Unsubscribes. @returns whether there was anything to end */
+  /** Unsubscribes. @returns whether `subscriber` had subscribed */
   delete(topic: string, subscriber: Subscriber): boolean {
     const names = this.#names.get(subscriber);
     if (!names?.delete(topic)) return false;
@@ -54,7 +58,7 @@ export class Topics<Subscriber> {
     return true;
   }
 
-  /** Unsubscribes from all. */
+  /** Unsubscribes from all topics. */
   deleteAll(subscriber: Subscriber): void {
     const names = this.#names.get(subscriber);
     if (names === undefined) return;
@@ -69,23 +73,23 @@ export class Topics<Subscriber> {
     if (audience.members.size === 0) this.#audiences.delete(topic);
   }
 
-  /** What one has subscribed to, in that order, as a list of its own. */
+  /** The topics of a subscriber in the order of subscription. The list is the caller's. */
   of(subscriber: Subscriber): string[] {
     return [...(this.#names.get(subscriber) ?? [])];
   }
 
-  /** @throws TypeError for what is no topic */
+  /** How many have subscribed to `topic`. @throws TypeError if `topic` is not a string */
   subscriberCount(topic: string): number {
     checkTopic(topic);
     return this.#audiences.get(topic)?.members.size ?? 0;
   }
 
   /**
-   * Sends one message to all subscribers, encoded once. Never throws for their state.
+   * Sends one message, encoded once, to all subscribers. Their state never makes it throw.
    *
-   * @param except who does not get it, the one who publishes
-   * @returns for how many it was accepted
-   * @throws TypeError for what is no topic, no data or no message
+   * @param except a subscriber that does not get the message, because it publishes it; or `null`
+   * @returns how many subscribers accepted the message
+   * @throws TypeError if `topic` is not a string, `data` cannot be sent, or `opcode` is neither Text nor Binary
    */
   publish(topic: string, data: Data | PreparedMessage, opcode: Opcode | undefined, except: Subscriber | null): number {
     checkTopic(topic);
@@ -99,15 +103,15 @@ export class Topics<Subscriber> {
     return subscribers.length === 0 ? 0 : this.#offerTo(subscribers, except, encodeFrame(checkedOpcode, payload));
   }
 
-  /** The subscribers of a topic; nobody, if that is none but `except`. */
+  /** The subscribers of a topic; nobody if `except` is the only one. */
   #subscribers(topic: string, except: Subscriber | null): readonly Subscriber[] {
     const audience = this.#audiences.get(topic);
-    if (audience === undefined) return NOBODY;
+    if (audience === undefined) return NO_SUBSCRIBERS;
     audience.list ??= [...audience.members];
-    return audience.list.length === 1 && audience.list[0] === except ? NOBODY : audience.list;
+    return audience.list.length === 1 && audience.list[0] === except ? NO_SUBSCRIBERS : audience.list;
   }
 
-  /** The hot loop of a fan-out: nothing is allocated for a subscriber. */
+  /** The hot loop of a fan-out: it allocates nothing per subscriber. */
   #offerTo(subscribers: readonly Subscriber[], except: Subscriber | null, frame: Uint8Array): number {
     let accepted = 0;
     for (const subscriber of subscribers) {
@@ -117,7 +121,7 @@ export class Topics<Subscriber> {
   }
 }
 
-/** @throws TypeError for what is no topic, with the value */
+/** @throws TypeError with the value, if `topic` is not a string */
 export function checkTopic(topic: unknown): void {
   if (typeof topic !== 'string') throw new TypeError(`topic must be a string, not ${String(topic)}`);
 }

@@ -1,25 +1,26 @@
 import type { Accepted, ExtraHeaders, Refusal } from '../handshake/server.js';
 
-/** What an `upgrade` handler says to a request that it accepts. */
+/** What an `upgrade` handler returns for a request that it accepts. */
 export interface UpgradeAnswer<UserData> {
   /** Becomes `ws.data`. */
   data?: UserData;
-  /** One of those that the client offers. */
+  /** One of the subprotocols that the client offers. Default none. */
   protocol?: string;
   /** Further headers of the 101. */
   headers?: ExtraHeaders;
 }
 
-/** All that an `upgrade` handler may return. */
+/** Everything that an `upgrade` handler may return. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing is typed as returning void
 export type UpgradeResult<UserData> = UpgradeAnswer<UserData> | Refusal | undefined | void;
 
 const ANSWER_KEYS: readonly string[] = ['data', 'protocol', 'headers'];
 
 /**
- * What looks like a refusal, such as `false` or `{ status: 401 }`, must not let a client in.
+ * Checks what an `upgrade` handler returned. A value that looks like a refusal, such as `false` or `{ status: 401 }`,
+ * must not accept a client.
  *
- * @throws TypeError for what is no answer
+ * @throws TypeError if `result` is not an answer
  */
 export function checkAnswer<UserData>(result: Exclude<UpgradeResult<UserData>, Refusal>): UpgradeAnswer<UserData> {
   if (result === undefined) return {};
@@ -31,7 +32,12 @@ export function checkAnswer<UserData>(result: Exclude<UpgradeResult<UserData>, R
   throw new TypeError(`The upgrade handler returned ${String(result)}: it may return an object, refuse() or nothing`);
 }
 
-/** RFC 6455 §4.2.2: the server's subprotocol is one that the client offers; to a client that offers none, none is sent. */
+/**
+ * RFC 6455 §4.2.2: the server may choose only a subprotocol that the client offers. A client that offers none gets
+ * none.
+ *
+ * @throws TypeError if the client does not offer `protocol`
+ */
 export function agreedProtocol({ protocols }: Accepted, protocol: string | undefined): string {
   if (protocol === undefined || protocols.length === 0) return '';
   if (protocols.includes(protocol)) return protocol;

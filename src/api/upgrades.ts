@@ -16,19 +16,19 @@ import { type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.
 import { SocketServer } from './socket-server.js';
 import { internals, type WebSocket } from './websocket.js';
 
-/** Options of `acceptUpgrades`: its own, and what is asked of its clients. */
+/** Options of `acceptUpgrades`: its own, and limits for its clients. */
 export interface AcceptUpgradesOptions extends ServerLimits {
-  /** Exact pathname of the upgrade requests to claim. Default all. */
+  /** The exact pathname of the upgrade requests to claim. Default all. */
   path?: string;
   /**
-   * A handler threw or rejected: before the upgrade (answered with 500, or with what `newWebSocket` said the request
-   * deserves) or after it (Close 1011). Not called where a handler was told that its client has left in good order.
-   * Default `console.error`.
+   * A handler threw or rejected. Before the upgrade, the client gets 500 or the refusal that `newWebSocket` rejected
+   * with; after it, Close 1011. It is not called if a handler rejects because its client closed cleanly. Default:
+   * `console.error` for the user's own errors, nothing for what peers do.
    */
   onError?(error: Error, ws?: WebSocket): unknown;
 }
 
-/** What `newWebSocket(req)` has to know of a request that came through `acceptUpgrades`. */
+/** What `newWebSocket(req)` needs to know of a request that came through `acceptUpgrades`. */
 export interface AwaitedUpgrade {
   readonly pending: PendingUpgrade;
   /** `null` once the upgrade is accepted. */
@@ -36,14 +36,16 @@ export interface AwaitedUpgrade {
   readonly limits: ResolvedLimits;
   readonly given: ServerLimits;
   readonly connections: ConnectionSet<unknown>;
-  /** What the request deserves, once somebody has tried to upgrade it. */
+  /** The refusal to answer with, after `newWebSocket` has rejected. */
   refusal: Refusal | null;
   ws: WebSocket | null;
 }
 
 const awaited = new WeakMap<IncomingMessage, AwaitedUpgrade>();
 
-/** The upgrade that a request handler may accept with `newWebSocket(req)`. */
+/**
+ * The upgrade that a request handler may accept with `newWebSocket(req)`, if the request came through `acceptUpgrades`.
+ */
 export function awaitedUpgrade(request: IncomingMessage): AwaitedUpgrade | undefined {
   return awaited.get(request);
 }
@@ -107,7 +109,7 @@ export class Upgrades extends SocketServer<unknown> {
     if (promises.length > 0) this.#watch(upgrade, promises);
   }
 
-  /** A handler of a request that is no upgrade rejected. */
+  /** The handler of a plain request rejected. */
   #onPlainRejection(reason: unknown, response: ServerResponse): void {
     const error = toError(reason);
     const { status, headers } = error instanceof WebSocketHandshakeError ? error : { status: 500, headers: {} };
@@ -123,7 +125,9 @@ export class Upgrades extends SocketServer<unknown> {
     );
   }
 
-  /** A handler that has neither answered nor upgraded: the client is told what its request deserved. */
+  /**
+   * If the handlers have neither answered nor upgraded, the client gets the refusal that `newWebSocket` found, or 500.
+   */
   #onHandled({ pending, response, refusal }: AwaitedUpgrade): void {
     if (!pending.isPending || response?.headersSent) return;
     pending.refuse(refusal ?? refuse(500, { body: 'The request was not answered\n' }));
@@ -133,7 +137,7 @@ export class Upgrades extends SocketServer<unknown> {
     const error = toError(reason);
     const { pending, response, ws } = upgrade;
     if (ws !== null) {
-      // That the peer has gone, in good order, is no failure of a handler that was waiting for its next message.
+      // If the peer closes cleanly while a handler waits for its next message, the handler has not failed.
       if (error instanceof WebSocketClosedError && error.wasClean) return;
       internals.connection(ws as WebSocket<never>).failByHandler(error);
     } else if (response?.headersSent) pending.socket.destroy();
@@ -142,13 +146,13 @@ export class Upgrades extends SocketServer<unknown> {
   }
 
   #report(error: Error, ws?: WebSocket): void {
-    // What a peer does must not fill the log of who did not ask.
+    // What peers do must not fill a log by default.
     if (this.#options.onError === undefined && (isRefusalError(error) || error instanceof WebSocketClosedError)) return;
     reportError({ error: this.#options.onError }, error, ws);
   }
 }
 
-/** Whether the error is what `newWebSocket(req)` says about a request that cannot be accepted. */
+/** Whether `newWebSocket(req)` rejected with this error because the request cannot be accepted. */
 function isRefusalError(error: Error): boolean {
   return error instanceof WebSocketHandshakeError || error instanceof WebSocketProtocolMismatchError;
 }

@@ -14,7 +14,7 @@ import { ReadyState } from './ready-state.js';
 import { backpressureError, slowPeerError } from './slow-peer.js';
 import { checkTopic, type Topics } from './topics.js';
 
-/** What the library's own code does to a WebSocket and users cannot. */
+/** What only the library's own code may do to a WebSocket. */
 interface Internals {
   make<UserData>(
     opened: Opened<UserData>,
@@ -24,7 +24,7 @@ interface Internals {
   attach(ws: WebSocket<never>, connection: Connection): void;
   connection(ws: WebSocket<never>): Connection;
   pauseForQueue(ws: WebSocket<never>): void;
-  /** Sends an encoded frame unless the socket is not open or too far behind. @returns whether it was accepted */
+  /** Sends an encoded frame, unless the socket is not open or is too far behind. @returns whether it was accepted */
   offer(ws: WebSocket, frame: Uint8Array): boolean;
   closed(ws: WebSocket<never>, result: CloseResult, cause: Error | undefined): void;
 }
@@ -33,8 +33,8 @@ interface Internals {
 export let internals: Internals;
 
 /**
- * An open WebSocket, of a server or of a client: from `newWebSocket`, or given to the handlers of `serve`.
- * Every promise that it returns may be ignored: none becomes an `unhandledRejection`.
+ * An open WebSocket, of a server or of a client. `newWebSocket` returns it, and the handlers of `serve` get it. Every
+ * promise that it returns may be ignored: none becomes an `unhandledRejection`.
  */
 export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   static {
@@ -55,7 +55,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
 
   #connection!: Connection;
   readonly #queue: MessageQueue | null;
-  /** Of the server that accepted it; `null` for a socket of no server. */
+  /** The topics of the server that accepted it; `null` without such a server. */
   readonly #topics: Topics<WebSocket> | null;
   #hungUp = false;
   #free: Promise<void> | null = null;
@@ -67,8 +67,8 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   #resolveClosed: ((result: CloseResult) => void) | null = null;
 
   /**
-   * Messages that were not sent because the peer was too far behind: with `slowPeer: 'drop'`, and those that were
-   * published with `'wait'`.
+   * How many messages were not sent because the peer was too far behind: with `slowPeer: 'drop'`, and with `'wait'` for
+   * published messages.
    */
   dropped = 0;
 
@@ -78,19 +78,19 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
     this.#topics = topics;
   }
 
-  /** Where the connection is between its two handshakes. Never `Connecting`: a socket exists once it is open. */
+  /** The state of the connection. Never `Connecting`: a socket exists only once it is open. */
   get readyState(): ReadyState {
     if (this.#hungUp) return ReadyState.Closed;
     const { state } = this.#connection;
     return state === 'open' ? ReadyState.Open : state === 'closing' ? ReadyState.Closing : ReadyState.Closed;
   }
 
-  /** Octets of frames, headers included, that were sent and that the kernel has not taken. */
+  /** Bytes of frames, headers included, that were sent and the kernel has not taken. */
   get bufferedAmount(): number {
     return this.#connection.bufferedAmount;
   }
 
-  /** Resolves, and never rejects, once the connection is closed. */
+  /** Resolves once the connection is closed, and never rejects. */
   get closed(): Promise<CloseResult> {
     this.#closed ??=
       this.#result !== null
@@ -106,15 +106,16 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   /**
    * Sends one message, or a Ping or a Pong.
    *
-   * A string goes out as Text, bytes as Binary, unless `opcode` says otherwise. Lone surrogates become U+FFFD. What
-   * `prepare` returns goes out as it is, on a server, without an `opcode` beside it.
+   * A string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Lone surrogates become U+FFFD. A server
+   * may send a prepared message, without an `opcode`.
    *
-   * @returns `undefined`: accepted, and the bytes are the caller's again. A promise: accepted, but the peer is behind or
-   *   the kernel still reads the bytes; it settles when there is room and the bytes are free, and rejects with a
-   *   `WebSocketClosedError` if the connection ends first. Not open: a rejected promise, and nothing is queued.
-   * @throws TypeError for what is no data, for an opcode that may not be sent, for Text that is not UTF-8, for a prepared
-   *   message on a client
-   * @throws RangeError for a Ping or Pong of more than 125 octets
+   * @returns `undefined` if the message was accepted and you may reuse the buffer. Otherwise a promise: the peer is
+   *   behind or the kernel still reads the bytes. It resolves when there is room and you may reuse the buffer, and
+   *   rejects with a `WebSocketClosedError` if the connection ends first. If the socket is not open, the promise is
+   *   rejected and nothing is sent. If the peer is more than `maxBackpressure` behind, `slowPeer` decides
+   * @throws TypeError if `data` cannot be sent, `opcode` may not be sent, Text is not UTF-8, or a client sends a
+   *   prepared message
+   * @throws RangeError if a Ping or Pong has more than 125 bytes
    */
   send(data: Data | PreparedMessage, opcode?: Opcode): undefined | Promise<void> {
     if (typeof data !== 'string' && data instanceof PreparedMessage) return this.#sendPrepared(frameOf(data, opcode));
@@ -140,7 +141,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
     return free === undefined || !openedOf(this).ignoreClosed ? free : this.#unfailing(free);
   }
 
-  /** The same promise, but that the end of the connection resolves it. One for all sends that wait for the same. */
+  /** A promise that also resolves if the connection ends. All sends that wait for the same promise share one. */
   #unfailing(free: Promise<void>): Promise<void> {
     if (this.#free !== free) {
       this.#free = free;
@@ -149,18 +150,18 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
     return this.#freeOrClosed!;
   }
 
-  /** Sends a Ping (RFC 6455 §5.5.2), as `send` does. @param data at most 125 octets; default none */
+  /** Sends a Ping (RFC 6455 §5.5.2), as `send` does. @param data at most 125 bytes; default none */
   ping(data: Data = ''): undefined | Promise<void> {
     return this.send(data, Opcode.Ping);
   }
 
   /**
-   * Pings now and then every `seconds`, in place of the keepalive that the socket had.
+   * Sends a Ping now, and then one every `seconds`. This replaces the socket's keepalive.
    *
-   * @param seconds above 0; the one duration of this library that is not in milliseconds
-   * @param options.timeout milliseconds in which a Pong must come, or the connection is ended; default 0, off
-   * @returns a function that stops it
-   * @throws TypeError, RangeError for what is no duration
+   * @param seconds above 0; the only duration of this library that is not in milliseconds
+   * @param options.timeout milliseconds within which a Pong must arrive, or the connection ends; default 0, off
+   * @returns a function that stops the Pings
+   * @throws TypeError, RangeError if a duration is invalid
    */
   setupPings(seconds: number, options: { timeout?: number } = {}): () => void {
     if (typeof seconds !== 'number') throw new TypeError(`seconds must be a number, not ${String(seconds)}`);
@@ -174,16 +175,16 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
 
   // ——— topics
 
-  /** The topics that it has subscribed to, as they are now; none once it is closed. */
+  /** A list of the topics that it has subscribed to; empty once it is closed. */
   get topics(): readonly string[] {
     return this.#topics?.of(this) ?? [];
   }
 
   /**
-   * Subscribes to a topic of its server: an exact string, the same for all sockets of one `serve` or `acceptUpgrades`.
-   * Without effect if it has subscribed already, and on a socket that is not open. Closing unsubscribes.
+   * Subscribes to a topic of its server: an exact string, which all sockets of one `serve` or `acceptUpgrades` share.
+   * No effect if it has subscribed already or is not open. Closing unsubscribes.
    *
-   * @throws TypeError for what is no string, and on a socket of neither
+   * @throws TypeError if `topic` is not a string, or the socket belongs to neither
    */
   subscribe(topic: string): void {
     const topics = this.#serverTopics();
@@ -191,19 +192,19 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
     if (this.readyState === ReadyState.Open) topics.add(topic, this);
   }
 
-  /** @returns whether it had subscribed, which a socket without topics never has. @throws TypeError for what is no string */
+  /** Unsubscribes from a topic. @returns whether it had subscribed @throws TypeError if `topic` is not a string */
   unsubscribe(topic: string): boolean {
     checkTopic(topic);
     return this.#topics?.delete(topic, this) ?? false;
   }
 
   /**
-   * Sends a message to all others that have subscribed to `topic`; as `server.publish`, but not to itself. It need not have
-   * subscribed, and may be closed.
+   * Sends a message to all sockets that have subscribed to `topic`, as `server.publish` does, except to itself. It need
+   * not have subscribed, and may be closed.
    *
-   * @returns for how many it was accepted
-   * @throws TypeError as `send`, for what is no string, for other opcodes than Text and Binary, and on a socket of neither
-   *   `serve` nor `acceptUpgrades`
+   * @returns how many sockets accepted the message
+   * @throws TypeError as `send`, if `topic` is not a string, if `opcode` is neither Text nor Binary, or if the socket
+   *   belongs to neither `serve` nor `acceptUpgrades`
    */
   publish(topic: string, data: Data | PreparedMessage, opcode?: Opcode): number {
     return this.#serverTopics().publish(topic, data, opcode, this);
@@ -217,38 +218,40 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   // ——— receiving
 
   /**
-   * The next message, whole; with `raw`, the next frame. Messages that wait come before the rejection of a closed socket.
+   * Receives the next whole message, or with `raw` the next frame. Queued messages can still be received after the
+   * socket has closed.
    *
-   * @returns rejects with a `WebSocketClosedError` when the connection is closed and nothing is left, with a TypeError on a
-   *   socket of `serve` and while another call waits
+   * @returns rejects with a `WebSocketClosedError` if the connection is closed and no message is left, and with a
+   *   TypeError on a socket of `serve` or while another call waits
    */
   receivePacket(): Promise<Packet> {
     return this.#receive(PACKET);
   }
 
   /**
-   * The next message, which must be Text.
+   * Receives the next message, which must be Text.
    *
-   * @returns rejects as `receivePacket`, and with a `WebSocketPacketTypeError` if it is Binary: it is consumed, the
-   *   connection usable
+   * @returns rejects as `receivePacket` does, and with a `WebSocketPacketTypeError` if the message is Binary. The
+   *   message is then consumed; the connection remains usable
    */
   receiveStrPacket(): Promise<string> {
     return this.#receive(TEXT);
   }
 
   /**
-   * The next message, which must be Binary.
+   * Receives the next message, which must be Binary.
    *
-   * @returns rejects as `receivePacket`, and with a `WebSocketPacketTypeError` if it is Text: it is consumed, the
-   *   connection usable
+   * @returns rejects as `receivePacket` does, and with a `WebSocketPacketTypeError` if the message is Text. The message
+   *   is then consumed; the connection remains usable
    */
   receiveBinaryPacket(): Promise<Buffer> {
     return this.#receive(BYTES);
   }
 
   /**
-   * The messages, one after the other. Ends after Close 1000, 1001 or one without a code, throws a `WebSocketClosedError`
-   * otherwise. Leaving the loop early closes with 1000, unless something else closes in the same turn.
+   * Iterates over the messages. The loop ends after a Close with 1000, 1001 or no code, and throws a
+   * `WebSocketClosedError` after any other end. If you leave the loop early, the socket closes with 1000, unless you
+   * close it otherwise in the same turn.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
     return messageIterator(
@@ -258,15 +261,15 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   }
 
   /**
-   * No message until `resume`, also of what was read already; the peer has to wait. The end of the connection is told all the same,
-   * after the messages that had come. Without effect on a closed socket.
+   * Delivers no message until `resume`, not even one that was read already. The peer has to wait. The end of the
+   * connection is still reported, after the messages that came before it. No effect on a closed socket.
    */
   pause(): void {
     this.#pausedByUser = true;
     this.#connection.pause();
   }
 
-  /** Reads again. */
+  /** Undoes `pause`. */
   resume(): void {
     this.#pausedByUser = false;
     if (!this.#pausedByQueue) this.#connection.resume();
@@ -275,19 +278,19 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   // ——— closing
 
   /**
-   * Closes with a closing handshake (RFC 6455 §7.1.2): what was sent before still arrives.
+   * Closes with a closing handshake (RFC 6455 §7.1.2). What was sent before still arrives.
    *
    * @param code 1000 to 1003, 1007 to 1014 or 3000 to 4999; default 1000
-   * @param reason at most 123 octets of UTF-8
-   * @returns resolves, always, once the connection is closed; with code 1006 if the peer did not answer in time
-   * @throws TypeError, RangeError for what may not be sent; the state is as before then
+   * @param reason at most 123 bytes of UTF-8
+   * @returns always resolves, once the connection is closed; with code 1006 if the peer did not answer in time
+   * @throws TypeError, RangeError if the code or the reason may not be sent; nothing has changed then
    */
   close(code: number = CloseCode.Normal, reason = ''): Promise<CloseResult> {
     this.#connection.close(code, reason);
     return this.closed;
   }
 
-  /** Ends the connection at once, without a Close frame; what was sent before leaves if the kernel takes it at once. */
+  /** Ends the connection at once, without a Close frame. What was sent before leaves if the kernel takes it at once. */
   hangup(): void {
     this.#hungUp = true;
     this.#connection.hangup();
@@ -308,7 +311,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   #overloaded(): undefined | Promise<void> {
     const { slowPeer } = openedOf(this);
     if (slowPeer === 'wait') return rejected(backpressureError(this.bufferedAmount));
-    this.#leaveOut();
+    this.#skip();
     return slowPeer === 'drop' ? undefined : this.#notOpen();
   }
 
@@ -316,15 +319,15 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
     const connection = this.#connection;
     if (connection.state !== 'open') return false;
     if (connection.flushIfOverloaded()) {
-      this.#leaveOut();
+      this.#skip();
       return false;
     }
     connection.queueFrame(frame);
     return true;
   }
 
-  /** What `slowPeer` makes of a message that nobody waits for. */
-  #leaveOut(): void {
+  /** Does not send a message: ends the connection or counts the message, as `slowPeer` says. */
+  #skip(): void {
     if (openedOf(this).slowPeer === 'terminate') this.#connection.terminate(slowPeerError(this.bufferedAmount));
     else this.dropped++;
   }

@@ -10,11 +10,11 @@ const CREATE: Readonly<Record<CodecKind, () => Codec>> = {
 };
 
 /**
- * Creates the fastest codec that this runtime can load, or the one that is asked for.
+ * Creates the fastest codec that this runtime can load, or the one asked for.
  *
  * @param wanted a `CodecKind`; `auto`, the empty string or nothing tries `wasm-simd`, `wasm` and `ts`, in this order
- * @throws RangeError if there is no such codec
- * @throws Error if the codec that was asked for cannot be loaded: a forced codec is never replaced silently
+ * @throws RangeError if there is no codec of that kind
+ * @throws Error if the codec asked for cannot be loaded: a forced codec is never replaced silently
  */
 export function selectCodec(wanted: string | undefined = env.WASOCK_CODEC): Codec {
   if (wanted === undefined || wanted === '' || wanted === 'auto') return createFastest();
@@ -44,5 +44,5 @@ function createFastest(): Codec {
   return createTsCodec();
 }
 
-/** The codec of this thread, the same one for all connections, chosen when the module is loaded. */
+/** The codec of this thread, shared by all its connections and chosen when this module is loaded. */
 export const codec: Codec = selectCodec();

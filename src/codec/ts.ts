@@ -20,15 +20,15 @@ import {
 } from './memory-map.js';
 import { nextUtf8State, skipCodePoints } from './utf8.js';
 
-/** The high bit of each of four octets. */
+/** The high bit of each of four bytes. */
 const HIGH_BITS = 0x8080_8080 | 0;
 
-/** Below this many octets, reaching a word boundary costs more than whole words save. */
+/** Below this many bytes, reaching a word boundary costs more than working in whole words saves. */
 const WORDS_FROM = 16;
 
 /**
- * Creates the codec in TypeScript, over an ArrayBuffer of its own, for runtimes without WebAssembly. Like typed arrays,
- * it works in words of the byte order of the machine.
+ * Creates the codec for runtimes without WebAssembly: TypeScript, over an ArrayBuffer of its own. It works in words of
+ * the machine's byte order, as typed arrays do.
  */
 export function createTsCodec(): Codec {
   return new TsCodec();
@@ -39,7 +39,7 @@ class TsCodec implements Codec {
   readonly bytes: Buffer;
   readonly memory: ArrayBuffer;
   readonly words: Uint32Array;
-  readonly #octets: Uint8Array;
+  readonly #uint8: Uint8Array;
   readonly #int32: Int32Array;
 
   constructor() {
@@ -47,7 +47,7 @@ class TsCodec implements Codec {
     this.memory = memory;
     this.bytes = Buffer.from(memory);
     this.words = new Uint32Array(memory);
-    this.#octets = new Uint8Array(memory);
+    this.#uint8 = new Uint8Array(memory);
     this.#int32 = new Int32Array(memory);
   }
 
@@ -73,131 +73,131 @@ class TsCodec implements Codec {
   }
 
   validateUtf8(start: number, end: number, state: number): number {
-    const octets = this.#octets;
+    const bytes = this.#uint8;
     let at = start;
-    while (state > 0 && at < end) state = nextUtf8State(state, octets[at++]);
+    while (state > 0 && at < end) state = nextUtf8State(state, bytes[at++]);
     if (state !== 0) return state;
-    at = skipCodePoints(octets, this.#int32, at, end);
+    at = skipCodePoints(bytes, this.#int32, at, end);
     if (at < 0) return UTF8_INVALID;
-    while (state >= 0 && at < end) state = nextUtf8State(state, octets[at++]);
+    while (state >= 0 && at < end) state = nextUtf8State(state, bytes[at++]);
     return state;
   }
 
   /**
    * Writes the row of the frame that starts at `at`, and unmasks its payload.
    *
-   * @returns the octet behind what is present of the payload; `at` if the header is not complete
+   * @returns where the part of the payload that is present ends; `at` if the header is incomplete
    */
   #scanFrame(row: number, at: number, end: number): number {
     if (end - at < 2) return this.#writePartialRow(row, at, end - at);
-    const octets = this.#octets;
+    const bytes = this.#uint8;
     const words = this.words;
-    const second = octets[at + 1];
+    const second = bytes[at + 1];
     const length7 = second & 0x7f;
-    const payload = at + 2 + lengthOctets(length7) + ((second >> 5) & 4);
+    const payload = at + 2 + lengthBytes(length7) + ((second >> 5) & 4);
     if (payload > end) return this.#writePartialRow(row, at, end - at);
 
     this.#writeLength(row, at, length7);
     const present =
       words[row + ROW_LENGTH_HI] !== 0 ? end - payload : Math.min(words[row + ROW_LENGTH_LO], end - payload);
-    const behind = payload + present;
-    let flags = octets[at] | (length7 << LENGTH7_SHIFT) | ((payload - at) << HEADER_OCTETS_SHIFT);
+    const stop = payload + present;
+    let flags = bytes[at] | (length7 << LENGTH7_SHIFT) | ((payload - at) << HEADER_OCTETS_SHIFT);
     let key = 0;
     let seen: number;
     if ((second & 0x80) !== 0) {
       flags |= FLAG_MASKED;
-      key = littleEndian(octets, payload - 4);
-      seen = this.#xor(payload, behind, key);
+      key = littleEndian(bytes, payload - 4);
+      seen = this.#xor(payload, stop, key);
     } else {
-      seen = this.#findNonAscii(payload, behind);
+      seen = this.#findNonAscii(payload, stop);
     }
     if ((seen & HIGH_BITS) !== 0) flags |= FLAG_NON_ASCII;
     words[row + ROW_FLAGS] = flags;
     words[row + ROW_START] = payload;
     words[row + ROW_PRESENT] = present;
     words[row + ROW_KEY] = key;
-    return behind;
+    return stop;
   }
 
-  /** Reports the 1 to 13 octets present of a header that is not complete; see `FLAG_PARTIAL`. Returns `at`. */
+  /** Writes the row of an incomplete header, of which 1 to 13 bytes are present; see `FLAG_PARTIAL`. @returns `at` */
   #writePartialRow(row: number, at: number, available: number): number {
     const words = this.words;
-    let flags = this.#octets[at] | FLAG_PARTIAL | (available << HEADER_OCTETS_SHIFT);
+    let flags = this.#uint8[at] | FLAG_PARTIAL | (available << HEADER_OCTETS_SHIFT);
     words.fill(0, row, row + FRAME_WORDS);
     if (available >= 2) {
-      const second = this.#octets[at + 1];
+      const second = this.#uint8[at + 1];
       const length7 = second & 0x7f;
       flags |= (length7 << LENGTH7_SHIFT) | ((second & 0x80) === 0 ? 0 : FLAG_MASKED);
-      if (available >= 2 + lengthOctets(length7)) this.#writeLength(row, at, length7);
+      if (available >= 2 + lengthBytes(length7)) this.#writeLength(row, at, length7);
     }
     words[row + ROW_FLAGS] = flags;
     words[row + ROW_START] = at;
     return at;
   }
 
-  /** Writes the payload length of a header whose length octets are all present. */
+  /** Writes the payload length. All bytes of the length must be present. */
   #writeLength(row: number, at: number, length7: number): void {
-    const octets = this.#octets;
+    const bytes = this.#uint8;
     const words = this.words;
     let high = 0;
     let low = length7;
     if (length7 === 126) {
-      low = (octets[at + 2] << 8) | octets[at + 3];
+      low = (bytes[at + 2] << 8) | bytes[at + 3];
     } else if (length7 === 127) {
-      high = bigEndian(octets, at + 2);
-      low = bigEndian(octets, at + 6);
+      high = bigEndian(bytes, at + 2);
+      low = bigEndian(bytes, at + 6);
     }
     words[row + ROW_LENGTH_HI] = high;
     words[row + ROW_LENGTH_LO] = low;
   }
 
   /**
-   * XORs `[start, end)` in place, the octet at `start` with the lowest octet of `key`.
+   * XORs `[start, end)` in place, beginning with the lowest byte of `key`.
    *
-   * @returns a word with one of `HIGH_BITS` set if an octet ≥ 0x80 came out
+   * @returns a word in which one of `HIGH_BITS` is set if any resulting byte is ≥ 0x80
    */
   #xor(start: number, end: number, key: number): number {
-    const octets = this.#octets;
+    const bytes = this.#uint8;
     let seen = 0;
     let at = start;
     if (end - start >= WORDS_FROM) {
       const boundary = (start + 3) & ~3;
       for (; at < boundary; at++) {
-        const octet = (octets[at] ^ key) & 0xff;
-        octets[at] = octet;
-        seen |= octet;
+        const byte = (bytes[at] ^ key) & 0xff;
+        bytes[at] = byte;
+        seen |= byte;
         key = rotateRight(key, 8);
       }
       const words = this.#int32;
-      const behind = end >> 2;
+      const stop = end >> 2;
       const wordKey = key;
       let word = at >> 2;
-      for (; word < behind; word++) seen |= words[word] ^= wordKey;
+      for (; word < stop; word++) seen |= words[word] ^= wordKey;
       at = word << 2;
     }
     for (; at < end; at++) {
-      const octet = (octets[at] ^ key) & 0xff;
-      octets[at] = octet;
-      seen |= octet;
+      const byte = (bytes[at] ^ key) & 0xff;
+      bytes[at] = byte;
+      seen |= byte;
       key = rotateRight(key, 8);
     }
     return seen;
   }
 
-  /** Looks for an octet ≥ 0x80 in `[start, end)`; the same return value as `#xor`. */
+  /** Looks for a byte ≥ 0x80 in `[start, end)`. @returns as `#xor` */
   #findNonAscii(start: number, end: number): number {
-    const octets = this.#octets;
+    const bytes = this.#uint8;
     let seen = 0;
     let at = start;
     if (end - start >= WORDS_FROM) {
-      while ((at & 3) !== 0) seen |= octets[at++];
+      while ((at & 3) !== 0) seen |= bytes[at++];
       const words = this.#int32;
-      const behind = end >> 2;
+      const stop = end >> 2;
       let word = at >> 2;
-      while (word < behind && (seen & HIGH_BITS) === 0) seen |= words[word++];
+      while (word < stop && (seen & HIGH_BITS) === 0) seen |= words[word++];
       at = word << 2;
     }
-    while (at < end && (seen & HIGH_BITS) === 0) seen |= octets[at++];
+    while (at < end && (seen & HIGH_BITS) === 0) seen |= bytes[at++];
     return seen;
   }
 }
@@ -206,16 +206,16 @@ function rotateRight(key: number, bits: number): number {
   return (key >>> bits) | (key << (32 - bits));
 }
 
-/** Octets of the extended payload length. */
-function lengthOctets(length7: number): number {
+/** How many bytes the extended payload length has. */
+function lengthBytes(length7: number): number {
   if (length7 < 126) return 0;
   return length7 === 126 ? 2 : 8;
 }
 
-function littleEndian(octets: Uint8Array, at: number): number {
-  return octets[at] | (octets[at + 1] << 8) | (octets[at + 2] << 16) | (octets[at + 3] << 24);
+function littleEndian(bytes: Uint8Array, at: number): number {
+  return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
 }
 
-function bigEndian(octets: Uint8Array, at: number): number {
-  return (octets[at] << 24) | (octets[at + 1] << 16) | (octets[at + 2] << 8) | octets[at + 3];
+function bigEndian(bytes: Uint8Array, at: number): number {
+  return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
 }

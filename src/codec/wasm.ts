@@ -3,27 +3,27 @@ import { plain, simd } from '#wasm-bytes';
 import type { Codec } from './codec.js';
 import { MEMORY_SIZE, SCRATCH_SIZE, SCRATCH_START } from './memory-map.js';
 
-/** What `assembly/index.ts` exports, its constants left out. */
+/** What `assembly/index.ts` exports, except its constants. */
 interface CodecExports {
   readonly memory: { readonly buffer: ArrayBuffer };
   readonly scan: Codec['scan'];
   readonly mask: Codec['mask'];
   readonly validateUtf8: Codec['validateUtf8'];
-  /** Writes UTF-8 that is valid as UTF-16 to the scratch memory. @returns how many octets */
+  /** Transcodes valid UTF-8 to UTF-16 in the scratch memory. @returns how many bytes it wrote */
   readonly toUtf16: (start: number, end: number) => number;
 }
 
-/** Octets of UTF-8 that fit the scratch memory as UTF-16 in any case. */
+/** UTF-8 of up to this many bytes always fits into the scratch memory as UTF-16. */
 const TRANSCODED_UP_TO = SCRATCH_SIZE / 2;
 
-/** As much of the WebAssembly JavaScript API as is used here; the types of Node.js do not declare it. */
+/** The part of the WebAssembly JavaScript API used here. Node's types do not declare it. */
 interface WebAssemblyApi {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object) => { readonly exports: object };
 }
 
 /**
- * Instantiates the WebAssembly codec, synchronously and with memory of its own.
+ * Instantiates the WebAssembly codec, synchronously, with memory of its own.
  *
  * @throws Error if this runtime has no WebAssembly, or cannot compile or instantiate the module; `cause` has the reason
  */
@@ -31,7 +31,7 @@ export function createWasmCodec(kind: 'wasm-simd' | 'wasm'): Codec {
   const { memory, scan, mask, validateUtf8, toUtf16 } = instantiate(kind);
   if (memory.buffer.byteLength !== MEMORY_SIZE) throw new Error(`The ${kind} codec has memory of another size`);
   const bytes = Buffer.from(memory.buffer);
-  // The functions of the instance are the methods: a call goes from JavaScript into WebAssembly with nothing between.
+  // The instance's functions are the methods, so that nothing sits between a call and WebAssembly.
   return {
     kind,
     bytes,
@@ -42,7 +42,7 @@ export function createWasmCodec(kind: 'wasm-simd' | 'wasm'): Codec {
     validateUtf8,
     utf8String(start, end) {
       if (end - start > TRANSCODED_UP_TO) return bytes.toString('utf8', start, end);
-      // V8 makes a string of UTF-16 in a third of the time that it takes to decode UTF-8 itself.
+      // V8 makes a string from UTF-16 in a third of the time that it needs to decode UTF-8.
       return bytes.toString('utf16le', SCRATCH_START, SCRATCH_START + toUtf16(start, end));
     },
   };

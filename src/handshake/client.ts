@@ -12,33 +12,33 @@ import {
 } from './header-values.js';
 import { acceptKey } from './key.js';
 
-/** What a client puts into its opening handshake. */
+/** What a client sends in its opening handshake. */
 export interface Opening {
   /** From `newKey`. */
   readonly key: string;
   /** From `checkProtocols`. */
   readonly protocols: readonly string[];
-  /** The Origin header; none is sent if left out, as for any client that is not a browser. */
+  /** The Origin header. If left out, none is sent, as usual for a client that is not a browser. */
   readonly origin?: string;
-  /** The user's own headers; an array is sent as one line for each element. */
+  /** The user's own headers. An array is sent as one line per element. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
 }
 
-/** What this room needs of a response: node:http's IncomingMessage is one. */
+/** The part of a response that is judged here. node:http's IncomingMessage has it. */
 export interface UpgradeResponse {
   readonly statusCode?: number;
   /** `'1.1'` */
   readonly httpVersion: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Names and values in turn, as received. */
+  /** Names and values in turn, as they were received. */
   readonly rawHeaders: readonly string[];
 }
 
 /**
- * The headers of the opening handshake (RFC 6455 §4.1, items 5 to 12), the user's last. Host is left to node:http.
+ * The headers of the opening handshake (RFC 6455 §4.1, items 5 to 12), the user's last. node:http adds Host.
  *
- * @throws TypeError with the value, if a header of the user cannot be written, or is one of Upgrade, Connection,
- *   Content-Length, Transfer-Encoding and Sec-WebSocket-…; or if the Origin is given twice.
+ * @throws TypeError with the value, if a header of the user cannot be written or is one of Upgrade, Connection,
+ *   Content-Length, Transfer-Encoding and Sec-WebSocket-…, or if the Origin is given twice
  */
 export function openingHeaders({ key, protocols, origin, headers = {} }: Opening): Record<string, string | string[]> {
   const fields: [string, string | string[]][] = [
@@ -60,15 +60,16 @@ export function openingHeaders({ key, protocols, origin, headers = {} }: Opening
     }
     if (values.length > 0) fields.push([name, values.length === 1 ? values[0] : values]);
   }
-  // Not by assignment: that would lose a header named __proto__.
+  // Assignment would lose a header named __proto__.
   return Object.fromEntries(fields);
 }
 
 /**
- * The subprotocols to offer, most wanted first; `undefined`, `''` and `[]` mean none. The result is the caller's own.
+ * Checks the subprotocols to offer, most wanted first; `undefined`, `''` and `[]` mean none. The result is the caller's
+ * own.
  *
- * @throws SyntaxError with the value, if one is not a token or is there twice (RFC 6455 §4.1, item 10).
- * @throws TypeError with the value, if one is not a string.
+ * @throws SyntaxError with the value, if a subprotocol is not a token or occurs twice (RFC 6455 §4.1, item 10)
+ * @throws TypeError with the value, if a subprotocol is not a string
  */
 export function checkProtocols(protocols: string | readonly string[] | undefined): string[] {
   if (protocols === undefined || protocols === '') return [];
@@ -88,23 +89,23 @@ export function checkProtocols(protocols: string | readonly string[] | undefined
 }
 
 /**
- * The URL to connect to (RFC 6455 §3). The result is the caller's own.
+ * Parses the URL to connect to (RFC 6455 §3). The result is the caller's own.
  *
- * @throws SyntaxError with the value, if it cannot be parsed, or has a fragment, a space or a control character.
- * @throws WebSocketCreationError if its scheme is neither ws nor wss.
- * @throws TypeError if it is neither a string nor a URL.
+ * @throws SyntaxError with the value, if it cannot be parsed, or has a fragment, a space or a control character
+ * @throws WebSocketCreationError if its scheme is neither ws nor wss
+ * @throws TypeError if `url` is neither a string nor a URL
  */
 export function parseUrl(url: string | URL): URL {
   if (typeof url !== 'string' && !(url instanceof URL)) throw new TypeError(`Not a URL: ${quoted(url)}`);
   const text = String(url);
-  // URL would silently drop tabs and line ends, and what stands around them would become another URL.
+  // `new URL` silently drops tabs and line ends, and joins what is left into another URL.
   if (hasSpaceOrControl(text)) throw new SyntaxError(`The URL ${quoted(text)} has a space or a control character`);
   const parsed = tryUrl(text);
   if (parsed.protocol !== 'ws:' && parsed.protocol !== 'wss:') {
     throw new WebSocketCreationError(`Scheme ${parsed.protocol.slice(0, -1)} not supported yet: use ws or wss`);
   }
-  // §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used". Also an empty one,
-  // which `hash` does not show.
+  // §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used". `hash` does
+  // not show an empty one.
   if (text.includes('#')) throw new SyntaxError(`The URL ${quoted(text)} has a fragment`);
   return parsed;
 }
@@ -126,11 +127,12 @@ function tryUrl(text: string): URL {
 }
 
 /**
- * Judges the server's answer to an opening handshake without extensions, and tells the subprotocol that it chose, `''` for
- * none (RFC 6455 §4.1, "the client MUST validate the server's response as follows").
+ * Judges the server's answer to an opening handshake without extensions (RFC 6455 §4.1, "the client MUST validate the
+ * server's response as follows").
  *
- * @throws WebSocketHandshakeError with status and headers of the answer, if it breaks a rule.
- * @throws WebSocketProtocolMismatchError if subprotocols were offered and none of them was chosen.
+ * @returns the subprotocol that the server chose, or `''`
+ * @throws WebSocketHandshakeError with the answer's status and headers, if it breaks a rule
+ * @throws WebSocketProtocolMismatchError if subprotocols were offered and the server chose none of them
  */
 export function judgeResponse(
   response: UpgradeResponse,
@@ -159,22 +161,22 @@ function brokenStatusLine({ statusCode, httpVersion }: UpgradeResponse): string 
 }
 
 function brokenUpgrade(lines: FieldLines): string | undefined {
-  // §4.1, item 2: "If the response lacks an |Upgrade| header field or the |Upgrade| header field contains a value that is
-  // not an ASCII case-insensitive match for the value "websocket", the client MUST _Fail the WebSocket Connection_."
+  // §4.1, item 2: "If the response lacks an |Upgrade| header field or the |Upgrade| header field contains a value that
+  // is not an ASCII case-insensitive match for the value "websocket", the client MUST _Fail the WebSocket Connection_."
   if (joinedLines(lines, 'upgrade')?.toLowerCase() === 'websocket') return undefined;
   return 'the Upgrade header of the answer is not websocket';
 }
 
 function brokenConnection(lines: FieldLines): string | undefined {
-  // §4.1, item 3: "lacks a |Connection| header field or the |Connection| header field doesn't contain a token that is an
-  // ASCII case-insensitive match for the value "Upgrade"".
+  // §4.1, item 3: "lacks a |Connection| header field or the |Connection| header field doesn't contain a token that is
+  // an ASCII case-insensitive match for the value "Upgrade"".
   if (hasToken(parseTokens(joinedLines(lines, 'connection') ?? ''), 'upgrade')) return undefined;
   return 'the Connection header of the answer lacks upgrade';
 }
 
 function brokenAccept(lines: FieldLines, key: string): string | undefined {
-  // §4.1, item 4: "lacks a |Sec-WebSocket-Accept| header field or the |Sec-WebSocket-Accept| contains a value other than"
-  // the hash of the key. §11.3.3: "MUST NOT appear more than once in an HTTP response."
+  // §4.1, item 4: "lacks a |Sec-WebSocket-Accept| header field or the |Sec-WebSocket-Accept| contains a value other
+  // than" the hash of the key. §11.3.3: "MUST NOT appear more than once in an HTTP response."
   if (onlyLine(lines, 'sec-websocket-accept') === acceptKey(key)) return undefined;
   return 'Sec-WebSocket-Accept does not answer the key';
 }
@@ -189,12 +191,12 @@ function readProtocol(lines: FieldLines, offered: readonly string[], response: U
   const chosen = joinedLines(lines, 'sec-websocket-protocol');
   if (offered.length === 0) {
     if (chosen === undefined) return '';
-    // §4.1, item 6: "a subprotocol that was not present in the client's handshake (the server has indicated a subprotocol
-    // not requested by the client)".
+    // §4.1, item 6: "a subprotocol that was not present in the client's handshake (the server has indicated a
+    // subprotocol not requested by the client)".
     throw handshakeError('the server chose a subprotocol although none was offered', response);
   }
   // §4.1, item 6, as above. §11.3.4: "MUST NOT appear more than once in an HTTP response." No answer is a mismatch too:
-  // who names subprotocols speaks nothing else.
+  // a client that offers subprotocols speaks nothing else.
   const single = onlyLine(lines, 'sec-websocket-protocol');
   if (single !== undefined && offered.includes(single)) return single;
   throw new WebSocketProtocolMismatchError(

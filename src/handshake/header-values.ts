@@ -8,26 +8,26 @@ const EQUALS = 0x3d;
 const BACKSLASH = 0x5c;
 const DELETE = 0x7f;
 
-/** RFC 9110 §5.6.2: 1 for each character that a token may consist of. RFC 6455 §4.3 takes `token` over. */
+/** RFC 9110 §5.6.2: 1 at the code of each character that a token may contain. RFC 6455 §4.3 adopts `token`. */
 export const TCHAR = new Uint8Array(128);
 for (const char of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
   TCHAR[char.charCodeAt(0)] = 1;
 }
 
-/** A parameter of an extension; a parameter without `=` has no `value` (RFC 6455 §9.1). */
-export interface ExtensionParam {
+/** A parameter of an extension. Without `=` it has no `value` (RFC 6455 §9.1). */
+interface ExtensionParam {
   readonly name: string;
-  /** As a token: quotes and backslashes are gone. */
+  /** A token: quotes and backslashes are removed. */
   readonly value?: string;
 }
 
-/** One element of Sec-WebSocket-Extensions. `params` keeps order and duplicates; what they mean is for the negotiation. */
+/** One element of Sec-WebSocket-Extensions. `params` keeps order and duplicates, which the negotiation has to judge. */
 export interface Extension {
   readonly name: string;
   readonly params: readonly ExtensionParam[];
 }
 
-/** Reads a header value from left to right. No method looks back, so a parser made of them is linear in the octets. */
+/** Reads a header value from left to right. No method looks back, so a parser made of them takes linear time. */
 class Scanner {
   readonly #text: string;
   #at = 0;
@@ -59,21 +59,21 @@ class Scanner {
     return true;
   }
 
-  /** The token that starts here, empty if none does. */
+  /** Takes the token that starts here; an empty string if none does. */
   takeToken(): string {
     const start = this.#at;
     while (this.atToken) this.#at++;
     return this.#text.slice(start, this.#at);
   }
 
-  /** What stands between here and the closing quote, unescaped; null if that is no token or there is no such quote. */
+  /** Takes everything up to the closing quote, unescaped; null if that is not a token or there is no such quote. */
   takeQuotedToken(): string | null {
     let token = '';
     for (;;) {
       token += this.takeToken();
       if (this.take(QUOTE)) return token === '' ? null : token;
-      // RFC 6455 §9.1: "the value after quoted-string unescaping MUST conform to the 'token' ABNF", so what a backslash
-      // escapes is a character of a token too, and the next round takes it.
+      // RFC 6455 §9.1: "the value after quoted-string unescaping MUST conform to the 'token' ABNF", so the
+      // character after a backslash belongs to the token too, and the next round takes it.
       if (!this.take(BACKSLASH) || !this.atToken) return null;
     }
   }
@@ -87,7 +87,7 @@ export function isToken(text: unknown): text is string {
   return scanner.done;
 }
 
-/** Elements between commas with the space around them removed, empty ones included; null if one is not what `take` takes. */
+/** Elements between commas, without the space around them and including empty ones; null if `take` rejects one. */
 function parseList(value: string, take: (scanner: Scanner) => string | null): string[] | null {
   const scanner = new Scanner(value);
   const elements: string[] = [];
@@ -114,12 +114,12 @@ function takeUpgradeProtocol(scanner: Scanner): string | null {
 // RFC 9110 §5.6.1.2: "A recipient MUST parse and ignore a reasonable number of empty list elements".
 const present = (element: string): boolean => element !== '';
 
-/** The tokens of a list such as Connection, as they were written; null on a syntax error (RFC 9110 §5.6.1, §7.6.1). */
+/** The tokens of a list such as Connection, in their own spelling; null on a syntax error (RFC 9110 §5.6.1, §7.6.1). */
 export function parseTokens(value: string): string[] | null {
   return parseList(value, takeToken)?.filter(present) ?? null;
 }
 
-/** The protocols of an Upgrade header, as they were written; null on a syntax error (RFC 9110 §7.8). */
+/** The protocols of an Upgrade header, in their own spelling; null on a syntax error (RFC 9110 §7.8). */
 export function parseUpgrade(value: string): string[] | null {
   return parseList(value, takeUpgradeProtocol)?.filter(present) ?? null;
 }
@@ -127,8 +127,8 @@ export function parseUpgrade(value: string): string[] | null {
 /**
  * The subprotocols of a Sec-WebSocket-Protocol header, in the client's order of preference; null on a syntax error.
  *
- * RFC 6455 §4.1, item 10: "The elements that comprise this value MUST be non-empty strings [of token characters] and MUST
- * all be unique strings." Therefore, unlike elsewhere, an empty element is an error.
+ * RFC 6455 §4.1, item 10: "The elements that comprise this value MUST be non-empty strings [of token characters] and
+ * MUST all be unique strings." Unlike in other lists, an empty element is therefore an error.
  */
 export function parseProtocols(value: string): string[] | null {
   const protocols = parseList(value, takeToken);
@@ -148,7 +148,7 @@ export function parseExtensions(value: string): Extension[] | null {
     if (params === null) return null;
     extensions.push({ name, params });
   } while (scanner.take(COMMA));
-  // `extension-list = 1#extension`: at least one that is not empty.
+  // `extension-list = 1#extension`: at least one element that is not empty.
   return scanner.done && extensions.length > 0 ? extensions : null;
 }
 
@@ -160,7 +160,7 @@ function takeParams(scanner: Scanner): ExtensionParam[] | null {
     scanner.skipSpace();
     const name = scanner.takeToken();
     if (name === '') return null;
-    // RFC 6455 §4.3 takes over RFC 2616 with its implied LWS, so space may stand around "=" as well.
+    // RFC 6455 §4.3 adopts RFC 2616 with its implied LWS, so there may be space around "=" as well.
     scanner.skipSpace();
     if (!scanner.take(EQUALS)) {
       params.push({ name });
@@ -178,7 +178,7 @@ function takeParams(scanner: Scanner): ExtensionParam[] | null {
 /**
  * Whether `value` may be written as the value of a header (RFC 9110 §5.5): SP, HTAB, visible ASCII and 0x80 to 0xff.
  *
- * A character above 0xff is refused: written as Latin-1 it would lose its upper bits, and U+010A would become a line feed.
+ * A character above 0xff is rejected. Written as Latin-1 it would lose its upper bits: U+010A would become a line feed.
  */
 export function isFieldValue(value: unknown): value is string {
   if (typeof value !== 'string') return false;
@@ -190,9 +190,9 @@ export function isFieldValue(value: unknown): value is string {
 }
 
 /**
- * Checks a header that the caller wants to be written.
+ * Checks a header that the user wants to send.
  *
- * @throws TypeError with the value, if the name is no token or the value is none of a header (RFC 9110 §5.1, §5.5).
+ * @throws TypeError with the value, if the name is not a token or the value may not be sent (RFC 9110 §5.1, §5.5)
  */
 export function checkField(name: unknown, value: unknown): void {
   if (!isToken(name)) throw new TypeError(`The header name ${quoted(name)} is not a token`);
@@ -200,15 +200,15 @@ export function checkField(name: unknown, value: unknown): void {
 }
 
 /**
- * The headers that the opening handshake sets itself, in both directions, and so nobody else. RFC 9110 §8.6, RFC 9112 §6.1:
- * there is no body on either side, thus neither Content-Length nor Transfer-Encoding.
+ * The headers that the opening handshake sets itself, in both directions, and that no user may set. RFC 9110 §8.6,
+ * RFC 9112 §6.1: neither side has a body, so there is no Content-Length and no Transfer-Encoding.
  */
 const HANDSHAKE_FIELD = /^(?:upgrade|connection|content-length|transfer-encoding|sec-websocket-.*)$/i;
 
 /**
- * Checks a header that the caller wants to add to an opening handshake.
+ * Checks a header that the user wants to add to an opening handshake.
  *
- * @throws TypeError with the value, as `checkField`, and if the opening handshake sets this header itself.
+ * @throws TypeError with the value, as `checkField` does, and if the opening handshake sets this header itself
  */
 export function checkExtraField(name: string, value: unknown): void {
   checkField(name, value);
@@ -217,14 +217,14 @@ export function checkExtraField(name: string, value: unknown): void {
   }
 }
 
-/** `value` for a message: control characters escaped, cut off after 100 characters. */
+/** `value` for an error message: control characters escaped, cut off after 100 characters. */
 export function quoted(value: unknown): string {
   if (typeof value !== 'string') return String(value);
   return value.length > 100 ? `${JSON.stringify(value.slice(0, 100))}…` : JSON.stringify(value);
 }
 
 /**
- * The lines of a head by their names, of which there are too few for a Map to pay off. Node's own `headers` hides
+ * The lines of a head by name. They are too few for a Map to pay off. It exists because Node's own `headers` hides
  * duplicates.
  */
 export class FieldLines {
@@ -237,7 +237,7 @@ export class FieldLines {
     for (let at = 0; at + 1 < rawHeaders.length; at += 2) this.#names.push(rawHeaders[at].toLowerCase());
   }
 
-  /** The value of a line, or an array of values if there are several. @param name in lower case */
+  /** The value of a line, or an array of values if several lines have this name. @param name in lower case */
   get(name: string): string | readonly string[] | undefined {
     const names = this.#names;
     const first = names.indexOf(name);
@@ -255,19 +255,24 @@ export class FieldLines {
   }
 }
 
-/** The value of a header that there is exactly one line of. */
+/** The value of a header that has exactly one line; undefined if it has none or several. */
 export function onlyLine(lines: FieldLines, name: string): string | undefined {
   const line = lines.get(name);
   return typeof line === 'string' ? line : undefined;
 }
 
-/** All lines of a list-valued header as one value (RFC 9110 §5.3); undefined if there is none. */
+/** All lines of a list-valued header as one value (RFC 9110 §5.3); undefined if there are none. */
 export function joinedLines(lines: FieldLines, name: string): string | undefined {
   const line = lines.get(name);
   return line === undefined || typeof line === 'string' ? line : line.join(', ');
 }
 
-/** Whether one of `elements` is `token` (given in lower case), ASCII case aside; a list with a syntax error has none. */
+/**
+ * Whether one of `elements` is `token`, ASCII case aside.
+ *
+ * @param elements null after a syntax error
+ * @param token in lower case
+ */
 export function hasToken(elements: readonly string[] | null, token: string): boolean {
   return elements?.some((element) => element.toLowerCase() === token) ?? false;
 }

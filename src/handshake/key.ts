@@ -1,6 +1,6 @@
 import crypto from 'node:crypto';
 
-/** RFC 6455 §1.3: what the server appends to the client's key before it hashes it. */
+/** RFC 6455 §1.3: the server appends this to the client's key before it hashes the key. */
 export const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
@@ -14,21 +14,21 @@ const sha1: (text: string) => string =
 /**
  * The value of Sec-WebSocket-Accept that answers `key` (RFC 6455 §4.2.2, item 5.4).
  *
- * `key` is hashed as it was received, not decoded and encoded anew: several spellings decode to the same 16 octets.
+ * `key` is hashed as it was received, not decoded and encoded again: several spellings decode to the same 16 bytes.
  */
 export function acceptKey(key: string): string {
   return sha1(key + GUID);
 }
 
-/** A fresh Sec-WebSocket-Key: 16 octets from the CSPRNG, base64 (RFC 6455 §4.1, item 7). */
+/** A fresh Sec-WebSocket-Key: 16 bytes from the CSPRNG, base64 (RFC 6455 §4.1, item 7). */
 export function newKey(): string {
   return crypto.randomBytes(16).toString('base64');
 }
 
 /**
- * Whether `value` is a Sec-WebSocket-Key: base64 that decodes to 16 octets (RFC 6455 §4.2.1, item 5).
+ * Whether `value` is a Sec-WebSocket-Key: base64 that decodes to 16 bytes (RFC 6455 §4.2.1, item 5).
  *
- * The four bits of the 22nd character that decoding drops may be anything, as every other implementation has it.
+ * Decoding drops four bits of the 22nd character. They may be anything, as in every other implementation.
  */
 export function isKey(value: unknown): value is string {
   return typeof value === 'string' && KEY.test(value);

@@ -2,17 +2,21 @@
 export interface Authority {
   /** In lower case; an IPv6 literal keeps its brackets. */
   readonly host: string;
-  /** Undefined where none was written. */
+  /** Undefined if none was given. */
   readonly port: number | undefined;
 }
 
-/** A whole origin or host, or a pattern for `String.prototype.search`, which the user has to anchor. */
+/** A whole origin or host, or a RegExp to search the value with, which the user has to anchor. */
 export type Pattern = string | RegExp;
 
-/** Who may connect: everybody (`'*'`), one or several of a kind, or what a function returns `true` for. */
+/**
+ * Which values are allowed: all (`'*'`), those that one of some patterns matches, or those that a function returns
+ * `true` for.
+ */
 export type Rule<Request> = Pattern | readonly Pattern[] | ((value: string, request: Request) => boolean);
 
-// The alternatives start differently, and neither class holds ":", so this never backtracks more than a port's length.
+// The alternatives start differently, and only the first class has ":", so this never backtracks more than a port's
+// length.
 const AUTHORITY = /^(\[[0-9a-f:.]+\]|[a-z0-9\-._~%!$&'()*+,;=]+)(?::(\d{0,5}))?$/i;
 const HTTP_ORIGIN = /^(https?):\/\/(.+)$/i;
 const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i;
@@ -21,7 +25,7 @@ const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i;
 export function parseAuthority(text: string): Authority | null {
   const match = AUTHORITY.exec(text);
   if (match === null) return null;
-  // RFC 3986 §3.2.3: the port may be empty, and means then the default of the scheme.
+  // RFC 3986 §3.2.3: an empty port means the default of the scheme.
   const port = match[2] ? Number(match[2]) : undefined;
   if (port !== undefined && port > 0xffff) return null;
   return { host: match[1].toLowerCase(), port };
@@ -45,16 +49,16 @@ function parseOrigin(origin: string): { scheme: string; host: string; port: numb
 /**
  * Whether a page of `origin` was served by the host and port that it now connects to (RFC 6455 §10.2).
  *
- * The scheme is not compared: behind a proxy that ends TLS, we do not know our own.
+ * The scheme is not compared: behind a proxy that terminates TLS, we do not know our own.
  */
 export function isSameHost(origin: string, server: Authority): boolean {
   const page = parseOrigin(origin);
   if (page === null || page.host !== server.host) return false;
-  // A Host header without a port means the default port of a scheme that we do not know: the page's will do.
+  // A Host header without a port means the default port of our scheme, which we do not know. The page's scheme decides.
   return page.port === (server.port ?? page.defaultPort);
 }
 
-/** Two spellings of one origin become equal; what is no http origin is only lower-cased. */
+/** Makes two spellings of one origin equal. Anything but an http origin is only lower-cased. */
 function normalOrigin(origin: string): string {
   const parsed = parseOrigin(origin);
   return parsed ? `${parsed.scheme}://${parsed.host}:${parsed.port}` : origin.toLowerCase();
@@ -67,26 +71,32 @@ function matches<Request>(
   equals: (pattern: string) => boolean,
 ): boolean {
   if (rule === '*') return true;
-  // Only `true` lets pass: the promise of an async function is truthy, and would let everybody in.
+  // Only `true` allows. The promise of an async function is truthy and would allow every value.
   if (typeof rule === 'function') return rule(value, whole()) === true;
   const patterns = Array.isArray(rule) ? (rule as readonly Pattern[]) : [rule as Pattern];
-  // `search`, not `test`: it ignores `lastIndex`, so that a pattern with the flag g answers the same each time.
+  // `search` ignores `lastIndex`, so a pattern with the flag g answers the same each time. `test` would not.
   return patterns.some((pattern) =>
     typeof pattern === 'string' ? pattern === '*' || equals(pattern) : value.search(pattern) !== -1,
   );
 }
 
 /**
- * Whether `rule` names `origin`, the value of an Origin header. A string is compared as a whole `scheme://host[:port]`, case
- * and default port aside; a RegExp is searched in the value as it was received. Throws what a function throws. `whole` gives the request to a function.
+ * Whether `rule` allows `origin`, the value of an Origin header. A string is compared as a whole
+ * `scheme://host[:port]`, case and default port aside. A RegExp searches the value as it was received.
+ *
+ * @param whole makes the request for a function
+ * @throws what a function throws
  */
 export function isAllowedOrigin<Request>(rule: Rule<Request>, origin: string, whole: () => Request): boolean {
   return matches(rule, origin, whole, (pattern) => normalOrigin(pattern) === normalOrigin(origin));
 }
 
 /**
- * Whether `rule` names `server`, the host that the client believes to talk to. A string without a port stands for any port;
- * a RegExp and a function see `host[:port]` in lower case. Throws what a function throws. `whole` gives the request to a function.
+ * Whether `rule` allows `server`, the host that the client believes it talks to. A string without a port matches any
+ * port. A RegExp and a function see `host[:port]` in lower case.
+ *
+ * @param whole makes the request for a function
+ * @throws what a function throws
  */
 export function isAllowedHost<Request>(rule: Rule<Request>, server: Authority, whole: () => Request): boolean {
   const { host, port } = server;

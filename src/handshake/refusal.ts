@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { checkField, quoted } from './header-values.js';
 
-/** RFC 9110 §15 and the IANA registry. Spelled out here because this room imports nothing of node:http. */
+/** RFC 9110 §15 and the IANA registry. Listed here because src/handshake imports nothing of node:http. */
 const REASON_PHRASE: Readonly<Record<number, string>> = {
   300: 'Multiple Choices',
   301: 'Moved Permanently',
@@ -49,7 +49,7 @@ const REASON_PHRASE: Readonly<Record<number, string>> = {
   511: 'Network Authentication Required',
 };
 
-/** What `formatRefusal` decides alone: who could set these could put a second response into the connection. */
+/** Headers that only `formatRefusal` sets: a user who set these could smuggle a second response into the connection. */
 const FRAMING = new Set(['connection', 'content-length', 'transfer-encoding']);
 
 /** RFC 9110 §15.4.5: "A 304 response is terminated by the end of the header section". */
@@ -63,12 +63,12 @@ export class Refusal {
   readonly headers: Readonly<Record<string, string>>;
   /** Sent as UTF-8. */
   readonly body: string;
-  /** What was wrong, for a log or an error. */
+  /** What was wrong with the request, for a log or an error. */
   readonly message: string;
-  /** Makes the type nominal: an object that merely looks like a refusal may carry headers that nobody has checked. */
+  /** Makes the type nominal: an object that merely looks like a refusal may carry unchecked headers. */
   readonly #checked = true;
 
-  /** @internal `headers` and `body` are trusted; `refuse` is the door for the user's. */
+  /** @internal Trusts `headers` and `body`. `refuse` checks those of the user. */
   constructor(status: number, message: string, headers: Record<string, string> = {}, body = `${message}\n`) {
     this.status = status;
     this.headers = Object.freeze(headers);
@@ -91,12 +91,13 @@ export function isRefusal(value: unknown): value is Refusal {
 /**
  * Refuses an opening handshake, as the result of the `upgrade` hook of `serve` (RFC 6455 §4.2.2).
  *
- * `body` is text, sent as UTF-8, by default the reason phrase; its type is `text/plain; charset=utf-8` unless `headers` name
- * another. The answer always carries `Connection: close` and an exact Content-Length.
+ * `body` is text, sent as UTF-8; by default it is the status with its reason phrase. Its type is
+ * `text/plain; charset=utf-8` unless `headers` name another. The answer always carries `Connection: close` and an exact
+ * Content-Length.
  *
- * @throws RangeError if `status` is not an integer from 300 to 599.
- * @throws TypeError if a header cannot be written or is one of Connection, Content-Length and Transfer-Encoding, if `body` is
- *   not a string, or if a 304 has one.
+ * @throws RangeError if `status` is not an integer from 300 to 599
+ * @throws TypeError if a header cannot be written or is one of Connection, Content-Length and Transfer-Encoding, if
+ *   `body` is not a string, or if a 304 has a body
  */
 export function refuse(
   status: number,
@@ -121,13 +122,13 @@ export function refuse(
   return new Refusal(status, `Refused with ${line}`, Object.fromEntries(fields), body ?? text);
 }
 
-/** `403 Forbidden`. RFC 9112 §4: the reason phrase may be empty, the space before it may not be missing. */
+/** Such as `403 Forbidden`. RFC 9112 §4: the reason phrase may be empty, but the space before it is required. */
 function statusText(status: number): string {
   return `${status} ${REASON_PHRASE[status] ?? ''}`;
 }
 
 /**
- * The whole HTTP/1.1 response, to be written as UTF-8 and followed by the end of the connection.
+ * The whole HTTP/1.1 response. The caller writes it as UTF-8 and then ends the connection.
  *
  * RFC 9112 §9.6: `Connection: close`, so that no proxy keeps a tunnel open and nothing after the request is answered.
  */

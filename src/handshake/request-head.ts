@@ -1,14 +1,14 @@
 import { FieldLines, onlyLine, TCHAR } from './header-values.js';
 
-/** A request head that is as plain as can be: see `parseRequestHead`. */
+/** A head without anything unusual, as `parseRequestHead` accepts it. */
 export class ParsedHead {
   readonly method = 'GET';
   readonly httpVersion = '1.1';
-  /** As received, with the empty line at its end: Latin-1. */
+  /** The head as it was received, with the empty line at its end, as Latin-1. */
   readonly text: string;
   /** The request target, in origin-form. */
   readonly url: string;
-  /** Names and values in turn, as received. */
+  /** Names and values in turn, as they were received. */
   readonly rawHeaders: string[];
   readonly lines: FieldLines;
 
@@ -31,16 +31,16 @@ const REQUEST_LINE = /^GET (\/[!"$-~]*) HTTP\/1\.1\r\n/;
 
 const REQUIRED: readonly string[] = ['host', 'sec-websocket-key', 'sec-websocket-version'];
 
-/** What announces a body, or asks for something before the answer. */
+/** Headers that announce a body, or ask for something before the answer. */
 const UNUSUAL: readonly string[] = ['content-length', 'transfer-encoding', 'expect', 'trailer', 'proxy-connection'];
 
 /**
- * Recognises the head of an opening handshake that is complete and has nothing about it on which two parsers could
- * differ: every HTTP parser takes what this takes, and reads it in the same way. All else is for node:http to judge.
+ * Recognises the head of an opening handshake if it is complete and no two HTTP parsers could differ about it: every
+ * parser accepts it and reads it in the same way. node:http judges everything else.
  *
- * @param text the first octets of a connection, as Latin-1
- * @param maxLength octets that a head may have
- * @returns `null` for all else
+ * @param text the first bytes of a connection, as Latin-1
+ * @param maxLength bytes of the head, at most
+ * @returns `null` for everything else
  */
 export function parseRequestHead(text: string, maxLength: number): ParsedHead | null {
   const requestLine = REQUEST_LINE.exec(text);
@@ -53,10 +53,11 @@ export function parseRequestHead(text: string, maxLength: number): ParsedHead | 
 }
 
 /**
- * Lines of a token, a colon, one space at most, and a value of visible ASCII that has spaces only in between. By hand,
- * since a pattern would leave an array behind for each line.
+ * Reads lines of a token, a colon, at most one space, and a value of visible ASCII with spaces only inside. Written by
+ * hand because a RegExp would allocate an array per line.
  *
- * @returns where the head ends, behind the empty line; 0 for all else
+ * @param rawHeaders gets names and values in turn
+ * @returns where the head ends, after the empty line; 0 for everything else
  */
 function readFields(text: string, start: number, rawHeaders: string[]): number {
   for (let at = start; ; ) {
@@ -77,7 +78,7 @@ function tokenEnd(text: string, at: number): number {
   return at;
 }
 
-/** Behind visible ASCII and spaces. */
+/** @returns the index after visible ASCII and spaces */
 function visibleEnd(text: string, at: number): number {
   for (let code = text.charCodeAt(at); code >= SPACE && code <= TILDE; code = text.charCodeAt(at)) at++;
   return at;

@@ -28,28 +28,31 @@ import { ParsedHead } from './request-head.js';
 
 export { formatRefusal, isRefusal, type Refusal, refuse } from './refusal.js';
 
-/** What this room needs of a request: node:http's IncomingMessage is one. */
+/** The part of a request that is judged here. node:http's IncomingMessage has it. */
 export interface UpgradeRequest {
   readonly method?: string;
   /** `'1.1'` */
   readonly httpVersion: string;
   /** The request target. */
   readonly url?: string;
-  /** Names and values in turn, as received. */
+  /** Names and values in turn, as they were received. */
   readonly rawHeaders: readonly string[];
 }
 
-/** What a server asks of an opening handshake beyond RFC 6455 §4.2.1. */
+/** What a server demands of an opening handshake beyond RFC 6455 §4.2.1. */
 export interface UpgradeRules<Request = UpgradeRequest> {
-  /** How many header lines a request may have; `Infinity` for any number. */
+  /** Header lines of a request, at most; `Infinity` is unlimited. */
   readonly maxHeaders: number;
-  /** Which pages may connect. Left out: those served by the host and port of this server. No Origin header always passes. */
+  /**
+   * Which pages may connect. Default: those that the host and port of this server serve. No Origin header always
+   * passes.
+   */
   readonly allowedOrigins?: Rule<Request>;
-  /** Which hosts the client may believe to talk to (against DNS rebinding). Left out: any. */
+  /** Which hosts the client may believe it talks to, against DNS rebinding. Default: any. */
   readonly allowedHosts?: Rule<Request>;
 }
 
-/** An opening handshake that may be answered with 101. */
+/** An opening handshake that may be accepted. */
 export interface Accepted {
   readonly key: string;
   /** The subprotocols offered, most wanted first; empty if none. */
@@ -58,10 +61,10 @@ export interface Accepted {
   readonly extensions: readonly Extension[];
 }
 
-/** Extra headers of a 101: a record, or pairs where a name is to appear twice. */
+/** Extra headers of a 101: a record, or pairs if a name must appear twice. */
 export type ExtraHeaders = Iterable<readonly [string, string]> | Readonly<Record<string, string>>;
 
-/** How many extension offers are evaluated; a client that means well sends one to three. */
+/** How many extension offers are evaluated. An honest client sends one to three. */
 export const MAX_EXTENSIONS = 8;
 
 /** RFC 6455 §4.1, item 9: "The value of this header field MUST be 13." */
@@ -71,11 +74,11 @@ const INVALID = 'Invalid WebSocket handshake:';
 const UNUSABLE = 'Failed to create WebSocket from request:';
 
 /**
- * Judges an opening handshake by RFC 6455 §4.2.1 and the `rules`: the first rule that it breaks makes the refusal.
+ * Judges an opening handshake by RFC 6455 §4.2.1 and the `rules`. Pure, unless `rules` has functions.
  *
- * Pure but for `rules` that are functions, whose exceptions pass through.
- *
- * @param whole the request as those functions want it, if there are any
+ * @param whole makes the request for such a function
+ * @returns a refusal for the first rule that the request breaks, if any
+ * @throws what such a function throws
  */
 export function judgeUpgrade<Request>(
   request: UpgradeRequest,
@@ -107,8 +110,8 @@ function linesOf(request: UpgradeRequest): FieldLines {
 }
 
 /**
- * Whether `request` asks for a WebSocket: `websocket` in Upgrade and `upgrade` in Connection (RFC 6455 §4.2.1, items 3 and
- * 4). It may still break every other rule of the opening handshake.
+ * Whether `request` asks for a WebSocket: `websocket` in Upgrade and `upgrade` in Connection (RFC 6455 §4.2.1, items 3
+ * and 4). It may still break every other rule of the opening handshake.
  */
 export function isUpgrade(request: UpgradeRequest): boolean {
   const lines = new FieldLines(request.rawHeaders);
@@ -125,12 +128,12 @@ export function offeredProtocols(request: UpgradeRequest): string[] {
 }
 
 /**
- * The subprotocol to answer with: the first of the client's offers that `wanted` contains; `''` for none (RFC 6455 §4.2.2,
- * item 5.5). `wanted` left out or empty: offers are ignored.
+ * Chooses the subprotocol to answer with (RFC 6455 §4.2.2, item 5.5).
  *
- * `requireProtocol`: a side that names subprotocols while the other names none is a mismatch too.
- *
- * @throws WebSocketProtocolMismatchError if there are offers and wishes but nothing in common.
+ * @param wanted the server's; if there are none, offers are ignored
+ * @param requireProtocol whether it is a mismatch too if only one side names subprotocols
+ * @returns the first of the client's offers that `wanted` contains, or `''`
+ * @throws WebSocketProtocolMismatchError if both sides name subprotocols and have none in common
  */
 export function chooseProtocol(
   offered: readonly string[],
@@ -150,10 +153,9 @@ export function chooseProtocol(
 /**
  * The response that accepts the opening handshake (RFC 6455 §4.2.2, item 5), to be written as Latin-1.
  *
- * `protocol` is one that the client offered, `''` for none.
- *
- * @throws TypeError with the value, if an extra header cannot be written, or is one of Upgrade, Connection, Content-Length,
- *   Transfer-Encoding and Sec-WebSocket-…; or if `protocol` is not a token.
+ * @param protocol one that the client offered, or `''`
+ * @throws TypeError with the value, if an extra header cannot be written or is one of Upgrade, Connection,
+ *   Content-Length, Transfer-Encoding and Sec-WebSocket-…, or if `protocol` is not a token
  */
 export function formatAcceptance(key: string, protocol: string, headers?: ExtraHeaders): string {
   let text = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptKey(key)}\r\n`;
@@ -175,14 +177,14 @@ function formatExtra(headers: ExtraHeaders): string {
   return text;
 }
 
-/** RFC 9110 §15.5.22: a 426 names the protocol that it asks for; RFC 6455 §4.4: and the version. */
+/** RFC 9110 §15.5.22: a 426 names the protocol that it asks for. RFC 6455 §4.4: it also names the version. */
 function upgradeRequired(message: string): Refusal {
   return new Refusal(426, message, { Upgrade: 'websocket', 'Sec-WebSocket-Version': VERSION });
 }
 
 function refuseHttpVersion({ httpVersion }: UpgradeRequest): Refusal | undefined {
-  // §4.2.1, item 1: "An HTTP/1.1 or higher GET request". RFC 9110 §7.8: "A server MUST ignore an Upgrade header field that
-  // is received in an HTTP/1.0 request." An HTTP/2 stream is opened otherwise (RFC 8441).
+  // §4.2.1, item 1: "An HTTP/1.1 or higher GET request". RFC 9110 §7.8: "A server MUST ignore an Upgrade header field
+  // that is received in an HTTP/1.0 request." HTTP/2 opens WebSockets in another way (RFC 8441).
   if (httpVersion === '1.1' || /^1\.[1-9]/.test(httpVersion)) return undefined;
   return new Refusal(400, `${INVALID} it needs HTTP/1.1, not HTTP/${httpVersion}`);
 }
@@ -191,19 +193,20 @@ function refuseMethod({ method }: UpgradeRequest): Refusal | undefined {
   // §4.2.1, item 1: "An HTTP/1.1 or higher GET request".
   if (method === 'GET') return undefined;
   const message = `${INVALID} the method is not GET`;
-  // RFC 9110 §9.3.2: no content in the response to HEAD. §15.5.6: a 405 names the methods that are allowed.
+  // RFC 9110 §9.3.2: no content in the response to HEAD. §15.5.6: a 405 names the allowed methods.
   return new Refusal(405, message, { Allow: 'GET' }, method === 'HEAD' ? '' : `${message}\n`);
 }
 
 function refuseHeaderCount(rawHeaders: readonly string[], maxHeaders: number): Refusal | undefined {
-  // RFC 6585 §5. Node drops what exceeds its own limit, so a line that matters may be missing: count before reading.
+  // RFC 6585 §5. Count before reading: Node drops lines above its own limit, so one that matters may be missing.
   if (rawHeaders.length / 2 <= maxHeaders) return undefined;
   return new Refusal(431, `${INVALID} more than ${maxHeaders} header lines`);
 }
 
 function readHost({ url }: UpgradeRequest, lines: FieldLines): Authority | Refusal {
-  // §4.2.1, item 2: "A |Host| header field containing the server's authority." RFC 9112 §3.2: 400 to a request "that lacks
-  // a Host header field and to any request message that contains more than one […] or […] an invalid field value".
+  // §4.2.1, item 2: "A |Host| header field containing the server's authority." RFC 9112 §3.2: 400 to a request "that
+  // lacks a Host header field and to any request message that contains more than one […] or […] an invalid field
+  // value".
   const host = parseAuthority(onlyLine(lines, 'host') ?? '');
   if (host === null) return new Refusal(400, `${INVALID} it needs exactly one valid Host header`);
   // RFC 9112 §3.2.2: with a target in absolute-form the server "MUST ignore the received Host header field".
@@ -213,45 +216,48 @@ function readHost({ url }: UpgradeRequest, lines: FieldLines): Authority | Refus
 }
 
 function refuseBody(lines: FieldLines): Refusal | undefined {
-  // RFC 9112 §6.3. A body would be taken for frames here, and for the next request by a proxy in front.
+  // RFC 9112 §6.3. We would take a body for frames, and a proxy in front of us for the next request.
   const length = lines.get('content-length') ?? '0';
   if (!lines.has('transfer-encoding') && length === '0') return undefined;
   return new Refusal(400, `${INVALID} the request has a body`);
 }
 
-/** Null on a syntax error, empty if there is no such header. */
+/** @returns null on a syntax error, empty if there is no Upgrade header */
 function upgradeProtocols(lines: FieldLines): string[] | null {
   return parseUpgrade(joinedLines(lines, 'upgrade') ?? '');
 }
 
-/** Null on a syntax error, empty if there is no such header. */
+/** @returns null on a syntax error, empty if there is no Connection header */
 function connectionOptions(lines: FieldLines): string[] | null {
   return parseTokens(joinedLines(lines, 'connection') ?? '');
 }
 
 function refuseUpgrade(lines: FieldLines): Refusal | undefined {
-  // §4.2.1, item 3: "An |Upgrade| header field containing the value "websocket", treated as an ASCII case-insensitive value."
+  // §4.2.1, item 3: "An |Upgrade| header field containing the value "websocket", treated as an ASCII case-insensitive
+  // value."
   const value = joinedLines(lines, 'upgrade');
   if (value === 'websocket') return undefined;
   const protocols = upgradeProtocols(lines);
   if (protocols === null) return new Refusal(400, `${INVALID} the Upgrade header is malformed`);
   if (!hasToken(protocols, 'websocket')) return upgradeRequired(`${INVALID} the Upgrade header is not websocket`);
-  // A client that leaves the choice to us may already be speaking the other protocol (RFC 9110 §7.8).
+  // A client that offers several protocols may already have begun to speak another one (RFC 9110 §7.8).
   if (protocols.length > 1) return new Refusal(400, `${INVALID} the Upgrade header names more than websocket`);
   return undefined;
 }
 
 function refuseConnection(lines: FieldLines): Refusal | undefined {
-  // §4.2.1, item 4: "A |Connection| header field that includes the token "Upgrade", treated as an ASCII case-insensitive
-  // value." Without it an Upgrade header was meant for somebody else, the nearest proxy (RFC 9110 §7.8).
+  // §4.2.1, item 4: "A |Connection| header field that includes the token "Upgrade", treated as an ASCII
+  // case-insensitive value." Without it, the Upgrade header was meant for another recipient, the nearest proxy (RFC
+  // 9110 §7.8).
   const value = joinedLines(lines, 'connection');
   if (value === 'Upgrade' || hasToken(connectionOptions(lines), 'upgrade')) return undefined;
   return upgradeRequired(`${INVALID} the Connection header lacks upgrade`);
 }
 
 function refuseVersion(lines: FieldLines): Refusal | undefined {
-  // §4.2.1, item 6: "A |Sec-WebSocket-Version| header field, with a value of 13." §11.3.5: once only. §4.2.2, item 4: else
-  // "an appropriate HTTP error code (such as 426 Upgrade Required) and a |Sec-WebSocket-Version| header field".
+  // §4.2.1, item 6: "A |Sec-WebSocket-Version| header field, with a value of 13." §11.3.5: only once. §4.2.2, item 4:
+  // otherwise "an appropriate HTTP error code (such as 426 Upgrade Required) and a |Sec-WebSocket-Version| header
+  // field".
   const version = joinedLines(lines, 'sec-websocket-version');
   if (version === VERSION) return undefined;
   if (version === undefined) return upgradeRequired(`${INVALID} the Sec-WebSocket-Version header is missing`);
@@ -289,7 +295,7 @@ function refuseServerName<Request>(
   { allowedHosts }: UpgradeRules<Request>,
   whole: () => Request,
 ): Refusal | undefined {
-  // A page whose name was made to resolve to us is of the "same" host: only a list of our names tells.
+  // If an attacker makes a page's name resolve to us, its host is the "same". Only a list of our names exposes it.
   if (allowedHosts === undefined || isAllowedHost(allowedHosts, server, whole)) return undefined;
   return new Refusal(403, `${INVALID} the host ${quoted(server.host)} is none of allowedHosts`);
 }
@@ -300,8 +306,8 @@ function refuseOrigin<Request>(
   { allowedOrigins }: UpgradeRules<Request>,
   whole: () => Request,
 ): Refusal | undefined {
-  // §4.2.1, item 7, and §10.2: browsers send an Origin, and let any page connect anywhere with the user's cookies. Who
-  // sends none is no browser. X-Forwarded-Host is not looked at: anybody can send it.
+  // §4.2.1, item 7, and §10.2: browsers let any page connect anywhere with the user's cookies, but send its Origin.
+  // A client that sends none is not a browser. X-Forwarded-Host does not count: anyone can send it.
   const origin = lines.get('origin');
   if (origin === undefined) return undefined;
   // RFC 6454 §7.3: "MUST NOT include more than one Origin header field".

@@ -5,13 +5,13 @@ import type { TimeLimitOptions } from './timing/time-limits.js';
 import type { OutboxSettings } from './writing/outbox.js';
 
 /**
- * What an entry point implements: all that can happen on a connection. What `onMessage`, `onFrame`, `onPing` and `onPong` throw
- * fails the connection with 1011; the others must not throw.
+ * Everything that can happen on a connection; each entry point implements it. If `onMessage`, `onFrame`, `onPing` or
+ * `onPong` throws, the connection fails with 1011. The other methods must not throw.
  */
 export interface ConnectionHandler {
   /** A whole message. */
   onMessage(opcode: number, data: string | Buffer): void;
-  /** A whole frame of any kind, in raw mode, instead of `onMessage`, `onPing` and `onPong`. */
+  /** A whole frame of any kind. Raw mode calls this instead of `onMessage`, `onPing` and `onPong`. */
   onFrame(fin: boolean, opcode: number, payload: Buffer): void;
   onPing(payload: Buffer): void;
   onPong(payload: Buffer): void;
@@ -19,11 +19,15 @@ export interface ConnectionHandler {
   onDrain(): void;
   /** Something went wrong; `onClose` follows. */
   onError(error: Error): void;
-  /** The last event. `cause` tells why, where it was not the closing handshake. */
+  /** The last event. `cause` tells why the connection ended, if it was not a closing handshake. */
   onClose(result: CloseResult, cause: Error | undefined): void;
 }
 
-/** What a connection is made with; one object serves all connections of a server. Sizes in octets. */
+/**
+ * The options of a connection. One object serves all connections of a server. Sizes in bytes, durations in
+ * milliseconds.
+ */
 export interface ConnectionOptions extends ReceiverOptions, TimeLimitOptions, OutboxSettings {
+  /** If more than this waits to be written, the entry point decides what becomes of the next message. */
   readonly maxBackpressure: number;
 }

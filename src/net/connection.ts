@@ -11,12 +11,12 @@ import type { ConnectionHandler, ConnectionOptions } from './connection-handler.
 import { Link } from './link.js';
 import { type TimeLimited, TimeLimits } from './timing/time-limits.js';
 
-/** One WebSocket connection after its opening handshake, by the rules of RFC 6455: Ping → Pong (§5.5.2), closing (§7), time limits. */
+/** One WebSocket connection after its opening handshake: Ping → Pong (RFC 6455 §5.5.2), closing (§7), time limits. */
 export class Connection extends Link implements TimeLimited {
   readonly #options: ConnectionOptions;
   readonly #handler: ConnectionHandler;
   readonly #limits: TimeLimits;
-  /** `null` until it begins. */
+  /** `null` until the closing begins. */
   #begunClosing: Closing | null = null;
   #cause: Error | undefined;
 
@@ -31,12 +31,12 @@ export class Connection extends Link implements TimeLimited {
     return this.#begunClosing?.state ?? 'open';
   }
 
-  /** Octets that were sent and that the kernel has not taken. */
+  /** Bytes that were sent and the kernel has not taken. */
   get bufferedAmount(): number {
     return this.outbox.bufferedAmount;
   }
 
-  /** Whether more than `maxBackpressure` bytes wait though what could be written was written now. */
+  /** Writes what the kernel takes. @returns whether more than `maxBackpressure` bytes still wait */
   flushIfOverloaded(): boolean {
     const { maxBackpressure } = this.#options;
     if (this.bufferedAmount <= maxBackpressure) return false;
@@ -48,7 +48,7 @@ export class Connection extends Link implements TimeLimited {
     return this.inbox.isPaused;
   }
 
-  /** Begins to read. @param head octets that came behind the opening handshake: they are frames */
+  /** Starts reading. @param head bytes that came after the opening handshake: they are frames */
   start(head?: Buffer): void {
     if (head !== undefined && head.length > 0) this.inbox.onChunk(head);
     if (this.state === 'closed') return;
@@ -61,7 +61,7 @@ export class Connection extends Link implements TimeLimited {
     return this.#limits.setKeepalive(pingInterval, pongTimeout);
   }
 
-  /** Sends a Ping now and expects its Pong as if the keepalive had sent it. */
+  /** Has the keepalive send its next Ping now. */
   pingNow(): void {
     this.#limits.pingNow();
   }
@@ -79,29 +79,29 @@ export class Connection extends Link implements TimeLimited {
   // ——— sending
 
   /**
-   * Sends one frame, while the state is open.
+   * Sends one frame. The state must be open.
    *
-   * @returns `undefined` if the payload's memory is the caller's again and there is room for more; else a promise that
-   *   settles when that is so, and rejects with a `WebSocketClosedError` if the connection ends first
+   * @returns `undefined` if the payload's memory is the caller's again and there is room for more. Otherwise a promise
+   *   that resolves when that is so, and rejects with a `WebSocketClosedError` if the connection ends first
    */
   send(opcode: number, payload: string | Uint8Array): undefined | Promise<void> {
     return this.outbox.append(FIN | opcode, payload) ? undefined : this.outbox.whenFree();
   }
 
-  /** Sends one frame that is encoded already, as `send` does; its memory is never the caller's again. */
+  /** Sends one encoded frame, as `send` does. Nobody may write to its memory again. */
   sendFrame(frame: Uint8Array): undefined | Promise<void> {
     return this.outbox.appendFrame(frame) ? undefined : this.outbox.whenFree();
   }
 
-  /** As `sendFrame`, for one who does not ask when there is room again. */
+  /** As `sendFrame`, if the caller need not know when there is room again. */
   queueFrame(frame: Uint8Array): void {
     this.outbox.appendFrame(frame);
   }
 
   /**
-   * Begins the closing handshake (RFC 6455 §7.1.2). Data that still comes is discarded.
+   * Begins the closing handshake (RFC 6455 §7.1.2). Data that still arrives is discarded.
    *
-   * @throws TypeError, RangeError if code or reason may not be sent; nothing has changed then
+   * @throws TypeError, RangeError if the code or the reason may not be sent; nothing has changed then
    */
   close(closeCode?: number, reason?: string): void {
     const payload = formatClosePayload(closeCode, reason);
@@ -109,7 +109,7 @@ export class Connection extends Link implements TimeLimited {
     if (this.state === 'open') this.#close('close', payload);
   }
 
-  /** Ends the connection at once, without a Close frame, after what the kernel takes at once of what was sent. */
+  /** Ends the connection at once, without a Close frame. What was sent before leaves if the kernel takes it at once. */
   hangup(): void {
     if (this.state === 'closed') return;
     this.outbox.flush();
@@ -117,12 +117,16 @@ export class Connection extends Link implements TimeLimited {
     this.transport.destroySoon();
   }
 
-  /** Ends the connection at once, without a Close frame. */
+  /**
+   * Ends the connection at once, without a Close frame, and drops what has not left.
+   *
+   * @param cause is reported to `onError`
+   */
   terminate(cause?: Error): void {
     if (this.state === 'closed') return;
     this.#cause ??= cause;
     this.#abandon();
-    // Before onClose, but not at once: what user code does then must not come in the middle of a publish to many.
+    // Before onClose, but not now: user code must not run in the middle of a publish to many sockets.
     if (cause !== undefined) nextTick(() => this.#tellError(cause));
     this.transport.destroy();
   }
@@ -136,7 +140,7 @@ export class Connection extends Link implements TimeLimited {
   /**
    * Fails the connection (§7.1.7) because user code threw: Close 1011, "an unexpected condition" (§7.4.1).
    *
-   * @returns what was thrown, as an Error, for the entry point to report
+   * @returns the thrown value as an Error, for the entry point to report
    */
   failByHandler(error: unknown): Error {
     const cause = toError(error);
@@ -185,7 +189,7 @@ export class Connection extends Link implements TimeLimited {
     this.inbox.countMessage();
   }
 
-  /** Raw mode leaves the answer to the caller, but what a Close frame says is how the connection ends (§7.1.5). */
+  /** In raw mode the user answers. A Close frame still says how the connection ends (§7.1.5). */
   #handOverControl(opcode: number, payload: Buffer): void {
     const status = opcode === Opcode.Close ? parseClosePayload(payload) : null;
     if (status !== null && !('section' in status)) this.#closing.onReceived(status);
@@ -209,7 +213,7 @@ export class Connection extends Link implements TimeLimited {
   }
 
   get answersWhilePaused(): boolean {
-    // In raw mode they are for the caller to answer.
+    // In raw mode the user answers.
     return !this.#options.raw;
   }
 
@@ -233,7 +237,9 @@ export class Connection extends Link implements TimeLimited {
     this.runInAsyncScope(this.#handler.onDrain, this.#handler);
   }
 
-  /** The peer sent FIN. Without a Close frame before it that is an abnormal end; either way we have nothing to wait for. */
+  /**
+   * The peer sent FIN. If no Close frame came first, the end is abnormal. Either way there is nothing left to wait for.
+   */
   onInputEnd(): void {
     this.#close('peer end', NO_BYTES);
   }
@@ -242,18 +248,18 @@ export class Connection extends Link implements TimeLimited {
     this.#cause ??= error;
   }
 
-  /** The TCP connection is closed. What was received before is handled first. */
+  /** The TCP connection is closed. What was received before that is handled first. */
   onClose(): void {
     if (this.#closing.isLost) return;
     this.#closing.onLost();
     this.#limits.stop();
     this.#closeOutbox();
-    // Whoever has paused may wait for something that does not come any more.
+    // A user who has paused may wait for something that will never come.
     this.inbox.resume();
     this.inbox.onClose();
   }
 
-  /** §7.1.4: now the connection is closed. */
+  /** Everything received is handled: the connection is closed (§7.1.4). */
   onInputClose(): void {
     this.#closing.onClosed();
     this.inbox.discard();
@@ -267,7 +273,7 @@ export class Connection extends Link implements TimeLimited {
     return this.#begunClosing;
   }
 
-  /** @param payload of the Close frame, if one is to be sent */
+  /** @param payload of the Close frame, if `event` sends one */
   #close(event: ClosingEvent, payload: Buffer): void {
     const step = this.#closing.on(event, this.#options.role);
     if (step.discards) this.inbox.discard();

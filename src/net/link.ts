@@ -10,8 +10,8 @@ import { canTakeOver, WindowTransport } from './transport/window-transport.js';
 import { Outbox, type OutboxEvents, type OutboxSettings } from './writing/outbox.js';
 
 /**
- * A socket after its opening handshake, with what comes of it and what goes to it: joins transport, inbox and outbox. It is an
- * async resource, so that what a timer, or somebody else's turn, makes it tell is told in the context of its opening.
+ * Joins transport, inbox and outbox over one socket after its opening handshake. It is an async resource, so that
+ * events caused by a timer or by another connection's turn run in the async context of its opening handshake.
  */
 export abstract class Link extends AsyncResource implements TransportEvents, InboxEvents, OutboxEvents {
   readonly inbox: Inbox;

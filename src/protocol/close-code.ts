@@ -18,11 +18,14 @@ export const CloseCode = {
   BadGateway: 1014,
 } as const;
 
-/** §7.4.1, §7.4.2: whether `code` may stand in a Close frame. 1004 to 1006 and 1015 are reserved, 3000 to 4999 are free to use. */
+/**
+ * §7.4.1, §7.4.2: whether a Close frame may carry `code`. 1004 to 1006 and 1015 are reserved, 3000 to 4999 are free to
+ * use.
+ */
 export function isCloseCode(code: number): boolean {
   if (code >= 3000 && code <= 4999) return true;
   return code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006;
 }
 
-/** §5.5.1: a Close frame's payload is at most 125 octets, two of which are the code. */
+/** Bytes of a reason, at most. §5.5.1: the payload of a Close frame is at most 125 bytes, two of which are the code. */
 export const MAX_CLOSE_REASON = 123;

@@ -6,7 +6,7 @@ import type { Role } from './frame-rules.js';
 /*
  * How a connection closes (RFC 6455 §7). A Close is sent once, and only by a connection that is open.
  *
- * | event                            | open                               | closing                  | told             |
+ * | event                            | open                               | closing                  | reported         |
  * | -------------------------------- | ---------------------------------- | ------------------------ | ---------------- |
  * | `close`: the user closes         | Close; read on for the peer's      | nothing                  |                  |
  * | `peer close`: its Close          | Close with its code; discard       | discard                  |                  |
@@ -17,20 +17,20 @@ import type { Role } from './frame-rules.js';
  * | `lost`: the transport is closed  | what was received, in slices       | the same                 |                  |
  * |   all of that is handled         |                                    | closed                   | close            |
  *
- * From the first of these on, `closeTimeout` counts. Data after our own Close is discarded; data before the loss of the
- * transport is still handed over. How `wasock/ws` differs stands at the head of ws/wire/wire.ts.
+ * `closeTimeout` runs from the first of these events on. Data received after our own Close is discarded. Data received
+ * before the transport was lost is still handed over. The head of ws/wire/wire.ts says how `wasock/ws` differs.
  */
 
-/** What makes a connection close, or go on with that. */
+/** What starts the closing of a connection, or moves it on. */
 export type ClosingEvent = 'close' | 'peer close' | 'peer end' | 'fail';
 
-/** What is to be done about an event, in this order. */
-export interface ClosingStep {
-  /** Discard what is still to come. */
+/** What to do about an event, in this order. */
+interface ClosingStep {
+  /** Discard whatever still arrives. */
   readonly discards: boolean;
   /** Send a Close frame. */
   readonly sendsClose: boolean;
-  /** Read on though paused: the peer's Close can only be seen by one who reads. */
+  /** Read on even if paused: only reading shows the peer's Close. */
   readonly reads: boolean;
   /** Send FIN. */
   readonly ends: boolean;
@@ -40,7 +40,10 @@ interface ClosingRule {
   readonly discards: boolean;
   readonly sendsClose: boolean;
   readonly reads: boolean;
-  /** §7.1.1: the server closes the TCP connection first; the client waits for that, within limits. §7.1.7: who fails does not wait. */
+  /**
+   * §7.1.1: the server closes the TCP connection first, and the client waits for that, within limits. §7.1.7: an
+   * endpoint that fails the connection does not wait.
+   */
   readonly ends: 'always' | 'server, both Closes through';
 }
 
@@ -51,9 +54,10 @@ const RULES: Readonly<Record<ClosingEvent, ClosingRule>> = {
   fail: { discards: true, sendsClose: true, reads: true, ends: 'always' },
 };
 
+/** A connection is closing from its first closing event until everything received is handled. */
 export type ConnectionState = 'open' | 'closing' | 'closed';
 
-/** The closing of one connection: what has happened, and what is to be done. Knows no socket. */
+/** The closing of one connection: what has happened, and what to do next. It knows no socket. */
 export class Closing {
   #state: ConnectionState = 'open';
   #sent = false;
@@ -70,12 +74,12 @@ export class Closing {
     return this.#isLost;
   }
 
-  /** Whether data is handed over: after our own Close it is of no use to anybody, after the loss of the transport it is. */
+  /** Whether received data is handed over: not after our own Close, but also after the transport was lost. */
   get delivers(): boolean {
     return this.#state === 'open' || (this.#isLost && !this.#sent);
   }
 
-  /** @returns what to do; nothing that was to be done before is asked for again, but for FIN */
+  /** Takes an event. @returns what to do; of what an earlier event asked for, only FIN may be asked for again */
   on(event: ClosingEvent, role: Role): ClosingStep {
     const { discards, sendsClose, reads, ends } = RULES[event];
     // §5.5.1: "The application MUST NOT send any more data frames after sending a Close frame", nor a second one.
@@ -86,22 +90,22 @@ export class Closing {
     return { discards, sendsClose: sends, reads, ends: ends === 'always' || isThrough };
   }
 
-  /** The peer's Close says so. The first counts (§7.1.5). */
+  /** Records the peer's Close. The first one counts (§7.1.5). */
   onReceived(status: CloseStatus): void {
     this.#received ??= status;
   }
 
-  /** The connection is ended at once. */
+  /** We end the connection at once. */
   abandon(): void {
     if (this.#state === 'open') this.#state = 'closing';
   }
 
-  /** The TCP connection has ended before all that was sent had left, our Close among it. */
+  /** The TCP connection ended before everything we sent had left, including our Close. */
   onIncomplete(): void {
     this.#isIncomplete = true;
   }
 
-  /** The transport is closed. What it brought before is still to be handled. */
+  /** The transport is closed. What it brought before must still be handled. */
   onLost(): void {
     this.#isLost = true;
     this.abandon();
@@ -113,14 +117,18 @@ export class Closing {
     this.#state = 'closed';
   }
 
-  /** How the connection has ended (§7.1.5, §7.1.6). */
+  /** How the connection ended (§7.1.5, §7.1.6). */
   result(): CloseResult {
     const { closeCode, reason } = this.#received ?? { closeCode: CloseCode.Abnormal, reason: '' };
     return { closeCode, reason, wasClean: this.#received !== null && this.#sent && !this.#isIncomplete };
   }
 }
 
-/** §5.5.1: an answer "typically echos the status code it received". @returns `undefined` for a Close frame without one */
+/**
+ * §5.5.1: an answer "typically echos the status code it received".
+ *
+ * @returns `undefined` if that Close frame has no code
+ */
 export function echoedCode({ closeCode }: CloseStatus): number | undefined {
   return closeCode === CloseCode.NoStatus ? undefined : closeCode;
 }

@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { CloseCode } from './close-code.js';
 
-/** A way in which a peer can break RFC 6455: what we send in the Close frame, and the rule it broke. */
+/** A way in which a peer can break RFC 6455: the rule, and the code that our Close frame carries then. */
 export interface Fault {
   /** The error code that the user sees. */
   readonly code: string;
@@ -16,7 +16,7 @@ function fault(code: string, closeCode: number, section: string, message: string
   return Object.freeze({ code: `WASOCK_${code}`, closeCode, section, message });
 }
 
-/** Every fault of a peer that fails the connection (§7.1.7). The docs print this table. */
+/** Every fault of a peer that fails the connection (§7.1.7). docs/errors.md prints this table. */
 export const FAULT = {
   RESERVED_BITS: fault(
     'RESERVED_BITS',
@@ -88,7 +88,7 @@ export const FAULT = {
   ),
 } as const;
 
-/** The codes of the errors that are no fault of a frame. */
+/** The codes of all other errors. */
 export const ERROR_CODE = {
   CLOSED: 'WASOCK_CLOSED',
   CREATION: 'WASOCK_CREATION',
@@ -103,9 +103,9 @@ export const ERROR_CODE = {
   HANDLER: 'WASOCK_HANDLER',
 } as const;
 
-/** What every error of this library is. */
+/** The base class of every error of this library. */
 export class WebSocketError extends Error {
-  /** `WASOCK_…`; stable, to be compared with. */
+  /** `WASOCK_…`: stable, so that programs may compare it. */
   readonly code: string;
   constructor(message: string, code: string, options?: ErrorOptions) {
     super(message, options);
@@ -120,13 +120,13 @@ export class WebSocketError extends Error {
 export interface CloseResult {
   /** RFC 6455 §7.1.5: the code of the peer's Close frame, 1005 if it carried none, 1006 if there was no Close frame. */
   closeCode: number;
-  /** §7.1.6; empty where there was none. */
+  /** §7.1.6; empty if there was none. */
   reason: string;
   /** Whether both Close frames were exchanged before the TCP connection ended. */
   wasClean: boolean;
 }
 
-/** The connection is closed, or ended while something waited for it. Its `cause` tells why, where that is known. */
+/** The connection is closed, or ended while an operation was pending. `cause` tells why, if that is known. */
 export class WebSocketClosedError extends WebSocketError implements CloseResult {
   readonly closeCode: number;
   readonly reason: string;
@@ -144,14 +144,20 @@ export class WebSocketClosedError extends WebSocketError implements CloseResult 
   }
 }
 
-/** A WebSocket could not be made: no connection, no such scheme, no request that could be upgraded here. */
+/**
+ * A WebSocket could not be made: there is no connection, the scheme is not supported, or the request cannot be upgraded
+ * here.
+ */
 export class WebSocketCreationError extends WebSocketError {
   constructor(message: string, options?: ErrorOptions) {
     super(message, ERROR_CODE.CREATION, options);
   }
 }
 
-/** `receiveStrPacket` met a Binary message, or `receiveBinaryPacket` a Text one. The message is consumed, the connection usable. */
+/**
+ * `receiveStrPacket` met a Binary message, or `receiveBinaryPacket` a Text one. The message is consumed; the connection
+ * remains usable.
+ */
 export class WebSocketPacketTypeError extends WebSocketError {
   constructor(message: string) {
     super(message, ERROR_CODE.PACKET_TYPE);
@@ -165,13 +171,13 @@ export class WebSocketProtocolMismatchError extends WebSocketError {
   }
 }
 
-/** The server answered the opening handshake with something else than 101 (RFC 6455 §4.1). */
+/** The server answered the opening handshake with a status other than 101 (RFC 6455 §4.1). */
 export class WebSocketFailedUpgradeError extends WebSocketError {
-  /** HTTP status of the answer. */
+  /** The HTTP status of the answer. */
   readonly status: number;
-  /** Its headers, names in lower case. */
+  /** The headers of the answer, names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The first KiB of its body. */
+  /** The first KiB of the answer's body. */
   readonly body: Buffer;
   constructor(
     status: number,
@@ -190,7 +196,7 @@ export class WebSocketFailedUpgradeError extends WebSocketError {
   }
 }
 
-/** The opening handshake breaks RFC 6455 §4. On a server it carries the answer that the request deserves. */
+/** The opening handshake breaks RFC 6455 §4. On a server the error carries the answer to send. */
 export class WebSocketHandshakeError extends WebSocketError {
   /** HTTP status to answer with (server) or that was received (client). */
   readonly status: number;
@@ -208,11 +214,14 @@ export class WebSocketHandshakeError extends WebSocketError {
   }
 }
 
-/** The peer broke the protocol after the handshake; the `cause` of the `WebSocketClosedError` that follows. */
+/**
+ * The peer broke the protocol after the opening handshake. It becomes the `cause` of the `WebSocketClosedError` that
+ * follows.
+ */
 export class WebSocketProtocolError extends WebSocketError {
   /** The close code that we sent. */
   readonly sentCloseCode: number;
-  /** Section of RFC 6455 whose rule the peer broke. */
+  /** The section of RFC 6455 whose rule the peer broke. */
   readonly section: string;
   constructor(fault: Fault) {
     super(`${fault.message} (RFC 6455 §${fault.section})`, fault.code);
@@ -221,7 +230,7 @@ export class WebSocketProtocolError extends WebSocketError {
   }
 }
 
-/** What user code threw, as an Error. Never throws, whatever it is: not everything can be made a string. */
+/** Makes an Error of whatever user code threw. Never throws itself, even if the value cannot be made a string. */
 export function toError(thrown: unknown): Error {
   try {
     if (thrown instanceof Error) return thrown;

@@ -1,19 +1,20 @@
-/**
- * Writing frames (RFC 6455 §5.2). Where a payload is masked, and into which memory frames go, is the outbox's matter.
+/*
+ * Frame headers as we send them (RFC 6455 §5.2). The outbox decides which memory frames go to, and masks their
+ * payloads.
  */
 
-/** Octets of the header of a frame that we send, always in the minimal encoding of the length. */
+/** How many bytes the header of a frame has, with its masking key. Lengths are always encoded minimally. */
 export function frameHeaderLength(payloadLength: number, masked: boolean): number {
   const length = payloadLength < 126 ? 2 : payloadLength < 65_536 ? 4 : 10;
   return masked ? length + 4 : length;
 }
 
 /**
- * Writes a frame header, without masking key, to `target` at `at`.
+ * Writes a frame header, without its masking key, to `target` at `at`.
  *
  * @param firstOctet FIN, RSV bits and opcode
- * @param maskBit 0x80 if a masking key is to follow, else 0
- * @returns the index behind it
+ * @param maskBit 0x80 if a masking key follows, otherwise 0
+ * @returns the index after it
  */
 export function writeFrameHeader(
   target: Uint8Array,
@@ -39,7 +40,7 @@ export function writeFrameHeader(
   return at + 10;
 }
 
-/** Writes a masking key in memory order: its low octet first, as the codec reads it. */
+/** Writes a masking key in memory order: its low byte first, as the codec reads it. @returns the index after it */
 export function writeMaskingKey(target: Uint8Array, at: number, key: number): number {
   target[at] = key;
   target[at + 1] = key >>> 8;
@@ -48,7 +49,7 @@ export function writeMaskingKey(target: Uint8Array, at: number, key: number): nu
   return at + 4;
 }
 
-/** Network byte order. */
+/** Writes in network byte order. */
 function writeUint32(target: Uint8Array, at: number, value: number): void {
   target[at] = value >>> 24;
   target[at + 1] = value >>> 16;

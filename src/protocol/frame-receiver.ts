@@ -25,37 +25,37 @@ import { CONTROL_BIT, FIN, OPCODE_MASK, Opcode } from './opcode.js';
 import { beginOwnedPayloads, ownedPayload } from './owned-payload.js';
 import type { ReceiverOptions, ReceiverSink } from './receiver-options.js';
 
-/** All bits of a row's flags that the rules for a plain unfragmented message look at, but for the length. */
+/** The bits of a row's flags that decide, apart from the length, whether it is a plain unfragmented message. */
 const KIND = FLAG_FIRST_OCTET | FLAG_MASKED | FLAG_PARTIAL;
 
 /**
- * Turns the octets of one connection into messages and control frames (RFC 6455 §5, §6.2). Knows no socket: it is given
- * parts of the codec's window and reports to its sink, one scan of the codec each time.
+ * Turns the bytes of one connection into messages and control frames (RFC 6455 §5, §6.2). It knows no socket: the inbox
+ * gives it parts of the codec's window, each costs one scan, and it reports to its sink.
  */
 export class FrameReceiver implements FrameRules {
   lenientLengths = false;
   role: Role = 'server';
-  /** Whether the first fragment of a message was received, and the last was not. */
+  /** Whether the first fragment of a message has arrived and the last has not. */
   fragmented = false;
 
   readonly #codec: Codec;
-  /** Where it reports to. */
+  /** Gets the reports. */
   sink: ReceiverSink;
   options: ReceiverOptions;
-  /** Bytes of one message: `maxPayload`, but never more than one Buffer can hold. */
+  /** Bytes of one message, at most: `maxPayload`, but never more than one Buffer can hold. */
   #maxMessage = 0;
-  /** Bytes of one Text message: never more than one string can hold, if it is to be one. */
+  /** Bytes of one Text message, at most: if it becomes a string, never more than one string can hold. */
   #maxText = 0;
-  /** Flags of a Binary message in one frame, masked as the role demands; one less is Text. */
+  /** The flags of a Binary message in one frame, masked as the role demands. One less is Text. */
   #plainBinary = 0;
 
   #discarding = false;
   #stopped = false;
 
-  /** Octets of a header that a read cut in two. */
+  /** The bytes of a header whose rest has not arrived. */
   #cutHeader: Buffer | null = null;
 
-  // The frame whose payload is still to come in part.
+  // The frame of whose payload a part is still missing.
   #remaining = 0;
   #firstOctet = 0;
   #masked = false;
@@ -64,10 +64,10 @@ export class FrameReceiver implements FrameRules {
   #pieces = 0;
   #control: MessageBuffer | null = null;
 
-  // The message under way.
+  // The message that is arriving.
   #opcode = 0;
   #message: MessageBuffer | null = null;
-  /** Octets that the headers of the message have announced. */
+  /** Bytes that the headers of the message have declared so far. */
   #announced = 0;
   #fragments = 0;
   #utf8State = 0;
@@ -79,7 +79,7 @@ export class FrameReceiver implements FrameRules {
     this.#configure(options);
   }
 
-  /** Makes an idle receiver one of another connection. */
+  /** Prepares an idle receiver for another connection. */
   reset(sink: ReceiverSink, options: ReceiverOptions): void {
     this.sink = sink;
     if (options === this.options) return;
@@ -95,32 +95,32 @@ export class FrameReceiver implements FrameRules {
     this.#plainBinary = options.raw ? -1 : FIN | Opcode.Binary | (options.role === 'server' ? FLAG_MASKED : 0);
   }
 
-  /** Octets that the message under way may still grow by. */
+  /** How many bytes the message that is arriving may still grow by. */
   get room(): number {
     return this.#maxMessage - this.#announced;
   }
 
-  /** Whether part of a frame or of a fragmented message has arrived, and the rest has not. */
+  /** Whether part of a frame or of a fragmented message has arrived and the rest has not. */
   get midMessage(): boolean {
     return this.fragmented || this.#remaining > 0 || this.#cutHeader !== null;
   }
 
-  /** Whether it is as it was when it was made. */
+  /** Whether it is in its initial state, so that another connection may use it. */
   get isIdle(): boolean {
     return !this.midMessage && !this.#discarding;
   }
 
-  /** Octets of the message under way that have arrived. */
-  get messageOctets(): number {
+  /** How many bytes of the unfinished message have arrived. */
+  get messageBytes(): number {
     return this.#announced - (this.#control === null ? this.#remaining : 0);
   }
 
-  /** Makes the `receive` under way return before the next frame. */
+  /** Makes the current `receive` return before the next frame. */
   stop(): void {
     this.#stopped = true;
   }
 
-  /** Discards all that is still to come: the connection has failed, or the peer's Close was received. */
+  /** Discards whatever still arrives: the connection has failed, or the peer's Close has arrived. */
   discard(): void {
     this.#discarding = true;
     this.#cutHeader = null;
@@ -132,12 +132,12 @@ export class FrameReceiver implements FrameRules {
   }
 
   /**
-   * Takes the octets `[start, end)` of the codec's window, which follow those taken before; in front of `start` there is
-   * room for a header.
+   * Takes the bytes `[start, end)` of the codec's window, which follow those taken before. There must be room for a
+   * header before `start`.
    *
    * @param onlyControl stop before the first frame that is not a whole control frame
-   * @returns where it stopped: octets from there on are as they came and are to be given again. Less than `end` if the
-   *   frame table was full, if `stop` was called, or if only control frames are wanted
+   * @returns where it stopped. This is less than `end` if the frame table was full, `stop` was called, or `onlyControl`
+   *   applied; the bytes from there on are as they arrived, and the caller must give them again
    */
   receive(start: number, end: number, onlyControl = false): number {
     this.#stopped = false;
@@ -152,12 +152,12 @@ export class FrameReceiver implements FrameRules {
     if (this.#cutHeader !== null) start = this.#restoreHeader(start);
     const stop = this.#receiveFrames(start, end, onlyControl);
     if (stop >= begin) return stop;
-    // The header stays cut.
+    // It stopped before the frame whose header was cut off.
     this.#cutHeaderAt(stop, begin - stop);
     return begin;
   }
 
-  /** Whether what comes next belongs to a data frame of which part has come. */
+  /** Whether the next byte belongs to a data frame of which a part has arrived. */
   get #isWithinData(): boolean {
     if (this.#remaining > 0) return this.#control === null;
     return this.#cutHeader !== null && (this.#cutHeader[0] & CONTROL_BIT) === 0;
@@ -187,7 +187,7 @@ export class FrameReceiver implements FrameRules {
     return this.#cutHeader === null ? stop : end;
   }
 
-  /** Whether the row is a valid message in one frame that is present whole: then no other rule can be broken. */
+  /** Whether the row is a whole, valid message in one frame, so that no other rule needs a look. */
   #isPlainMessage(words: Uint32Array, row: number): boolean {
     const flags = words[row + ROW_FLAGS];
     const kind = flags & KIND;
@@ -216,7 +216,7 @@ export class FrameReceiver implements FrameRules {
     return ownedPayload(this.#codec.bytes, start, end, stop, this.options.awaited);
   }
 
-  /** Any frame but a plain message: judged by all rules. */
+  /** Judges any frame but a plain message by all rules. */
   #receiveFrame(words: Uint32Array, row: number, start: number, end: number, stop: number): void {
     const fault = judgeFrame(words, row, this);
     const flags = words[row + ROW_FLAGS];
@@ -262,7 +262,7 @@ export class FrameReceiver implements FrameRules {
     return true;
   }
 
-  /** Takes what has come of the payload whose first part came earlier. */
+  /** Takes more of a payload whose first part arrived earlier. */
   #receiveRest(start: number, end: number): number {
     const stop = Math.min(end, start + this.#remaining);
     if (this.#masked) this.#codec.mask(start, stop, this.#key, this.#phase);
@@ -270,7 +270,7 @@ export class FrameReceiver implements FrameRules {
     return stop;
   }
 
-  /** A part, already unmasked, of the payload of the frame under way. */
+  /** Adds a part, already unmasked, of the payload of the unfinished frame. */
   #addPiece(start: number, end: number, ascii: boolean): void {
     this.#remaining -= end - start;
     this.#phase = (this.#phase + end - start) & 3;
@@ -278,10 +278,10 @@ export class FrameReceiver implements FrameRules {
     const payload = this.#control ?? this.#message!;
     if (this.#control === null && this.#opcode === Opcode.Text && !(ascii && this.#utf8State === 0)) {
       this.#utf8State = this.#codec.validateUtf8(start, end, this.#utf8State);
-      // §8.1, at the first octet that cannot be right: no need to wait for the end of the message.
+      // §8.1. The first invalid byte fails the connection; the end of the message need not be waited for.
       if (this.#utf8State === UTF8_INVALID) return this.#fail(FAULT.INVALID_UTF8);
     }
-    // Behind a fragment others may come, up to the limit.
+    // After a fragment others may follow, up to the limit.
     const isLast = this.options.raw || (this.#firstOctet & FIN) !== 0;
     const toCome = isLast ? this.#remaining : this.#remaining + this.room;
     if (!payload.append(this.#codec.bytes, start, end, toCome)) return this.#fail(FAULT.MESSAGE_TOO_BIG);
@@ -302,7 +302,7 @@ export class FrameReceiver implements FrameRules {
       if (this.options.raw) this.sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, message.take());
       return;
     }
-    // §5.6: "the whole message MUST contain valid UTF-8", so it may not end within a code point.
+    // §5.6: "the whole message MUST contain valid UTF-8", so it may not end in the middle of a code point.
     if (this.#utf8State !== 0) return this.#fail(FAULT.INVALID_UTF8);
     const opcode = this.#opcode;
     this.#message = null;
@@ -319,9 +319,9 @@ export class FrameReceiver implements FrameRules {
     this.sink.onFault(fault, flags, length);
   }
 
-  #cutHeaderAt(start: number, octets: number): void {
-    this.#cutHeader = Buffer.allocUnsafeSlow(octets);
-    this.#codec.bytes.copy(this.#cutHeader, 0, start, start + octets);
+  #cutHeaderAt(start: number, length: number): void {
+    this.#cutHeader = Buffer.allocUnsafeSlow(length);
+    this.#codec.bytes.copy(this.#cutHeader, 0, start, start + length);
   }
 
   #restoreHeader(start: number): number {
@@ -332,7 +332,7 @@ export class FrameReceiver implements FrameRules {
     return start;
   }
 
-  /** Masks again what the scan unmasked from this row on, so that the octets are as they came. */
+  /** Masks again what the scan unmasked from this row on, so that the bytes are as they arrived. */
   #putBack(row: number, tableEnd: number, frameStart: number): number {
     const { words } = this.#codec;
     for (; row < tableEnd; row += FRAME_WORDS) {
@@ -350,15 +350,19 @@ function isWholeControl(words: Uint32Array, row: number): boolean {
   return isControl && words[row + ROW_PRESENT] === payloadLength(words, row);
 }
 
-/** Idle receivers that are kept: a connection that has nothing under way needs none, and most of a large server are such. */
+/** Idle receivers to keep. A connection between two messages needs none, and on a large server most are. */
 const KEPT = 16;
 
 const idle: FrameReceiver[] = [];
 
-/** Stands for no connection. */
-const NOBODY: ReceiverSink = { onBatchBegin() {}, onMessage() {}, onControl() {}, onFrame() {}, onFault() {} };
+/** The sink of an idle receiver. */
+const NO_SINK: ReceiverSink = { onBatchBegin() {}, onMessage() {}, onControl() {}, onFrame() {}, onFault() {} };
 
-/** A receiver in its first state, for a connection that has something to receive. @param codec the same in each call */
+/**
+ * Gets a receiver in its initial state, for a connection that has bytes to handle.
+ *
+ * @param codec the same in every call
+ */
 export function takeReceiver(codec: Codec, sink: ReceiverSink, options: ReceiverOptions): FrameReceiver {
   const receiver = idle.pop();
   if (receiver === undefined) return new FrameReceiver(codec, sink, options);
@@ -366,8 +370,8 @@ export function takeReceiver(codec: Codec, sink: ReceiverSink, options: Receiver
   return receiver;
 }
 
-/** Gives back a receiver that is idle. */
+/** Returns an idle receiver, for another connection to use. */
 export function giveReceiverBack(receiver: FrameReceiver): void {
-  receiver.sink = NOBODY;
+  receiver.sink = NO_SINK;
   if (idle.length < KEPT) idle.push(receiver);
 }

@@ -10,38 +10,41 @@ import {
 import { FAULT, type Fault } from './errors.js';
 import { CONTROL_BIT, FIN, MAX_CONTROL_PAYLOAD, OPCODE_MASK, Opcode, RSV1, RSV2, RSV3 } from './opcode.js';
 
-/** Which end of the connection we are: a server takes masked frames and sends unmasked ones, a client the reverse. */
+/**
+ * Which end of the connection we are: a server receives masked frames and sends unmasked ones, a client the reverse.
+ */
 export type Role = 'server' | 'client';
 
-/** What the rules for a frame depend on beside the frame. */
+/** What the rules for a frame depend on besides the frame. */
 export interface FrameRules {
   readonly role: Role;
-  /** Whether a data message of which FIN is still to come is under way. */
+  /** Whether a fragment of a message has arrived and its last fragment (FIN) has not. */
   readonly fragmented: boolean;
-  /** How many octets the message may still grow by. */
+  /** How many bytes the message may still grow by. */
   readonly room: number;
-  /** Accept payload lengths that are encoded in more octets than they need, as npm ws does. */
+  /** Accept payload lengths that are encoded in more bytes than they need, as npm ws does. */
   readonly lenientLengths: boolean;
 }
 
 /**
- * Judges one row of the frame table by RFC 6455 §5, complete or partial: each octet as soon as it decides something.
+ * Judges one row of the frame table, complete or partial, by RFC 6455 §5: each byte as soon as it decides something.
  *
  * @param words the codec's words
  * @param row index of the row's first word
+ * @param rules what else decides
  * @returns the first rule that the frame breaks, or `null`
  */
 export function judgeFrame(words: Uint32Array, row: number, rules: FrameRules): Fault | null {
   const flags = words[row + ROW_FLAGS];
-  const octets = flags >>> HEADER_OCTETS_SHIFT;
+  const present = flags >>> HEADER_OCTETS_SHIFT;
   const first = flags & FLAG_FIRST_OCTET;
 
-  const fault = judgeFirstOctet(first, rules.fragmented);
-  if (fault !== null || octets < 2) return fault;
-  return judgeSecondOctet(flags, rules.role) ?? judgeLength(words, row, octets, rules);
+  const fault = judgeFirstByte(first, rules.fragmented);
+  if (fault !== null || present < 2) return fault;
+  return judgeSecondByte(flags, rules.role) ?? judgeLength(words, row, present, rules);
 }
 
-function judgeFirstOctet(first: number, fragmented: boolean): Fault | null {
+function judgeFirstByte(first: number, fragmented: boolean): Fault | null {
   // §5.2: RSV1, RSV2, RSV3 "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
   if ((first & (RSV1 | RSV2 | RSV3)) !== 0) return FAULT.RESERVED_BITS;
 
@@ -59,7 +62,7 @@ function judgeFirstOctet(first: number, fragmented: boolean): Fault | null {
   return fragmented ? FAULT.EXPECTED_CONTINUATION : null;
 }
 
-function judgeSecondOctet(flags: number, role: Role): Fault | null {
+function judgeSecondByte(flags: number, role: Role): Fault | null {
   const masked = (flags & FLAG_MASKED) !== 0;
   // §5.1: "The server MUST close the connection upon receiving a frame that is not masked."
   if (!masked && role === 'server') return FAULT.EXPECTED_MASK;
@@ -72,9 +75,9 @@ function judgeSecondOctet(flags: number, role: Role): Fault | null {
   return null;
 }
 
-function judgeLength(words: Uint32Array, row: number, octets: number, rules: FrameRules): Fault | null {
+function judgeLength(words: Uint32Array, row: number, present: number, rules: FrameRules): Fault | null {
   const encoding = length7(words[row + ROW_FLAGS]);
-  if ((encoding === 126 && octets < 4) || (encoding === 127 && octets < 10)) return null;
+  if ((encoding === 126 && present < 4) || (encoding === 127 && present < 10)) return null;
 
   // §5.2: for a 64-bit length "the most significant bit MUST be 0".
   if (words[row + ROW_LENGTH_HI] >= 0x8000_0000) return FAULT.LENGTH_SIGN_BIT;
@@ -84,7 +87,7 @@ function judgeLength(words: Uint32Array, row: number, octets: number, rules: Fra
   const minimum = encoding === 126 ? 126 : encoding === 127 ? 65_536 : 0;
   if (length < minimum && !rules.lenientLengths) return FAULT.LENGTH_NOT_MINIMAL;
 
-  // Count before buffering, so that a peer cannot make us hold one octet over maxPayload.
+  // Count before buffering, so that a peer cannot make us hold one byte over maxPayload.
   const control = (words[row + ROW_FLAGS] & CONTROL_BIT) !== 0;
   return !control && length > rules.room ? FAULT.MESSAGE_TOO_BIG : null;
 }
@@ -93,7 +96,7 @@ function length7(flags: number): number {
   return (flags >>> LENGTH7_SHIFT) & 0x7f;
 }
 
-/** The declared payload length of a row, in octets. Above 2^53 it is rounded, which no limit can tell. */
+/** The declared payload length of a row, in bytes. Above 2^53 it is rounded, which makes no difference to any limit. */
 export function payloadLength(words: Uint32Array, row: number): number {
   return words[row + ROW_LENGTH_HI] * 0x1_0000_0000 + words[row + ROW_LENGTH_LO];
 }

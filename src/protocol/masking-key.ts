@@ -1,14 +1,14 @@
 import { randomFillSync } from 'node:crypto';
 
-/** Keys drawn from the system at once; drawing them one by one would cost a call into OpenSSL for each frame. */
+/** Keys to draw at once; drawing them one by one would cost each frame a call into OpenSSL. */
 const POOL_SIZE = 2048;
 
 const pool = new Uint32Array(POOL_SIZE);
 let next = POOL_SIZE;
 
 /**
- * A new masking key, as a 32-bit word. RFC 6455 §5.3: "The masking key needs to be unpredictable", so it comes from
- * a CSPRNG and is never used again: a key that was handed out is wiped from the pool.
+ * Draws a masking key, a 32-bit word. RFC 6455 §5.3: "The masking key needs to be unpredictable". Keys therefore come
+ * from a CSPRNG, are used once, and are wiped from the pool when they are handed out.
  */
 export function newMaskingKey(): number {
   if (next === POOL_SIZE) {

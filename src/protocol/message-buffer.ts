@@ -1,58 +1,58 @@
 import { Buffer } from 'node:buffer';
 import { NO_BYTES } from './bytes.js';
 
-/** Octets that the first piece of a message gets at the least, so that tiny fragments do not reallocate each time. */
+/** The smallest buffer of a message, in bytes, so that tiny fragments do not reallocate each time. */
 const MIN_CAPACITY = 1024;
 
 /**
- * The payload of one message while it arrives in pieces: fragments, or the parts of a frame that reads cut. Grows with
- * what has arrived, at most to twice of it, never with what a header promises; so a peer pays for what we hold, and
- * a thousand tiny fragments cost no more than their octets.
+ * The payload of one message while it arrives in pieces: fragments, or parts of a frame that came in several reads. It
+ * grows with what has arrived, to at most twice that, and never with what a header declares. So a peer has to send what
+ * it makes us hold, and a thousand tiny fragments cost no more than their bytes.
  */
 export class MessageBuffer {
-  #octets: Buffer = NO_BYTES;
+  #bytes: Buffer = NO_BYTES;
   #length = 0;
 
-  /** Octets that have arrived. */
+  /** How many bytes have arrived. */
   get length(): number {
     return this.#length;
   }
 
   /**
-   * Copies `[start, end)` of `source` behind what is here.
+   * Appends a copy of `[start, end)` of `source`.
    *
-   * @param toCome octets that can still follow these; caps the growth, so that a message of one frame ends in a buffer
-   *   of just its size
-   * @returns false if there is no memory for them; then nothing has changed
+   * @param toCome how many bytes can still follow these; caps the growth, so that a message of one frame ends up in a
+   *   buffer of exactly its size
+   * @returns false if there is no memory for them; nothing has changed then
    */
   append(source: Buffer, start: number, end: number, toCome: number): boolean {
     const needed = this.#length + (end - start);
-    if (needed > this.#octets.length && !this.#grow(needed, toCome)) return false;
-    source.copy(this.#octets, this.#length, start, end);
+    if (needed > this.#bytes.length && !this.#grow(needed, toCome)) return false;
+    source.copy(this.#bytes, this.#length, start, end);
     this.#length = needed;
     return true;
   }
 
-  /** The octets, which are the caller's from now on. */
+  /** Hands over the bytes, which are the caller's from now on. Call it once, last. */
   take(): Buffer {
-    const octets = this.#octets;
-    return this.#length === octets.length ? octets : octets.subarray(0, this.#length);
+    const bytes = this.#bytes;
+    return this.#length === bytes.length ? bytes : bytes.subarray(0, this.#length);
   }
 
   #grow(needed: number, toCome: number): boolean {
     const doubled = Math.max(MIN_CAPACITY, needed * 2);
     const grown = allocate(Math.min(doubled, needed + toCome)) ?? allocate(needed);
     if (grown === null) return false;
-    this.#octets.copy(grown, 0, 0, this.#length);
-    this.#octets = grown;
+    this.#bytes.copy(grown, 0, 0, this.#length);
+    this.#bytes = grown;
     return true;
   }
 }
 
-/** `null` if there is no such memory: what a peer sends must not make us throw. */
-function allocate(octets: number): Buffer | null {
+/** @returns `null` if there is not enough memory: what a peer sends must not make us throw */
+function allocate(size: number): Buffer | null {
   try {
-    return Buffer.allocUnsafeSlow(octets);
+    return Buffer.allocUnsafeSlow(size);
   } catch {
     return null;
   }

@@ -2,15 +2,15 @@ import { Buffer } from 'node:buffer';
 import { markAsUntransferable } from 'node:worker_threads';
 import { NO_BYTES, viewOf } from './bytes.js';
 
-/** Memory that payloads are copied to one behind the other. */
+/** Memory to which payloads are copied, one after the other. */
 class Slab {
   readonly #size: number;
   #bytes = NO_BYTES;
-  /** `#bytes.buffer`, which is slow to ask for. */
+  /** Kept because reading `#bytes.buffer` is slow. */
   #memory = this.#bytes.buffer;
   #used = 0;
 
-  /** The part of the window that was copied last: `[#spanStart, #spanEnd)` stands in the slab at `#spanAt`. */
+  /** The part of the window that was copied last: `[#spanStart, #spanEnd)`, which is in the slab at `#spanAt`. */
   #spanStart = 0;
   #spanEnd = 0;
   #spanAt = 0;
@@ -19,12 +19,12 @@ class Slab {
     this.#size = size;
   }
 
-  /** The window holds something else now. */
+  /** Forgets the span, because the window now holds other bytes. */
   begin(): void {
     this.#spanEnd = 0;
   }
 
-  /** What was copied along from `start` on was not for this slab: it is not to take room here. */
+  /** Frees what was copied from `start` on: the payload there went to other memory. */
   giveBack(start: number): void {
     if (start >= this.#spanEnd) return;
     this.#used -= this.#spanEnd - start;
@@ -54,8 +54,9 @@ class Slab {
 }
 
 /**
- * A message that is kept keeps its slab alive: a tiny one as much as Node's own Buffer pool, a larger one at most as much as
- * a read of a stream of Node's. Payloads that are larger still get memory of their own.
+ * A user who keeps a message keeps its slab alive. For a tiny message that is as much memory as with Node's own Buffer
+ * pool, for a larger one at most as much as with one read of a Node stream. Still larger payloads get memory of their
+ * own.
  */
 const tiny = new Slab(8192);
 const TINY_UP_TO = 512;
@@ -64,20 +65,22 @@ const SMALL_UP_TO = 2048;
 const large = new Slab(65_536);
 const LARGE_UP_TO = 16_384;
 
-/** The slab that was copied to last: the only one that may hold what was copied along. */
+/** The slab that was copied to last, the only one whose span is valid. */
 let latest = tiny;
 
-/** Forgets what was copied, because the window holds something else now. Call once before the payloads of a read are copied. */
+/**
+ * Call it before the payloads of each scan are copied: what was copied of the window before is no longer what it holds.
+ */
 export function beginOwnedPayloads(): void {
   latest.begin();
 }
 
 /**
- * A copy of the payload `[start, end)` of the window, for the user to keep. Small payloads are copied together with what
- * follows them, headers included: one copy serves a whole read of small frames.
+ * Copies the payload `[start, end)` of the window, for the user to keep. A small payload is copied together with the
+ * bytes after it, headers included, so that one copy serves all small frames of a read.
  *
- * @param stop end of the octets in the window that are fit to be copied
- * @param isHeld whether it is likely to be kept for long, so that small ones share less memory
+ * @param stop end of the bytes in the window that may be copied
+ * @param isHeld whether the user is likely to keep it for long, so that small payloads share less memory
  */
 export function ownedPayload(window: Buffer, start: number, end: number, stop: number, isHeld = false): Buffer {
   const slab = slabFor(end - start, isHeld);

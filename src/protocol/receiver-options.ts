@@ -2,41 +2,45 @@ import type { Buffer } from 'node:buffer';
 import type { Fault } from './errors.js';
 import type { Role } from './frame-rules.js';
 
-/** Where a receiver reports to. What it hands over is the sink's to keep, unless the receiver is zero-copy. */
+/** Gets the reports of a receiver. The sink may keep what it is given, unless the receiver is zero-copy. */
 export interface ReceiverSink {
-  /** Several frames are about to be reported, one after the other. */
+  /** Several frames will be reported, one after the other. */
   onBatchBegin(): void;
-  /** A whole Text or Binary message. Text is a string or bytes, as `textAs` says. */
+  /** A whole Text or Binary message. `textAs` decides whether Text is a string or bytes. */
   onMessage(opcode: number, data: string | Buffer): void;
   /** A whole control frame. */
   onControl(opcode: number, payload: Buffer): void;
-  /** A whole data frame, in raw mode, which calls this instead of `onMessage`. */
+  /** A whole data frame. Raw mode calls this instead of `onMessage`. */
   onFrame(fin: boolean, opcode: number, payload: Buffer): void;
   /**
-   * The peer broke a rule. Nothing more is reported; what comes after is discarded.
+   * The peer broke a rule. This is the last report; whatever arrives later is discarded.
    *
-   * @param flags of the row of the frame table in which it did, if it was in a header; else 0
-   * @param length the payload length which that row declares
+   * @param flags `ROW_FLAGS` of the frame whose header broke the rule; 0 if it was not a header
+   * @param length the payload length that this header declares, or 0
    */
   onFault(fault: Fault, flags: number, length: number): void;
 }
 
+/** How to receive. One object may serve many receivers. */
 export interface ReceiverOptions {
   readonly role: Role;
-  /** Octets of one message, at most. */
+  /** Bytes of one message, at most. */
   readonly maxPayload: number;
   /** Fragments of one message, at most. */
   readonly maxFragments: number;
-  /** Reads over which the payload of one frame may come, at most. */
+  /** Reads in which the payload of one frame may arrive, at most. */
   readonly maxPieces: number;
-  /** Take Text for what it is said to be, without a look at its octets. */
+  /** Accept Text without checking that it is UTF-8. */
   readonly skipUtf8: boolean;
   readonly textAs: 'string' | 'bytes';
-  /** Hand over views of the window, valid only until the call returns, wherever a message lies in it whole. */
+  /** Hand over views of the window, valid only until the call returns, if a message lies in it whole. */
   readonly zeroCopy: boolean;
-  /** Messages wait to be received, and the last is held while the next is awaited: each keeps less memory beside its own. */
+  /**
+   * Whether users hold messages for long, as await style does: then a message keeps less memory alive besides its own.
+   */
   readonly awaited: boolean;
-  /** Report each frame instead of messages. */
+  /** Report frames instead of messages. */
   readonly raw: boolean;
+  /** See `FrameRules`. */
   readonly lenientLengths: boolean;
 }

@@ -1,6 +1,6 @@
 import { TCHAR } from '../handshake/header-values.js';
 
-/** Parameters of one offer: `true` for one without a value. A name may be there several times. */
+/** The parameters of one offer by name. A name may occur several times. A parameter without a value is `true`. */
 export type Parameters = Record<string, (string | true)[]>;
 
 /** Reads a header field's value from left to right. */
@@ -16,7 +16,7 @@ export class FieldReader {
     return this.#at >= this.#field.length;
   }
 
-  /** @throws SyntaxError where the field cannot go on as it does */
+  /** @throws SyntaxError with the index of the next character, which the syntax does not allow */
   fail(): never {
     throw new SyntaxError(this.isAtEnd ? 'Unexpected end of input' : `Unexpected character at index ${this.#at}`);
   }
@@ -25,12 +25,12 @@ export class FieldReader {
     while (this.#field[this.#at] === ' ' || this.#field[this.#at] === '\t') this.#at++;
   }
 
-  /** Takes `character` if it is next, with the blanks in front of it and behind it. */
+  /** Takes `character` if it is next, with the blanks before and after it. */
   skip(character: string): boolean {
     const start = this.#at;
     this.skipBlanks();
     if (this.#field[this.#at] !== character) {
-      // Blanks at the very end are not between anything.
+      // Blanks at the very end do not separate anything.
       if (!this.isAtEnd || start === this.#at) return false;
       this.fail();
     }
@@ -39,14 +39,14 @@ export class FieldReader {
     return true;
   }
 
-  /** Takes `character` if it is right here. */
+  /** Takes `character` if it comes right here, without blanks. */
   take(character: string): boolean {
     if (this.#field[this.#at] !== character) return false;
     this.#at++;
     return true;
   }
 
-  /** RFC 9110 §5.6.2. */
+  /** Takes a token (RFC 9110 §5.6.2). */
   token(): string {
     const start = this.#at;
     while (this.#isTchar()) this.#at++;
@@ -54,7 +54,7 @@ export class FieldReader {
     return this.#field.slice(start, this.#at);
   }
 
-  /** Behind the opening quote. RFC 6455 §9.1: unescaped it has to be a token. */
+  /** Takes a quoted string after its opening quote. RFC 6455 §9.1: unescaped, it has to be a token. */
   quotedToken(): string {
     let token = '';
     while (!this.take('"')) {
@@ -106,7 +106,7 @@ export function parse(field: string): Record<string, Parameters[]> {
   return offers;
 }
 
-/** Lists, or one alone. */
+/** A list, or a single value. */
 type OneOrMany<T> = T | readonly T[];
 
 function asList<T>(values: OneOrMany<T>): readonly T[] {

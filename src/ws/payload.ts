@@ -2,9 +2,9 @@ import { Buffer } from 'node:buffer';
 import { viewOf } from '../protocol/bytes.js';
 
 /**
- * What may be sent, as bytes: a view where the data is memory, else a copy.
+ * Converts what may be sent to bytes: a view if `data` is memory, otherwise a copy.
  *
- * @throws TypeError (`ERR_INVALID_ARG_TYPE`) for what Buffer.from does not take
+ * @throws TypeError (`ERR_INVALID_ARG_TYPE`) if Buffer.from does not accept `data`
  */
 export function toBuffer(data: unknown): Buffer {
   if (Buffer.isBuffer(data)) return data;
@@ -13,7 +13,7 @@ export function toBuffer(data: unknown): Buffer {
   return Buffer.from(data as string);
 }
 
-/** `Blob` and `File`, also of other realms and of polyfills. */
+/** Whether `value` is a `Blob` or a `File`, including those of other realms and of polyfills. */
 export function isBlob(value: unknown): value is Blob {
   if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return false;
   const { arrayBuffer, stream, type } = value as Partial<Blob>;
@@ -22,35 +22,37 @@ export function isBlob(value: unknown): value is Blob {
   return tag === 'Blob' || tag === 'File';
 }
 
-/** What `binaryType` makes of a message. */
+/** How a Binary message is handed over. */
 export type BinaryType = 'nodebuffer' | 'arraybuffer' | 'fragments' | 'blob';
 
+/** All values of `BinaryType`. */
 export const BINARY_TYPES: readonly string[] = ['nodebuffer', 'arraybuffer', 'fragments', 'blob'];
 
-/** The octets of a message, which are the receiver's own; or of each of its fragments, but for empty ones. */
-export type Octets = Buffer | Buffer[];
+/** The bytes of a message, or of each of its non-empty fragments. The listener may keep them. */
+export type MessageBytes = Buffer | Buffer[];
 
-/** A Binary message as `binaryType` says. */
-export function shapeOf(octets: Octets, binaryType: BinaryType): Buffer | ArrayBuffer | Buffer[] | Blob {
+/** Converts a Binary message as `binaryType` says. */
+export function shapeOf(bytes: MessageBytes, binaryType: BinaryType): Buffer | ArrayBuffer | Buffer[] | Blob {
   switch (binaryType) {
     case 'arraybuffer':
-      return toArrayBuffer(joined(octets));
+      return toArrayBuffer(joined(bytes));
     case 'blob':
-      return new Blob([joined(octets) as Buffer<ArrayBuffer>]);
+      return new Blob([joined(bytes) as Buffer<ArrayBuffer>]);
     case 'fragments':
-      if (Array.isArray(octets)) return octets;
-      return octets.length === 0 ? [] : [octets];
+      if (Array.isArray(bytes)) return bytes;
+      return bytes.length === 0 ? [] : [bytes];
     default:
-      return joined(octets);
+      return joined(bytes);
   }
 }
 
-export function joined(octets: Octets): Buffer {
-  if (!Array.isArray(octets)) return octets;
-  return octets.length === 1 ? octets[0] : Buffer.concat(octets);
+/** One Buffer of all bytes. */
+export function joined(bytes: MessageBytes): Buffer {
+  if (!Array.isArray(bytes)) return bytes;
+  return bytes.length === 1 ? bytes[0] : Buffer.concat(bytes);
 }
 
-/** A message is often a part only of the memory that it stands in. */
+/** Copies, unless the message has an ArrayBuffer of its own. */
 function toArrayBuffer({ buffer, byteOffset, byteLength }: Buffer): ArrayBuffer {
   if (byteLength === buffer.byteLength) return buffer as ArrayBuffer;
   return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;

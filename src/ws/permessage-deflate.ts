@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import zlib, { type DeflateRaw, type InflateRaw, type ZlibOptions } from 'node:zlib';
 import type { Parameters } from './extension.js';
 
-/** What is asked of the other side, and allowed to it. Bits are those of an LZ77 window, 8 to 15. */
+/** What to ask of the other side, and what to allow it. Bits are those of an LZ77 window, 8 to 15. */
 export interface PerMessageDeflateOptions {
   serverNoContextTakeover?: boolean;
   clientNoContextTakeover?: boolean;
@@ -16,7 +16,7 @@ export interface PerMessageDeflateOptions {
   maxPayload?: number;
 }
 
-/** The parameters of RFC 7692 §7.1, as they were agreed on. */
+/** The agreed parameters of RFC 7692 §7.1. */
 export interface DeflateParameters {
   server_no_context_takeover?: true;
   client_no_context_takeover?: true;
@@ -24,16 +24,16 @@ export interface DeflateParameters {
   client_max_window_bits?: number | true;
 }
 
-type Callback = (error: Error | null, octets?: Buffer) => void;
+type Callback = (error: Error | null, bytes?: Buffer) => void;
 
-/** RFC 7692 §7.2.1: the end of a flushed block, which is not sent. */
+/** RFC 7692 §7.2.1: the end of a flushed block, which the sender leaves out. */
 const TRAILER = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 
-/** RFC 7692: what of it can be negotiated, and the codec by which messages are compressed. */
+/** RFC 7692 as npm `ws` exports it: the negotiation, and the compression of messages. No connection uses it. */
 export class PerMessageDeflate {
   static readonly extensionName = 'permessage-deflate';
 
-  /** `null` until they are agreed on. */
+  /** The agreed parameters; `null` before. */
   params: DeflateParameters | null = null;
   readonly #options: PerMessageDeflateOptions;
   #deflate: DeflateRaw | null = null;
@@ -43,7 +43,7 @@ export class PerMessageDeflate {
     this.#options = options;
   }
 
-  /** The parameters that a client offers. */
+  /** Makes the offer of a client. */
   offer(): DeflateParameters {
     const { serverNoContextTakeover, clientNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits } =
       this.#options;
@@ -51,16 +51,16 @@ export class PerMessageDeflate {
       ...(serverNoContextTakeover && { server_no_context_takeover: true }),
       ...(clientNoContextTakeover && { client_no_context_takeover: true }),
       ...(serverMaxWindowBits && { server_max_window_bits: serverMaxWindowBits as number }),
-      // Without a number: the server may choose one.
+      // Without a number, the server may choose one.
       ...(clientMaxWindowBits !== false && { client_max_window_bits: clientMaxWindowBits || true }),
     };
   }
 
   /**
-   * On a server chooses one of the offers; on a client takes the server's answer.
+   * Chooses one of the offers on a server, and takes the server's answer on a client.
    *
    * @param configurations as `extension.parse` returns them
-   * @throws Error, TypeError for what cannot be agreed on
+   * @throws Error, TypeError if no agreement is possible
    */
   accept(configurations: readonly Parameters[]): DeflateParameters {
     const isServer = this.#options.isServer ?? false;
@@ -133,9 +133,9 @@ export class PerMessageDeflate {
     stream.write(data);
     stream.flush(zlib.constants.Z_SYNC_FLUSH, () => {
       stream.off('data', collect);
-      const octets = Buffer.concat(parts);
+      const bytes = Buffer.concat(parts);
       if (fin && this.#forgets(this.#options.isServer ?? false)) this.#closeDeflate();
-      callback(null, fin ? octets.subarray(0, -TRAILER.length) : octets);
+      callback(null, fin ? bytes.subarray(0, -TRAILER.length) : bytes);
     });
   }
 
@@ -168,7 +168,7 @@ export class PerMessageDeflate {
     });
   }
 
-  /** Frees what compression has taken. */
+  /** Frees the memory of the compression. */
   cleanup(): void {
     this.#closeDeflate();
     this.#closeInflate();
@@ -198,7 +198,7 @@ function tooLong(): Error {
   return Object.assign(new RangeError('Max payload size exceeded'), { code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' });
 }
 
-/** §7.1: each parameter at most once, with a value as its definition demands. */
+/** §7.1: each parameter occurs at most once, with a value as its definition demands. */
 function readParameters(given: Parameters, isServer: boolean): DeflateParameters {
   const read: Record<string, true | number> = {};
   for (const [name, values] of Object.entries(given)) {

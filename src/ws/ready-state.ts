@@ -1,3 +1,4 @@
+/** The values of `readyState`. */
 export const CONNECTING = 0;
 export const OPEN = 1;
 export const CLOSING = 2;

@@ -1,34 +1,34 @@
 import type { Buffer } from 'node:buffer';
 import { Duplex, Writable } from 'node:stream';
 import { type SocketOptions, wireSettings } from './opening/socket-options.js';
-import { type BinaryType, joined, type Octets, shapeOf } from './payload.js';
+import { type BinaryType, joined, type MessageBytes, shapeOf } from './payload.js';
 import { Wire } from './wire/wire.js';
 import type { EndEvents, FrameEvents } from './wire/wire-events.js';
 
-/** What a receiver is made with. By default it is that of a client and knows no limits. */
-export interface ReceiverSettings extends SocketOptions {
+/** The options of a receiver. By default it is a client's, without limits. */
+interface ReceiverSettings extends SocketOptions {
   readonly binaryType?: BinaryType;
   readonly isServer?: boolean;
 }
 
-/** What a WebSocket does with the frames that its receiver tells of. */
+/** The WebSocket that gets the events of its receiver. */
 type Listener = FrameEvents;
 
 const NO_END: EndEvents = { onEnd() {}, onClosed() {} };
 
-/** A peer of which nothing is heard. */
-function silence(): Duplex {
+/** A peer that never sends. */
+function silentPeer(): Duplex {
   return new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() });
 }
 
 /**
- * Makes events of octets that are written to it: `message`, `ping`, `pong`, `conclude` (code and reason of the Close
- * frame), and `error` for what breaks the protocol.
+ * Emits events for the bytes that are written to it: `message`, `ping`, `pong`, `conclude` (with code and reason of the
+ * Close frame), and `error` if they break the protocol.
  */
 export class Receiver extends Writable {
   _binaryType: BinaryType;
   readonly #wire: Wire;
-  /** What the frame that was just taken broke. */
+  /** The error of the bytes that are being handled. */
   #error: Error | null = null;
   #listener: Listener | null = null;
 
@@ -37,14 +37,14 @@ export class Receiver extends Writable {
     this._binaryType = settings.binaryType ?? 'nodebuffer';
     this.#wire =
       wire ??
-      new Wire(silence(), wireSettings(!!settings.isServer, settings, this._binaryType), this.#events(), NO_END);
+      new Wire(silentPeer(), wireSettings(!!settings.isServer, settings, this._binaryType), this.#events(), NO_END);
   }
 
-  /** A receiver through which goes what the wire tells its listener. */
+  /** Makes a receiver that sits between a wire and its listener, so that events go through it. */
   static between(wire: Wire, listener: Listener): Receiver {
     const receiver = new Receiver({}, wire);
     receiver.#listener = listener;
-    receiver.on('message', (octets: Octets, isBinary: boolean) => listener.onMessage(octets, isBinary));
+    receiver.on('message', (bytes: MessageBytes, isBinary: boolean) => listener.onMessage(bytes, isBinary));
     receiver.on('ping', (payload: Buffer) => listener.onPing(payload));
     receiver.on('pong', (payload: Buffer) => listener.onPong(payload));
     receiver.on('conclude', (code: number, reason: Buffer) => listener.onConclude(code, reason));
@@ -52,14 +52,14 @@ export class Receiver extends Writable {
     return receiver;
   }
 
-  /** Octets of one message, at most; 0 is unlimited. Takes effect with the next message. */
+  /** Bytes of one message, at most; 0 is unlimited. A change takes effect with the next message. */
   get _maxPayload(): number {
     const { maxPayload } = this.#wire.receiverOptions;
     return maxPayload === Number.POSITIVE_INFINITY ? 0 : maxPayload;
   }
 
-  set _maxPayload(octets: number) {
-    this.#wire.receiverOptions = { ...this.#wire.receiverOptions, maxPayload: octets || Number.POSITIVE_INFINITY };
+  set _maxPayload(bytes: number) {
+    this.#wire.receiverOptions = { ...this.#wire.receiverOptions, maxPayload: bytes || Number.POSITIVE_INFINITY };
   }
 
   get _skipUTF8Validation(): boolean {
@@ -79,13 +79,13 @@ export class Receiver extends Writable {
     });
   }
 
-  /** What the wire tells becomes events. */
+  /** Emits what the wire reports. */
   #events(): FrameEvents {
     return {
-      // For a WebSocket the bytes themselves, of which it makes what its own `binaryType` says.
-      onMessage: (octets, isBinary) => {
+      // A WebSocket gets the bytes themselves and converts them by its own `binaryType`.
+      onMessage: (bytes, isBinary) => {
         const isRaw = this.#listener !== null;
-        const data = isRaw ? octets : isBinary ? shapeOf(octets, this._binaryType) : joined(octets);
+        const data = isRaw ? bytes : isBinary ? shapeOf(bytes, this._binaryType) : joined(bytes);
         this.emit('message', data, isBinary);
       },
       onPing: (payload) => void this.emit('ping', payload),

@@ -13,21 +13,21 @@ import { FIN, MAX_CONTROL_PAYLOAD, Opcode, RSV1 } from '../protocol/opcode.js';
 import { isBlob, toBuffer } from './payload.js';
 import type { WriteCallback } from './wire/write-callbacks.js';
 
-/** Writes a masking key of its own into the four octets. */
+/** Writes a masking key into the four bytes. */
 export type GenerateMask = (mask: Buffer) => void;
 
-/** What a frame is to be like; `fin` and `mask` are off unless they are given. */
+/** How to make a frame. `fin` and `mask` are off by default. */
 export interface FrameOptions {
   readonly opcode: number;
   readonly fin?: boolean;
   readonly rsv1?: boolean;
   readonly mask?: boolean;
-  /** The payload may be masked in place if this is `false`; no payload is, here. */
+  /** For npm `ws`, `false` allows masking in place. We never do that. */
   readonly readOnly?: boolean;
   readonly generateMask?: GenerateMask;
 }
 
-/** What a data message is to be like. */
+/** How to send a data message. */
 export interface SendOptions {
   readonly binary?: boolean;
   readonly fin?: boolean;
@@ -35,21 +35,21 @@ export interface SendOptions {
   readonly compress?: boolean;
 }
 
-/** A callback as users give it: anything that is no function is none. */
+/** A callback from the user. Anything but a function is ignored. */
 type MaybeCallback = WriteCallback | undefined;
 
 /**
- * Makes frames and writes them to a stream: what npm `ws` has under `ws._sender`. Payloads are sent in the order of the calls,
- * also while the octets of a Blob are being fetched.
+ * Makes frames and writes them to a stream: `ws._sender` of npm `ws`. Payloads leave in the order of the calls, even
+ * while the bytes of a Blob are being read.
  */
 export class Sender {
   _socket: Duplex;
-  /** Octets that are to be sent and are not in the socket's hands yet. */
+  /** Bytes to send that the socket has not been given yet. */
   _bufferedBytes = 0;
   readonly #generateMask: GenerateMask | undefined;
-  /** Whether the next data frame begins a message. */
+  /** Whether the next data frame starts a message. */
   #isFirst = true;
-  /** What waits for the octets of a Blob; `null` while none is being fetched. */
+  /** Frames that wait for the bytes of a Blob; `null` while none is being read. */
   #queue: Queued[] | null = null;
 
   constructor(socket: Duplex, _extensions?: unknown, generateMask?: GenerateMask) {
@@ -57,7 +57,7 @@ export class Sender {
     this.#generateMask = generateMask;
   }
 
-  /** The frame of a payload, as parts to be written one behind the other; one part if it is masked. The payload is only read. */
+  /** Makes a frame, as parts to write one after the other; a masked one is one part. The payload is not changed. */
   static frame(data: string | Uint8Array, options: FrameOptions): Buffer[] {
     const payload = typeof data === 'string' ? Buffer.from(data) : toBuffer(data);
     const { opcode, fin, rsv1, mask, generateMask } = options;
@@ -78,25 +78,25 @@ export class Sender {
     this.#enqueue(fin ? FIN | opcode : opcode, data, mask === true, callback);
   }
 
-  /** @throws RangeError above 125 octets */
+  /** Sends a Ping. @throws RangeError above 125 bytes */
   ping(data: unknown, mask?: boolean, callback?: MaybeCallback): void {
     this.#sendControl(Opcode.Ping, data, mask, callback);
   }
 
-  /** @throws RangeError above 125 octets */
+  /** Sends a Pong. @throws RangeError above 125 bytes */
   pong(data: unknown, mask?: boolean, callback?: MaybeCallback): void {
     this.#sendControl(Opcode.Pong, data, mask, callback);
   }
 
   #sendControl(opcode: number, data: unknown, mask: boolean | undefined, callback: MaybeCallback): void {
     const payload = typeof data === 'string' || isBlob(data) ? data : toBuffer(data);
-    if (octetsOf(payload) > MAX_CONTROL_PAYLOAD) {
+    if (lengthOf(payload) > MAX_CONTROL_PAYLOAD) {
       throw new RangeError('The data size must not be greater than 125 bytes');
     }
     this.#enqueue(FIN | opcode, payload, mask === true, callback);
   }
 
-  /** @throws TypeError, RangeError for what may not stand in a Close frame */
+  /** Sends a Close frame. @throws TypeError, RangeError if it may not carry the code or the reason */
   close(code: unknown, reason: unknown, mask?: boolean, callback?: MaybeCallback): void {
     this.#enqueue(FIN | Opcode.Close, closePayload(code, reason), mask === true, callback);
   }
@@ -111,7 +111,7 @@ export class Sender {
     if (last > 0) socket.uncork();
   }
 
-  /** Sends a frame of which the payload is at hand. */
+  /** Sends a frame whose payload is in memory. */
   protected transmit(firstOctet: number, payload: string | Buffer, mask: boolean, callback: MaybeCallback): void {
     const options = {
       opcode: firstOctet & ~FIN,
@@ -122,7 +122,7 @@ export class Sender {
     this.sendFrame(Sender.frame(payload, options), callback);
   }
 
-  /** Tells that a frame will not be sent. */
+  /** Reports that a frame will not be sent. */
   protected fail(callback: MaybeCallback, error: Error): void {
     if (callback) nextTick(callback, error);
   }
@@ -131,10 +131,10 @@ export class Sender {
     const payload = typeof data === 'string' || isBlob(data) ? data : toBuffer(data);
     const done = typeof callback === 'function' ? callback : undefined;
     if (this.#queue === null && !isBlob(payload)) return this.transmit(firstOctet, payload, mask, done);
-    this._bufferedBytes += octetsOf(payload);
+    this._bufferedBytes += lengthOf(payload);
     const isBusy = this.#queue !== null;
     this.#queue ??= [];
-    // The queue is sent in the context of its first send; each callback keeps its own.
+    // The queue is sent in the async context of its first send. Each callback keeps its own context.
     this.#queue.push({ firstOctet, payload, mask, callback: done && AsyncResource.bind(done) });
     if (!isBusy) void this.#sendQueued(this.#queue);
   }
@@ -143,10 +143,10 @@ export class Sender {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const { firstOctet, payload, mask, callback } = next;
       try {
-        const octets = isBlob(payload) ? Buffer.from(await payload.arrayBuffer()) : payload;
+        const bytes = isBlob(payload) ? Buffer.from(await payload.arrayBuffer()) : payload;
         if (this._socket.destroyed) throw new Error('The socket was closed while the blob was being read');
-        this._bufferedBytes -= octetsOf(payload);
-        this.transmit(firstOctet, octets, mask, callback);
+        this._bufferedBytes -= lengthOf(payload);
+        this.transmit(firstOctet, bytes, mask, callback);
       } catch (error) {
         for (const failed of [next, ...queue.splice(0)]) this.fail(failed.callback, error as Error);
         if (!this._socket.destroyed) nextTick(() => this.onerror(error as Error));
@@ -155,7 +155,7 @@ export class Sender {
     this.#queue = null;
   }
 
-  /** A Blob could not be read. To be replaced. */
+  /** A Blob could not be read. The owner of the sender replaces this method. */
   onerror(_error: Error): void {}
 }
 
@@ -166,20 +166,23 @@ interface Queued {
   readonly callback: MaybeCallback;
 }
 
-function octetsOf(payload: string | Buffer | Blob): number {
+function lengthOf(payload: string | Buffer | Blob): number {
   if (typeof payload === 'string') return Buffer.byteLength(payload);
   return isBlob(payload) ? payload.size : payload.length;
 }
 
-/** A masking key as the codec takes it: from the user's function, or else unpredictable (RFC 6455 §5.3). */
+/**
+ * Draws a masking key, as the codec takes it: from the user's function if there is one, otherwise unpredictable (RFC
+ * 6455 §5.3).
+ */
 export function maskingKey(generateMask: GenerateMask | undefined): number {
   if (generateMask === undefined) return newMaskingKey();
-  const octets = Buffer.alloc(4);
-  generateMask(octets);
-  return octets.readUInt32LE(0);
+  const bytes = Buffer.alloc(4);
+  generateMask(bytes);
+  return bytes.readUInt32LE(0);
 }
 
-/** The payload of a Close frame; empty without a code. */
+/** Makes the payload of a Close frame; empty without a code. */
 function closePayload(code: unknown, reason: unknown): Buffer {
   if (code === undefined) return NO_BYTES;
   if (typeof code !== 'number' || !Number.isInteger(code) || !isCloseCode(code)) {
@@ -189,10 +192,10 @@ function closePayload(code: unknown, reason: unknown): Buffer {
   if (typeof text !== 'string' && !isUint8Array(text)) {
     throw new TypeError('Second argument must be a string or a Uint8Array');
   }
-  const octets = typeof text === 'string' ? Buffer.from(text) : toBuffer(text);
-  if (octets.length > MAX_CLOSE_REASON) throw new RangeError('The message must not be greater than 123 bytes');
-  const payload = Buffer.allocUnsafe(2 + octets.length);
+  const bytes = typeof text === 'string' ? Buffer.from(text) : toBuffer(text);
+  if (bytes.length > MAX_CLOSE_REASON) throw new RangeError('The message must not be greater than 123 bytes');
+  const payload = Buffer.allocUnsafe(2 + bytes.length);
   payload.writeUInt16BE(code, 0);
-  payload.set(octets, 2);
+  payload.set(bytes, 2);
   return payload;
 }

@@ -7,12 +7,12 @@ import type { WebSocket } from './websocket.js';
 type Done = (error?: Error | null) => void;
 
 /**
- * A WebSocket as a stream: each chunk that is written is one message, and each message is one chunk to read. The end of
- * the stream is the closing handshake.
+ * A WebSocket as a stream: each written chunk is sent as one message, and each message is one chunk to read. Ending the
+ * stream starts the closing handshake.
  */
 class WebSocketStream extends Duplex {
   readonly #websocket: WebSocket;
-  /** An error of the socket has its own Close frame, which ending it at once might cut off. */
+  /** Whether to terminate the WebSocket: not after its own error, whose Close frame might be cut off. */
   #terminates = true;
 
   constructor(websocket: WebSocket, options: DuplexOptions | undefined) {
@@ -40,7 +40,7 @@ class WebSocketStream extends Duplex {
     if (!this.destroyed && this.writableFinished) this.destroy();
   }
 
-  /** One that nobody listens for is thrown, as it is by any stream. */
+  /** An error for which nobody listens is thrown, as by any stream. */
   #onError(error: Error): void {
     this.removeListener('error', this.#onError);
     this.destroy();
@@ -71,7 +71,7 @@ class WebSocketStream extends Duplex {
     const websocket = this.#websocket;
     if (websocket.readyState === CONNECTING) return void websocket.once('open', () => this._final(callback));
     const socket = websocket._socket;
-    // The opening handshake failed: the error of that is to come.
+    // The opening handshake failed. Its error follows.
     if (socket === null) return;
     if (socket.writableFinished) {
       callback();
@@ -93,7 +93,7 @@ class WebSocketStream extends Duplex {
   }
 }
 
-/** Wraps a WebSocket in a Duplex. @param options those of the Duplex */
+/** Wraps a WebSocket in a Duplex. @param options of the Duplex */
 export function createWebSocketStream(websocket: WebSocket, options?: DuplexOptions): Duplex {
   return new WebSocketStream(websocket, options);
 }

@@ -3,7 +3,7 @@ import { FieldReader } from './extension.js';
 /**
  * Reads a Sec-WebSocket-Protocol field (RFC 6455 §4.1, item 10).
  *
- * @throws SyntaxError with the index of the character that does not fit, or for a subprotocol that is there twice
+ * @throws SyntaxError with the index of the character that does not fit, or if a subprotocol occurs twice
  */
 export function parse(field: string): Set<string> {
   const protocols = new Set<string>();

@@ -11,7 +11,7 @@ import { DEFAULTS, type KeptOptions, type SocketOptions, socketOptions } from '.
 import * as subprotocol from './subprotocol.js';
 import { openOn, WebSocket } from './websocket.js';
 
-/** What `verifyClient` is asked about. */
+/** What `verifyClient` is given. */
 interface ClientInfo {
   readonly origin: string | undefined;
   readonly secure: boolean;
@@ -20,7 +20,9 @@ interface ClientInfo {
 
 type Verdict = (verified: unknown, code?: number, message?: string, headers?: OutgoingHttpHeaders) => void;
 
-/** The options of a server. Exactly one of `port`, `server` and `noServer` is given. All but those are read at each upgrade. */
+/**
+ * The options of a server, with exactly one of `port`, `server` and `noServer`. All others are read at each upgrade.
+ */
 export interface ServerOptions extends SocketOptions, KeptOptions {
   host?: string | null;
   port?: number | null;
@@ -37,7 +39,7 @@ export interface ServerOptions extends SocketOptions, KeptOptions {
 
 type ConnectionListener = (websocket: WebSocket, request: IncomingMessage) => void;
 
-/** What is known of an upgrade that may be accepted. */
+/** An upgrade that may be accepted. */
 interface Upgrade {
   readonly key: string;
   readonly protocols: Set<string>;
@@ -62,7 +64,10 @@ const RUNNING = 0;
 const CLOSING = 1;
 const CLOSED = 2;
 
-/** `Sec-WebSocket-Version` of what is spoken here; a client of hybi draft 8 differs in the name of its Origin field only. */
+/**
+ * The supported values of `Sec-WebSocket-Version`. A client of hybi draft 8 differs only in the name of its Origin
+ * header.
+ */
 const VERSIONS: readonly number[] = [13, 8];
 
 /** The WebSocketServer of npm `ws`. */
@@ -76,7 +81,7 @@ export class WebSocketServer extends EventEmitter {
   _removeListeners: (() => void) | null = null;
 
   /**
-   * @param callback a listener for 'listening', if there is a `port`
+   * @param callback a listener for 'listening', used only with a `port`
    * @throws TypeError unless exactly one of `port`, `server` and `noServer` is given
    */
   constructor(options?: ServerOptions, callback?: () => void) {
@@ -111,16 +116,16 @@ export class WebSocketServer extends EventEmitter {
     };
   }
 
-  /** @throws Error without a server. @returns null once it is closed */
+  /** The address of the HTTP server. @throws Error with `noServer` @returns null after the server is closed */
   address(): AddressInfo | string | null {
     if (this.options.noServer) throw new Error('The server is operating in "noServer" mode');
     return this._server?.address() ?? null;
   }
 
   /**
-   * Accepts no more; 'close' comes when the last tracked socket is closed. The sockets stay open.
+   * Accepts no more sockets. Open sockets stay open; 'close' is emitted after the last tracked one is closed.
    *
-   * @param callback a listener for 'close'; with an Error if the server was closed before
+   * @param callback a listener for 'close'; gets an Error if the server was closed before
    */
   close(callback?: (error?: Error) => void): void {
     if (this._state === CLOSED) {
@@ -144,7 +149,7 @@ export class WebSocketServer extends EventEmitter {
     this.emit('close');
   }
 
-  /** Whether a request is for this server: by default if its path is `options.path`. May be overridden. */
+  /** Whether a request is for this server; by default if its path is `options.path`. May be overridden. */
   shouldHandle(request: IncomingMessage): boolean | Promise<boolean> {
     const { path } = this.options;
     return !path || request.url?.split('?', 1)[0] === path;
@@ -153,8 +158,8 @@ export class WebSocketServer extends EventEmitter {
   /**
    * Answers an upgrade request (RFC 6455 §4.2).
    *
-   * @param callback gets the open socket; in this call, unless `verifyClient` is asynchronous
-   * @throws Error for a socket on which there is a WebSocket already
+   * @param callback gets the open socket, during this call unless `verifyClient` is asynchronous
+   * @throws Error if there is a WebSocket on `socket` already
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, callback: ConnectionListener): void {
     socket.on('error', destroyOnError);
@@ -205,7 +210,7 @@ export class WebSocketServer extends EventEmitter {
     }
   }
 
-  /** Leaves the answer to those who listen for it. */
+  /** Refuses, or leaves the answer to 'wsClientError' listeners if there are any. */
   #refuseOrTell(
     request: IncomingMessage,
     socket: Duplex,
@@ -220,7 +225,7 @@ export class WebSocketServer extends EventEmitter {
   /**
    * Accepts an upgrade (RFC 6455 §4.2.2, item 5).
    *
-   * @param _extensions that were agreed on: none
+   * @param _extensions the agreed extensions, always none
    */
   completeUpgrade(
     _extensions: Record<string, unknown>,
@@ -231,7 +236,7 @@ export class WebSocketServer extends EventEmitter {
     head: Buffer,
     callback: ConnectionListener,
   ): void {
-    // The client has gone.
+    // The client has left.
     if (!socket.readable || !socket.writable) return void socket.destroy();
     if (openOn.has(socket)) {
       throw new Error(
@@ -252,7 +257,7 @@ export class WebSocketServer extends EventEmitter {
       headers.push(`Sec-WebSocket-Protocol: ${protocol}`);
       websocket._protocol = protocol;
     }
-    // Those who listen may look at them, and change them.
+    // Listeners may read and change the headers.
     this.emit('headers', headers, request);
     socket.write(headers.concat('\r\n').join('\r\n'));
     socket.removeListener('error', destroyOnError);
@@ -276,7 +281,7 @@ export class WebSocketServer extends EventEmitter {
   }
 }
 
-/** @throws TypeError unless one place and no more is given */
+/** @throws TypeError unless exactly one place is given */
 function checkPlace({ port, server, noServer }: ServerOptions): void {
   const places = [port != null, !!server, !!noServer].filter(Boolean).length;
   if (places === 1) return;
@@ -316,7 +321,7 @@ function refuse(socket: Duplex, status: number, message?: string, headers: Outgo
   };
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`];
   for (const [name, value] of Object.entries(fields)) lines.push(`${name}: ${value}`);
-  // Not before the answer has left.
+  // Only after the answer has left.
   socket.once('finish', () => socket.destroy());
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
 }

@@ -10,7 +10,7 @@ import { addEventListener, defineAttributes, removeEventListener } from './event
 import { Opening } from './opening/client.js';
 import type { ClientOptions } from './opening/client-options.js';
 import { type KeptOptions, type SocketOptions, wireSettings, withBinaryType } from './opening/socket-options.js';
-import { BINARY_TYPES, type BinaryType, isBlob, joined, type Octets, shapeOf, toBuffer } from './payload.js';
+import { BINARY_TYPES, type BinaryType, isBlob, joined, type MessageBytes, shapeOf, toBuffer } from './payload.js';
 import { CLOSED, CLOSING, CONNECTING, OPEN, STATES } from './ready-state.js';
 import { Receiver } from './receiver.js';
 import type { SendOptions } from './sender.js';
@@ -22,12 +22,13 @@ import type { EndEvents, FrameEvents } from './wire/wire-events.js';
 import { AutoPongs, WireSender } from './wire/wire-sender.js';
 import type { WriteCallback } from './wire/write-callbacks.js';
 
-/** Streams on which a WebSocket was opened. */
+/** The streams on which a WebSocket was opened. */
 export const openOn = new WeakSet<Duplex>();
 
 /**
- * The WebSocket of npm `ws`, on the engine of this library. The members that begin with `_` are those that packages in the
- * field read and write. Listeners are called as by any EventEmitter: what they throw is for the process to handle.
+ * The WebSocket of npm `ws`, on the engine of this library. Members that begin with `_` exist because published
+ * packages read or write them. Listeners are called as by any EventEmitter: what they throw is for the process to
+ * handle.
  */
 export class WebSocket extends EventEmitter {
   declare static readonly CONNECTING: 0;
@@ -42,7 +43,7 @@ export class WebSocket extends EventEmitter {
   declare removeEventListener: typeof removeEventListener;
 
   _binaryType: BinaryType = 'nodebuffer';
-  /** Octets that were to be sent after an opening handshake that failed. */
+  /** Bytes that the user tried to send after an opening handshake that failed. */
   _bufferedAmount = 0;
   _closeCode: number = CloseCode.Abnormal;
   _closeFrameReceived = false;
@@ -56,10 +57,10 @@ export class WebSocket extends EventEmitter {
   _protocol = '';
   _readyState: number = CONNECTING;
   _socket: Duplex | null = null;
-  /** On a client the URL; on a server undefined. */
+  /** The URL on a client; undefined on a server. */
   _url: string | undefined = undefined;
   _redirects = 0;
-  /** The request of an opening handshake that is under way. */
+  /** The request of a pending opening handshake. */
   _req: ClientRequest | null = null;
 
   #wire: Wire | null = null;
@@ -69,13 +70,13 @@ export class WebSocket extends EventEmitter {
   readonly #kept: KeptOptions;
   #isFaulty = false;
   #autoPongs: AutoPongs | null = null;
-  /** Of a client that is not open yet. */
+  /** The opening handshake of a client that is not open yet. */
   #opening: Opening | null = null;
 
   /**
    * @param address `null` for a socket of a server, which `setSocket` opens
    * @param protocols of a client; may be left out
-   * @throws SyntaxError for what is no URL of a WebSocket, or no list of subprotocols
+   * @throws SyntaxError if the URL or a subprotocol is invalid
    */
   constructor(address: string | URL | null, protocols?: unknown, options?: unknown) {
     super();
@@ -97,7 +98,9 @@ export class WebSocket extends EventEmitter {
     if (this.#wire !== null) this.#wire.receiverOptions = withBinaryType(this.#wire.receiverOptions, type);
   }
 
-  /** Octets that were sent and that the kernel does not take; after the end those that were to be sent. */
+  /**
+   * Bytes that were sent and the kernel has not taken. After the end, bytes that the user tried to send count as well.
+   */
   get bufferedAmount(): number {
     if (this.#wire === null) return this._bufferedAmount;
     return this.#wire.flushAndCount() + (this.#sender?._bufferedBytes ?? 0);
@@ -123,7 +126,7 @@ export class WebSocket extends EventEmitter {
     return this._url;
   }
 
-  /** Made when it is asked for, like everything that an idle socket does not need. */
+  /** Created lazily, like everything an idle socket does not need. */
   get _sender(): WireSender | null {
     if (this.#sender === null && this.#wire !== null) {
       this.#sender = new WireSender(this.#wire, !this._isServer, this.#socketOptions.generateMask);
@@ -132,7 +135,7 @@ export class WebSocket extends EventEmitter {
     return this.#sender;
   }
 
-  /** Once somebody has asked for it, all that comes goes through its events and may be fed to it. */
+  /** After the first use, everything received goes through its events, and bytes may be written to it. */
   get _receiver(): Receiver | null {
     if (this.#receiver === null && this.#wire !== null)
       this.#receiver = Receiver.between(this.#wire, this.#wire.frames);
@@ -142,9 +145,9 @@ export class WebSocket extends EventEmitter {
   // ——— opening
 
   /**
-   * Makes the socket open on a stream behind its opening handshake.
+   * Opens the socket on a stream after its opening handshake.
    *
-   * @param head octets that came behind the opening handshake: they are frames
+   * @param head bytes that came after the opening handshake: they are frames
    */
   setSocket(socket: Duplex, head: Buffer, options: SocketOptions): void {
     const stream = socket as Duplex & { setTimeout?(timeout: number): void; setNoDelay?(): void };
@@ -159,12 +162,12 @@ export class WebSocket extends EventEmitter {
     linkSocket(socket, wire);
     openOn.add(socket);
     this._readyState = OPEN;
-    // Behind the listeners that are set in 'connection', as the events of a stream are, and before those of its end.
+    // After 'connection' listeners have added theirs, as with the events of a stream, and before the events of its end.
     nextTick(start, wire, head);
     this.emit('open');
   }
 
-  /** Makes the socket closed and tells so. */
+  /** Marks the socket as closed and emits 'close'. */
   emitClose(): void {
     this._readyState = CLOSED;
     this.emit('close', this._closeCode, this._closeMessage);
@@ -175,9 +178,9 @@ export class WebSocket extends EventEmitter {
   /**
    * Sends a message, or a fragment of one.
    *
-   * @param data a string; a number, which is sent as its string; bytes, or what Buffer.from takes; `null` and `undefined`
-   *   are an empty message
-   * @throws Error while CONNECTING; TypeError for what cannot be sent. Later errors go to the callback.
+   * @param data a string; a number, which is sent as a string; bytes, or anything that Buffer.from accepts. `null` and
+   *   `undefined` are an empty message
+   * @throws Error while CONNECTING, TypeError if `data` cannot be sent. Later errors go to the callback
    */
   send(data?: unknown, options?: SendOptions | WriteCallback, callback?: WriteCallback): void {
     const message = typeof data === 'number' ? data.toString() : data;
@@ -187,17 +190,17 @@ export class WebSocket extends EventEmitter {
     this._sender!.send(message || NO_BYTES, { binary, mask: !this._isServer, fin: true, ...given }, done);
   }
 
-  /** Sends a Ping. @throws Error while CONNECTING, RangeError above 125 octets */
+  /** Sends a Ping. @throws Error while CONNECTING, RangeError above 125 bytes */
   ping(data?: unknown, mask?: boolean | WriteCallback, callback?: WriteCallback): void {
     this.#sendControl('ping', data, mask, callback);
   }
 
-  /** Sends a Pong. @throws Error while CONNECTING, RangeError above 125 octets */
+  /** Sends a Pong. @throws Error while CONNECTING, RangeError above 125 bytes */
   pong(data?: unknown, mask?: boolean | WriteCallback, callback?: WriteCallback): void {
     this.#sendControl('pong', data, mask, callback);
   }
 
-  /** The callback may come first, second or third. */
+  /** The callback may be the first, second or third argument. */
   #sendControl(kind: 'ping' | 'pong', data: unknown, mask: unknown, callback?: WriteCallback): void {
     if (typeof data === 'function') return this.#sendControl(kind, undefined, undefined, data as WriteCallback);
     if (typeof mask === 'function') return this.#sendControl(kind, data, undefined, mask as WriteCallback);
@@ -210,14 +213,14 @@ export class WebSocket extends EventEmitter {
     const state = `${this._readyState} (${STATES[this._readyState]})`;
     if (this._readyState === CONNECTING) throw new Error(`WebSocket is not open: readyState ${state}`);
     if (data) {
-      const octets = isBlob(data) ? data.size : toBuffer(data).length;
-      if (this._sender === null) this._bufferedAmount += octets;
-      else this._sender._bufferedBytes += octets;
+      const bytes = isBlob(data) ? data.size : toBuffer(data).length;
+      if (this._sender === null) this._bufferedAmount += bytes;
+      else this._sender._bufferedBytes += bytes;
     }
     if (callback) nextTick(callback, new Error(`WebSocket is not open: readyState ${state}`));
   }
 
-  /** What the user gave cannot be read any more: the message under way will never be whole. */
+  /** The user's data cannot be read, so its message will never be complete. */
   #onSendError(error: Error): void {
     if (this._readyState === CLOSED) return;
     if (this._readyState === OPEN) {
@@ -252,9 +255,9 @@ export class WebSocket extends EventEmitter {
   // ——— closing
 
   /**
-   * Begins the closing handshake; without effect a second time.
+   * Begins the closing handshake. A second call has no effect.
    *
-   * @throws TypeError, RangeError for what may not stand in a Close frame; the state is as before then
+   * @throws TypeError, RangeError if a Close frame may not carry the code or the reason; nothing has changed then
    */
   close(code?: number, data?: string | Uint8Array): void {
     if (this._readyState === CLOSED) return;
@@ -269,7 +272,7 @@ export class WebSocket extends EventEmitter {
     this.#startCloseTimer();
   }
 
-  /** Sends FIN once there is nothing to say and nothing to hear. */
+  /** Sends FIN after both Close frames, or after our own if the peer broke the protocol. */
   #endIfDone(): void {
     if (this._closeFrameSent && (this._closeFrameReceived || this.#isFaulty)) this.#wire?.end();
   }
@@ -293,7 +296,10 @@ export class WebSocket extends EventEmitter {
     this.#tellError(error);
   }
 
-  /** What the wire tells: apart from the WebSocket, whose names belong to its users and their subclasses. */
+  /**
+   * Handles what the wire reports. A class of its own, because the names of a WebSocket belong to users and their
+   * subclasses.
+   */
   static readonly #Events = class implements FrameEvents, EndEvents {
     readonly #ws: WebSocket;
 
@@ -301,9 +307,9 @@ export class WebSocket extends EventEmitter {
       this.#ws = ws;
     }
 
-    onMessage(octets: Octets, isBinary: boolean): void {
+    onMessage(bytes: MessageBytes, isBinary: boolean): void {
       const ws = this.#ws;
-      ws.emit('message', isBinary ? shapeOf(octets, ws._binaryType) : joined(octets), isBinary);
+      ws.emit('message', isBinary ? shapeOf(bytes, ws._binaryType) : joined(bytes), isBinary);
     }
 
     onPing(payload: Buffer): void {
@@ -343,7 +349,7 @@ export class WebSocket extends EventEmitter {
     }
   };
 
-  /** An error that nobody listens for ends the connection, and not the process. */
+  /** An error for which nobody listens ends the connection, but not the process. */
   #tellError(error: Error): void {
     if (this.listenerCount('error') > 0 || this.#kept.throwUnlistened) this.emit('error', error);
   }

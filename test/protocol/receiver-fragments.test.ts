@@ -87,7 +87,7 @@ describe('fragmentation (RFC 6455 §5.4)', () => {
     for (const raw of [false, true]) {
       const harness = new ReceiverHarness({ raw });
       const { receiver } = harness;
-      const seen = () => [receiver.fragmented, receiver.midMessage, receiver.messageOctets];
+      const seen = () => [receiver.fragmented, receiver.midMessage, receiver.messageBytes];
       const fragment = frameFor('server', 2, 'abcdef', { fin: false });
       const ping = frameFor('server', 9, 'ping');
       const last = frameFor('server', 0, 'gh');
@@ -114,7 +114,7 @@ describe('fragmentation (RFC 6455 §5.4)', () => {
     harness.feed(frameFor('server', 2, 'abc', { fin: false }));
     harness.feed(octetsOf('83'));
     expect(harness.events).toEqual([faultEvent(FAULT.RESERVED_OPCODE)]);
-    const { fragmented, midMessage, messageOctets } = harness.receiver;
-    expect([fragmented, midMessage, messageOctets]).toEqual([false, false, 0]);
+    const { fragmented, midMessage, messageBytes } = harness.receiver;
+    expect([fragmented, midMessage, messageBytes]).toEqual([false, false, 0]);
   });
 });

@@ -68,7 +68,7 @@ describe('maxPayload', () => {
     const harness = new ReceiverHarness({ maxPayload: MiB });
     for (const frame of stream) harness.feed(frame);
     expect(harness.events).toEqual([]);
-    expect(harness.receiver.messageOctets).toBe(MiB);
+    expect(harness.receiver.messageBytes).toBe(MiB);
     harness.feed(octetsOf('00 fe 40'));
     expect(harness.events).toEqual([]);
     harness.feed(octetsOf('00'));
@@ -167,7 +167,7 @@ describe('maxFragments', () => {
     harness.feed(frameFor(role, 2, payload, { fin: false }));
     for (let i = 2; i <= 1024; i++) harness.feed(next);
     expect(harness.events).toEqual([]);
-    expect(harness.receiver.messageOctets).toBe(1024 * payload.length);
+    expect(harness.receiver.messageBytes).toBe(1024 * payload.length);
     // Behind the plus: Node's own pool, from which the reads of this test come.
     expect(heldMemory().arrayBuffers - before).toBeLessThanOrEqual(2 * 1024 * next.length + Buffer.poolSize);
     for (let i = 1025; i <= 20_000; i++) harness.feed(next);
@@ -230,7 +230,7 @@ describe('memory is for what has arrived, not for what was announced', () => {
     }
     expect(excesses.length).toBeGreaterThan(40);
     expect(Math.max(...excesses)).toBeLessThan(64 * KiB);
-    expect(harness.receiver.messageOctets).toBe(size - 1);
+    expect(harness.receiver.messageBytes).toBe(size - 1);
   }, 120_000);
 
   it('a message in a thousand fragments is copied a few times in all, not once for each fragment', () => {

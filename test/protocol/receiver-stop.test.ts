@@ -155,8 +155,8 @@ describe('discard', () => {
     expect(receiveAllWays(stream, DISCARDING)).toHaveLength(1);
     const harness = new ReceiverHarness(DISCARDING);
     expect(harness.readOnce(stream)).toBe(stream.length);
-    const { midMessage, fragmented, messageOctets } = harness.receiver;
-    expect([midMessage, fragmented, messageOctets]).toEqual([false, false, 0]);
+    const { midMessage, fragmented, messageBytes } = harness.receiver;
+    expect([midMessage, fragmented, messageBytes]).toEqual([false, false, 0]);
   });
 
   it('inside onFrame, in raw mode', () => {

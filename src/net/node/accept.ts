@@ -4,15 +4,14 @@ import { versions } from 'node:process';
 import { mayUse } from './private-parts.js';
 
 /*
- * Private, seen on Node 20: of the listening handle `onconnection`; of the server and the socket what `AcceptingServer` and
- * `AcceptedSocket` have. Documented instead: nothing, as node:net accepts by itself. This file goes when Node 20 is not
- * supported any more.
+ * Private, seen on Node 20: `onconnection` of the listening handle, and the members of `AcceptingServer` and
+ * `AcceptedSocket`. The documented way: do nothing, and node:net accepts. This file goes when support for Node 20 ends.
  */
 
-/** What a listening handle calls for each connection: node:net's function, as a method of the handle. */
+/** A listening handle calls this method for each connection. The function is node:net's. */
 type OnConnection = (this: object, status: number, handle: object) => void;
 
-/** A `net.Server` as node:net itself sees it. */
+/** The members of a `net.Server` that node:net uses to accept. */
 interface AcceptingServer extends Server {
   _handle?: { onconnection?: OnConnection } | null;
   _connections: number;
@@ -26,21 +25,22 @@ interface AcceptingServer extends Server {
 type AcceptedSocket = Socket & { server: Server; _server: Server };
 
 /**
- * The constructor of `net.Socket` spreads its options into an object and adds to that. Before version 12, V8 gives each
- * such object hidden classes of its own: for each connection a kilobyte of garbage that survives for long, and a dozen
- * and a half look-ups of properties that miss their caches. Where the options are a dictionary, their copy has none.
+ * The constructor of `net.Socket` spreads its options into an object and adds properties to it. V8 before version 12
+ * gives each such object hidden classes of its own: per connection a kilobyte of garbage that survives for long, and
+ * about eighteen property look-ups that miss their caches. If the options are a dictionary, their copy has no hidden
+ * classes.
  */
 const costsHiddenClasses = mayUse('accept') && Number.parseInt(versions.v8, 10) < 12;
 
 const acceptedChannel = channel('net.server.socket');
 
-/** The handles of servers that accept cheaply already. */
+/** The listening handles that accept cheaply already. */
 const accepting = new WeakSet<object>();
 
 /**
- * Has a server, which listens, accept connections as node:net does, but with options for their sockets that cost less.
+ * Makes a listening server accept connections as node:net does, but with socket options that cost less.
  *
- * @param isWorthwhile whether this runtime gains by it
+ * @param isWorthwhile whether this runtime gains anything
  */
 export function acceptCheaply(server: Server, isWorthwhile = costsHiddenClasses): void {
   const { _handle: listening } = server as AcceptingServer;
@@ -49,7 +49,7 @@ export function acceptCheaply(server: Server, isWorthwhile = costsHiddenClasses)
   accepting.add(listening);
   const accept = accepter(server as AcceptingServer);
   listening.onconnection = function (status, handle) {
-    // Whatever is more than to make a socket is node:net's.
+    // node:net handles everything beyond making a socket.
     if (status !== 0 || needsMore(server as AcceptingServer)) original.call(this, status, handle);
     else accept(handle);
   };
@@ -60,11 +60,11 @@ function needsMore(server: AcceptingServer): boolean {
 }
 
 function accepter(server: AcceptingServer): (handle: object) => void {
-  // A dictionary, since it has no prototype.
+  // Without a prototype, V8 makes it a dictionary.
   const options = Object.assign(Object.create(null), { handle: null, readable: true, writable: true });
   return (handle) => {
     options.handle = handle;
-    // Read anew for each: they are its user's to change.
+    // Read for each connection, because the user may change them.
     options.allowHalfOpen = server.allowHalfOpen;
     options.pauseOnCreate = server.pauseOnConnect;
     options.readableHighWaterMark = server.highWaterMark;

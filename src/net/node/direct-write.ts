@@ -5,41 +5,41 @@ import type { Duplex } from 'node:stream';
 import { mayUse } from './private-parts.js';
 
 /*
- * Private: of the handle `writeBuffer` and `writev`, with requests that are made before (seen on Node 20 to 25) or by the
- * write (Node 26). Documented instead: `socket.write`.
+ * Private: `writeBuffer` and `writev` of the handle, with requests that the caller makes (seen on Node 20 to 25) or
+ * that the write makes (Node 26). The documented way: `socket.write`.
  */
 
-/** The object that libuv tells when a write has ended that could not end at once. */
+/** libuv calls it back when a write that the kernel did not take at once has ended. */
 interface WriteRequest {
   oncomplete(status: number): void;
-  /** Kept alive, as libuv reads it. */
+  /** Keeps the memory alive that libuv reads. */
   parts: unknown;
   owner: WriteOwner | null;
 }
 
-/** A request that is made before the write, up to Node 25. */
+/** A request that the caller makes before the write, up to Node 25. */
 interface EarlyRequest extends WriteRequest {
   /** Below 0 until a write takes the request. */
   getAsyncId(): number;
 }
 
-/** A request that the write makes if it goes on, from Node 26 on. */
+/** A request that the write itself makes if it continues, from Node 26 on. */
 interface LateRequest extends WriteRequest {
-  /** How the write ended, if it has already; else `null`. */
+  /** How the write ended, if it has ended already; otherwise `null`. */
   writeStatus: number | null;
-  /** Why there is no write after all. */
+  /** Why nothing was written after all. */
   error?: unknown;
 }
 
-/** Whom a write belongs to that the kernel did not take whole at once. */
+/** Is told when a write ends that the kernel did not take whole at once. */
 export interface WriteOwner {
-  /** @param status 0, or a negative error number of the system */
+  /** @param status 0, or a negative error number of the operating system */
   onDirectWrite(status: number): void;
 }
 
 type Parts = Uint8Array | readonly Uint8Array[];
 
-/** The libuv handle under a `net.Socket`, as far as writing to it goes. */
+/** The write methods of the libuv handle under a `net.Socket`. */
 interface WritableHandle<Request, Result> {
   writeBuffer(request: Request, part: Uint8Array): Result;
   writev(request: Request, parts: readonly Uint8Array[], allBuffers: true): Result;
@@ -49,12 +49,14 @@ function writeTo<Request, Result>(handle: WritableHandle<Request, Result>, reque
   return Array.isArray(parts) ? handle.writev(request, parts, true) : handle.writeBuffer(request, parts as Uint8Array);
 }
 
-/** How this Node writes: with requests of a class that are made before, with such that the write makes, or in another way. */
-export type WayOfWriting = (new () => EarlyRequest) | 'late' | null;
+/**
+ * How this Node writes: with requests of this class, with requests that the write makes (`late`), or in an unknown way.
+ */
+type WayOfWriting = (new () => EarlyRequest) | 'late' | null;
 
 /**
- * The way in which node:net writes to its handles. None of it is exported; a socket over a handle of ours, which keeps what
- * it is given, shows it without knowledge of any version's names.
+ * Finds out how node:net writes to its handles. Node exports none of it, but a socket over a handle of ours, which
+ * keeps the request it is given, shows it without knowing the names of any version.
  */
 export function findWayOfWriting(SocketClass: new (options: object) => Socket = Socket): WayOfWriting {
   let request: object | null | undefined;
@@ -71,12 +73,12 @@ export function findWayOfWriting(SocketClass: new (options: object) => Socket = 
     if (request === null) return 'late';
     return request !== undefined && isRequestClass(request.constructor) ? request.constructor : null;
   } catch {
-    // Then this runtime knows no such handle, or no such request.
+    // This runtime has no such handle or request.
     return null;
   }
 }
 
-/** Whether its objects tell if a write took them. A handle would not take one twice: it would end the process. */
+/** Whether requests of this class show if a write took them. Reusing one that was taken would abort the process. */
 function isRequestClass(found: unknown): found is new () => EarlyRequest {
   const request: Partial<EarlyRequest> = found === Object ? {} : new (found as new () => EarlyRequest)();
   return typeof request.getAsyncId === 'function' && request.getAsyncId() < 0;
@@ -84,7 +86,7 @@ function isRequestClass(found: unknown): found is new () => EarlyRequest {
 
 let way: WayOfWriting | undefined;
 
-/** A request that was not used up: only a write that goes on takes one. */
+/** An unused request, kept for the next write: only a write that continues takes one. */
 let spare: EarlyRequest | null = null;
 
 function onComplete(this: WriteRequest, status: number): void {
@@ -94,39 +96,39 @@ function onComplete(this: WriteRequest, status: number): void {
   owner?.onDirectWrite(status);
 }
 
-function goOn(request: WriteRequest, parts: Parts, owner: WriteOwner): 'goes on' {
+function awaitEnd(request: WriteRequest, parts: Parts, owner: WriteOwner): 'goes on' {
   request.oncomplete = onComplete;
   request.parts = parts;
   request.owner = owner;
   return 'goes on';
 }
 
-/** The outcome of `writeDirectly`: the kernel took all, will take the rest later, or nothing was written. */
-export type DirectWrite = 'whole' | 'goes on' | 'not begun';
+/** The outcome of `writeDirectly`: the kernel took everything, takes the rest later, or nothing was written. */
+type DirectWrite = 'whole' | 'goes on' | 'not begun';
 
 function wayOfWriting(): WayOfWriting {
   if (way === undefined) way = mayUse('direct-write') ? findWayOfWriting() : null;
   return way;
 }
 
-/** Whether this socket can be written to directly: a plain `net.Socket` on a Node that lets us. */
+/** Whether this socket can be written to directly: a plain `net.Socket`, on a Node that allows it. */
 export function canWriteDirectly(socket: Duplex): boolean {
   return Object.getPrototypeOf(socket) === Socket.prototype && wayOfWriting() !== null && handleFor(socket) !== null;
 }
 
-/** The handle of a socket, if it is to be written to directly now. */
+/** The handle of a socket, if we may write to it directly now. */
 function handleFor(socket: Duplex): object | null {
   const { _handle: handle, timeout } = socket as { _handle?: object | null; timeout?: number };
-  // A time-out that the user has set wants to know of each write, so the stream has to write.
+  // If the user has set a time-out, each write must restart it, so the stream has to write.
   return handle === undefined || timeout ? null : handle;
 }
 
 /**
- * Writes to the handle of a socket, past the stream above it: a stream costs about as much as the system call does. Only
- * for a stream that holds nothing itself.
+ * Writes to the handle of a socket, bypassing its stream, which costs about as much as the system call. The stream must
+ * hold no data of its own.
  *
- * @param parts what to write: one part, or several
- * @param owner is told when a write that goes on has ended
+ * @param parts one part or several. libuv reads their memory until the write has ended
+ * @param owner is told when a write that `goes on` has ended
  */
 export function writeDirectly(socket: Duplex, parts: Parts, owner: WriteOwner): DirectWrite {
   const handle = handleFor(socket);
@@ -146,12 +148,12 @@ function writeWithEarlyRequest(
   spare ??= new RequestClass();
   const request = spare;
   const failed = writeTo(handle, request, parts);
-  // Nothing was taken. The stream will meet the same error, and knows how to tell.
+  // Nothing was written. The stream will meet the same error and report it.
   if (failed !== 0) return 'not begun';
-  // Taken even if the rest left at a second try: then the end of the write is still to be told.
+  // The write takes the request even if a second try sends the rest. Its end is reported then, too.
   if (request.getAsyncId() < 0) return 'whole';
   spare = null;
-  return goOn(request, parts, owner);
+  return awaitEnd(request, parts, owner);
 }
 
 /* v8 ignore start -- @preserve Node 26 alone: CI runs these tests there, too. */
@@ -164,7 +166,7 @@ function writeWithLateRequest(
   if (request === 0) return 'whole';
   // As above: the stream will meet the same error.
   if (typeof request === 'number' || request.error !== undefined) return 'not begun';
-  goOn(request, parts, owner);
+  awaitEnd(request, parts, owner);
   const { writeStatus } = request;
   if (typeof writeStatus === 'number') nextTick(() => request.oncomplete(writeStatus));
   return 'goes on';

@@ -4,19 +4,19 @@ import type { Duplex } from 'node:stream';
 import { mayUse } from './private-parts.js';
 
 /*
- * Private, seen on Node 20 to 26: `_httpMessage`, where node:http keeps the response that a socket is lent to;
- * `pauseOnConnect` of a server that exists. On Node 24.9 and later: `shouldUpgradeCallback` of a server that exists.
- * Documented instead: counting the responses of a server ourselves; reading from connections as node:http does; closing
- * the connection after an upgrade request that was answered like a plain one.
+ * Private, seen on Node 20 to 26: `_httpMessage`, the response to which node:http has lent a socket; setting
+ * `pauseOnConnect` on an existing server. On Node 24.9 and later: setting `shouldUpgradeCallback` on an existing
+ * server. The documented way: track the responses of a server ourselves; let node:http read from connections; close the
+ * connection after an upgrade request that was answered like a plain one.
  */
 
 /** A response with its request. */
-export type Answering = Pick<ServerResponse, 'headersSent'> & { readonly req: IncomingMessage };
+type Answering = Pick<ServerResponse, 'headersSent'> & { readonly req: IncomingMessage };
 
-/** What each socket is lent to, on servers that are watched. */
+/** The response that each socket is lent to, on watched servers. */
 const lent = new WeakMap<Duplex, Answering>();
 
-/** Has `responseOn` know of the responses of a server. @returns a function that leaves the server as it was */
+/** Makes `responseOn` work for a server. @returns a function that restores the server */
 export function watchResponses(server: HttpServer): () => void {
   if (mayUse('http-server')) return () => {};
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
@@ -31,25 +31,29 @@ export function watchResponses(server: HttpServer): () => void {
   return () => server.off('request', onRequest);
 }
 
-/** The response that is under way on a socket. */
+/** The unfinished response on a socket, or `null`. */
 export function responseOn(socket: Duplex): Answering | null {
   if (!mayUse('http-server')) return lent.get(socket) ?? null;
   return (socket as { _httpMessage?: Answering | null })._httpMessage ?? null;
 }
 
-/** Has a server not read from its connections before somebody asks for it. @returns whether it does */
+/** Makes a server leave new connections unread until somebody asks for it. @returns whether that worked */
 export function connectPaused(server: HttpServer): boolean {
   if (!mayUse('http-server')) return false;
   Object.assign(server, { pauseOnConnect: true });
   return true;
 }
 
-/** node:http's way to be told which upgrade requests are plain requests. */
+/** node:http asks this function which upgrade requests to emit as upgrades. */
 interface UpgradeChooser {
   shouldUpgradeCallback?: (request: IncomingMessage) => boolean;
 }
 
-/** Has a server ask which upgrade requests it is to emit as such, if its Node can. @param choose is told what was asked before */
+/**
+ * Makes a server ask `choose` which upgrade requests to emit as upgrades, if this Node can.
+ *
+ * @param choose gets the previous function
+ */
 export function chooseUpgrades(
   server: HttpServer & UpgradeChooser,
   choose: (request: IncomingMessage, before: () => boolean) => boolean,
@@ -59,18 +63,18 @@ export function chooseUpgrades(
   server.shouldUpgradeCallback = (request) => choose(request, () => before.call(server, request));
 }
 
-/** What node:http and node:tls say of a client that was too slow. */
+/** The error codes of node:http and node:tls for a client that was too slow. */
 const TOO_SLOW: readonly unknown[] = ['ERR_HTTP_REQUEST_TIMEOUT', 'ERR_TLS_HANDSHAKE_TIMEOUT'];
 
-/** What node:http answers to a request that has not come in time. */
+/** node:http's answer to a request that did not arrive in time. */
 const REQUEST_TIMEOUT = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
 
 /**
- * Has an HTTP server read once more from a client before a time-out of node:http or node:tls ends the connection: if our
- * own loop was blocked, what is missing may be in the kernel. All other faults stay node:http's, which answers them itself
- * as long as an emitted `'clientError'` finds no listener.
+ * Makes an HTTP server read once more from a client before a time-out of node:http or node:tls ends the connection: if
+ * our own event loop was blocked, the missing bytes may be in the kernel. node:http answers all other faults itself, as
+ * long as nobody listens for `'clientError'`.
  *
- * @param server made for this, with nobody else's listeners to `'clientError'`
+ * @param server one of our own, on which nobody listens for `'clientError'`
  */
 export function readBeforeTimeouts(server: HttpServer): void {
   const late = new Set<unknown>();
@@ -80,18 +84,18 @@ export function readBeforeTimeouts(server: HttpServer): void {
     const [subject, socket] = args as [unknown, Socket];
     if (event === 'clientError' && TOO_SLOW.includes((subject as NodeJS.ErrnoException).code)) {
       late.add(socket);
-      setImmediate(() => late.delete(socket) && giveUp(socket, subject as NodeJS.ErrnoException));
+      setImmediate(() => late.delete(socket) && endLate(socket, subject as NodeJS.ErrnoException));
       return true;
     }
-    // A request whose head has come, or a socket whose TLS handshake is done.
+    // The event shows that a request's head has arrived or a TLS handshake is done.
     if (late.size > 0) late.delete((subject as Partial<IncomingMessage>)?.socket ?? subject);
     return emit(event, ...args);
   };
 }
 
-function giveUp(socket: Socket, error: NodeJS.ErrnoException): void {
+function endLate(socket: Socket, error: NodeJS.ErrnoException): void {
   const response = responseOn(socket);
-  // What was missing of it was the body.
+  // Only its body was missing, and has arrived.
   if (response?.req.complete) return;
   const isAnswerable = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.writable && !response?.headersSent;
   if (isAnswerable) socket.write(REQUEST_TIMEOUT);

@@ -5,11 +5,11 @@ import type { ParsedHead } from '../../handshake/request-head.js';
 import { mayUse } from './private-parts.js';
 
 /*
- * Private, seen on Node 20 to 26: `_addHeaderLines`, and that the class can be made and completed. Documented instead:
- * every request goes to node:http.
+ * Private, seen on Node 20 to 26: `_addHeaderLines`, and that a message can be constructed and completed here. The
+ * documented way: every request goes to node:http.
  */
 
-/** What node:http's parser calls on each message that it makes, and so do others that make one. */
+/** node:http's parser calls this on each message that it makes, and so does everyone else who makes one. */
 interface Headed {
   _addHeaderLines?: (rawHeaders: string[], count: number) => void;
 }
@@ -18,7 +18,7 @@ interface Headed {
 export const canBuildRequests =
   mayUse('incoming-message') && typeof (IncomingMessage.prototype as Headed)._addHeaderLines === 'function';
 
-/** The request that node:http would have made of this head: an upgrade request, complete, without a body. */
+/** Makes the request that node:http would have made of this head: an upgrade request, complete, without a body. */
 export function buildRequest({ method, url, rawHeaders }: ParsedHead, socket: Duplex): IncomingMessage {
   const request = new IncomingMessage(socket as Socket);
   request.httpVersionMajor = 1;

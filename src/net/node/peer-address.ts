@@ -2,9 +2,9 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { mayUse } from './private-parts.js';
 
-/* Private, seen on Node 20 to 26: `getpeername` of the handle. Documented instead: `socket.remoteAddress`. */
+/* Private, seen on Node 20 to 26: `getpeername` of the handle. The documented way: `socket.remoteAddress`. */
 
-/** The libuv handle under a `net.Socket`, as far as it tells addresses. */
+/** The address method of the libuv handle under a `net.Socket`. */
 interface AddressHandle {
   getpeername?(name: { address?: string }): number;
 }
@@ -12,12 +12,12 @@ interface AddressHandle {
 const name: { address?: string } = {};
 
 /**
- * The peer's IP address, where the transport has one and it is known still. The same as `socket.remoteAddress`, but that
- * the socket does not keep an object with it.
+ * The peer's IP address; undefined if the transport has none or the connection is gone. The same as
+ * `socket.remoteAddress`, which would make the socket keep an object.
  */
 export function peerAddress(socket: Duplex): string | undefined {
   const handle = (socket as { _handle?: AddressHandle | null })._handle;
-  // A TLS socket has a handle of its own, which hands the question on.
+  // A TLS socket's handle passes the call on to the TCP handle.
   if (typeof handle?.getpeername !== 'function' || !mayUse('peer-address'))
     return (socket as Partial<Socket>).remoteAddress;
   name.address = undefined;

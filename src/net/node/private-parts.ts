@@ -1,16 +1,16 @@
 import { env } from 'node:process';
 
 /*
- * The fence: what of Node is not documented is named in this folder alone. Each file probes for what it needs when that is
- * first wanted, says on which versions it was seen, and has a documented way beside it. `WASOCK_NODE` chooses:
+ * The fence: only this folder names undocumented parts of Node. Each file probes for the parts that it needs on first
+ * use, says on which versions they were seen, and has a documented way as well. `WASOCK_NODE` chooses:
  *
- * - `auto`, or nothing: whatever this Node has;
- * - `documented`: none of it;
- * - `no-window`, `no-direct-write`: all but reading into the receive window, all but writing past the stream. The bench
- *   tells with them what each is worth.
+ * - `auto`, or nothing: every part that this Node has;
+ * - `documented`: none of them;
+ * - `no-window`, `no-direct-write`: all but reading into the receive window; all but writing past the stream. The bench
+ *   measures with these what each is worth.
  */
 
-/** What can be used or left alone: the files of this folder. */
+/** The parts that can be used or not: one per file of this folder. */
 export type PrivatePart =
   | 'accept'
   | 'direct-write'
@@ -27,10 +27,11 @@ const WITHOUT: Readonly<Record<string, PrivatePart>> = {
 };
 
 /**
- * How a process is to use the private parts of Node.
+ * Decides which private parts of Node a process may use.
  *
  * @param wanted the value of `WASOCK_NODE`
- * @throws RangeError for an unknown value
+ * @returns whether a part may be used
+ * @throws RangeError if the value is unknown
  */
 export function privateParts(wanted: string | undefined): (part: PrivatePart) => boolean {
   if (wanted === undefined || wanted === '' || wanted === 'auto') return () => true;

@@ -2,22 +2,30 @@ import { EventEmitter } from 'node:events';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { mayUse } from './private-parts.js';
 
+/*
+ * Private: the symbol under which an emitter keeps its option `captureRejections`. The documented way: `emit` of the
+ * server is replaced.
+ */
+
 type OnRejection = (error: unknown, request: IncomingMessage, response: ServerResponse) => void;
 
 /** Node's documented hook for rejections of async listeners. */
 const REJECTION = Symbol.for('nodejs.rejection');
 
-/** Where an emitter keeps its documented option `captureRejections`, which only its maker could set otherwise. */
+/**
+ * The symbol under which an emitter keeps its documented option `captureRejections`, which otherwise only its
+ * constructor sets.
+ */
 function findCaptureSlot(): symbol | undefined {
   const capturing = () => new EventEmitter({ captureRejections: true }) as unknown as Record<symbol, unknown>;
   return Object.getOwnPropertySymbols(capturing()).find((slot) => capturing()[slot] === true);
 }
 
 /**
- * Watches the promises of async `'request'` listeners: without that, a handler that does not catch what
- * `newWebSocket(req)` says about a plain request would end the process, and any client could make it.
+ * Watches the promises of async `'request'` listeners. Otherwise any client could end the process with a plain request,
+ * if a handler does not catch the rejection of `newWebSocket(req)`.
  *
- * @returns a function that leaves the server as it was
+ * @returns a function that restores the server
  */
 export function watchRequestListeners(server: HttpServer, onRejection: OnRejection): () => void {
   const slot = mayUse('request-rejections') ? findCaptureSlot() : undefined;
@@ -27,7 +35,7 @@ export function watchRequestListeners(server: HttpServer, onRejection: OnRejecti
 function watchByCapture(server: HttpServer, slot: symbol, onRejection: OnRejection): () => void {
   const emitter = server as unknown as Record<symbol, unknown>;
   const before = emitter[REJECTION] as undefined | ((error: unknown, event: string, ...args: unknown[]) => void);
-  // Whoever captures rejections already has decided what becomes of them.
+  // The user captures rejections already, and has decided what becomes of them.
   if (emitter[slot] === true) return () => {};
   emitter[slot] = true;
   emitter[REJECTION] = (error: unknown, event: string, ...args: unknown[]) => {
@@ -40,7 +48,7 @@ function watchByCapture(server: HttpServer, slot: symbol, onRejection: OnRejecti
   };
 }
 
-/** The documented way: the listeners are called here, as `emit` does not tell what they return. */
+/** The documented way: calls the listeners here, because `emit` does not return what they return. */
 function watchByEmit(server: HttpServer, onRejection: OnRejection): () => void {
   const emit = server.emit.bind(server) as (event: string | symbol, ...args: unknown[]) => boolean;
   const watching = (event: string | symbol, ...args: unknown[]): boolean => {

@@ -3,32 +3,37 @@ import type { Duplex } from 'node:stream';
 import { mayUse } from './private-parts.js';
 
 /*
- * Private, seen on Node 20 to 26: the symbols under which node:net keeps the documented option `onread`, which it has for
- * sockets that it makes itself and not for those that exist; of the handle `reading`, `readStop` and `useUserBuffer`.
- * Documented instead: the `'data'` event.
+ * Private, seen on Node 20 to 26: the symbols under which node:net keeps the option `onread`, which is documented for
+ * new sockets and not for existing ones; `reading`, `readStop` and `useUserBuffer` of the handle. The documented way:
+ * the `'data'` event.
  */
 
-/** The libuv handle under a `net.Socket`, as far as a switch to a user buffer needs it. */
+/** The part of the libuv handle under a `net.Socket` that a switch to a user buffer needs. */
 interface StreamHandle {
   reading: boolean;
   readStop(): number;
   useUserBuffer(buffer: Uint8Array): void;
 }
 
-/** The state that `new net.Socket({ onread })` keeps on the socket, by the symbols that node:net keeps it under. */
+/** The symbols under which `new net.Socket({ onread })` keeps the option on the socket. */
 interface OnreadSlots {
   readonly buffer: symbol;
   readonly callback: symbol;
 }
 
-/** Told as a method of the socket how many bytes stand in the buffer. @returns `false` to have the handle stopped */
+/**
+ * Called as a method of the socket.
+ *
+ * @param length how many bytes are in the buffer
+ * @returns `false` to stop the handle
+ */
 export type OnRead = (this: never, length: number) => boolean;
 
 /**
- * Where node:net keeps the buffer and the callback of the option. Asking a socket that was made with it needs no knowledge of
- * any version's names.
+ * Finds out where node:net keeps the buffer and the callback of the option. A socket that was made with it shows that,
+ * without knowing the names of any version.
  *
- * @returns `null` if this Node has them nowhere
+ * @returns `null` if this Node keeps them nowhere on the socket
  */
 export function findOnreadSlots(
   SocketClass: new (options: SocketConstructorOpts) => object = Socket,
@@ -57,16 +62,16 @@ function handleOf(socket: Duplex): StreamHandle | null {
   return usable ? (handle as StreamHandle) : null;
 }
 
-/** Whether libuv can read from this socket straight into memory of ours: a plain `net.Socket` on a Node that lets us. */
+/** Whether libuv can read from this socket straight into our memory: a plain `net.Socket`, on a Node that allows it. */
 export function canReadIntoBuffer(socket: Duplex): boolean {
-  // A subclass, such as tls.TLSSocket, has bytes of its own to read from the handle.
+  // A subclass, such as tls.TLSSocket, reads other bytes from its handle.
   return slots() !== null && Object.getPrototypeOf(socket) === Socket.prototype && handleOf(socket) !== null;
 }
 
 /**
- * From now on libuv reads into `buffer`, and `onRead` is told.
+ * Makes libuv read into `buffer` and call `onRead` from now on.
  *
- * @returns `false` if that cannot be, for one thing because the socket is closed
+ * @returns `false` if this is impossible, for example because the socket is closed
  */
 export function readIntoBuffer(socket: Duplex, buffer: Uint8Array, onRead: OnRead): boolean {
   const handle = handleOf(socket);
@@ -74,7 +79,7 @@ export function readIntoBuffer(socket: Duplex, buffer: Uint8Array, onRead: OnRea
   if (where === null || handle === null) return false;
   const state = socket as unknown as Record<symbol, unknown>;
   if (state[where.buffer] !== buffer) {
-    // Reading must stop before the buffer is switched, and the handle must not believe that it goes on.
+    // Reading must stop before the buffer is switched, and the handle must not believe that it still reads.
     handle.readStop();
     handle.reading = false;
     state[where.buffer] = buffer;
@@ -84,14 +89,14 @@ export function readIntoBuffer(socket: Duplex, buffer: Uint8Array, onRead: OnRea
   return true;
 }
 
-/** Whether reads of the socket are told to `onRead`. */
+/** Whether reads of the socket go to `onRead`. */
 export function isReadBy(socket: Duplex, onRead: OnRead): boolean {
   const where = slots();
   return where !== null && (socket as unknown as Record<symbol, unknown>)[where.callback] === onRead;
 }
 
-/** Has the handle of such a socket read on. */
+/** Makes the handle of such a socket read on. */
 export function readOn(socket: Duplex): void {
-  // With a size of 0 this does nothing but start a handle that does not read.
+  // With a size of 0, all that this does is start a handle that does not read.
   if (handleOf(socket)?.reading === false) socket.read(0);
 }

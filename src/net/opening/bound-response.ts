@@ -5,30 +5,30 @@ import { Writable } from 'node:stream';
 import type { PendingUpgrade } from './pending-upgrade.js';
 
 /**
- * A response to an upgrade request, for handlers that know requests and responses only. node:http makes none, because it
- * leaves the socket to whoever listens for `'upgrade'`. When it is finished the connection ends.
+ * Makes a response to an upgrade request, for handlers that know only requests and responses. node:http makes none,
+ * because it leaves the socket to the `'upgrade'` listeners. When the response is finished, the connection ends.
  */
 export function bindResponse(pending: PendingUpgrade): ServerResponse {
   const response = new ServerResponse(pending.request.message);
   const socket = pending.socket as Socket;
-  // Makes node:http write `Connection: close`: what follows the request is not to be taken for another one.
+  // Makes node:http write `Connection: close`: what follows the request must not be taken for another request.
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
   response.once('finish', () => {
     if (response.socket === socket) response.detachSocket(socket);
     pending.end();
-    // As node:http does with its own, behind the listeners to 'finish'.
+    // As node:http does with its own responses, after the listeners to 'finish'.
     nextTick(() => response.emit('close'));
   });
   return response;
 }
 
 /**
- * Makes the response of an accepted upgrade one that was sent (`headersSent`, `writableEnded`), so that a trailing
- * `res.end()` does nothing. The 101 itself was written to the socket.
+ * Marks the response of an accepted upgrade as sent (`headersSent`, `writableEnded`), so that a trailing `res.end()`
+ * does nothing. The 101 itself was written to the socket.
  */
 export function spendResponse(response: ServerResponse, pending: PendingUpgrade): void {
-  // A trailing `res.end('Hello')` would be an error event, `write after end`, that nobody listens for.
+  // A trailing `res.end('Hello')` emits an error, `write after end`, for which nobody listens.
   response.on('error', () => {});
   response.detachSocket(pending.socket as Socket);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() }) as unknown as Socket;

@@ -13,56 +13,56 @@ import {
 } from '../../protocol/errors.js';
 import { afterReading, MAX_INT32 } from '../timing/after-reading.js';
 
-/** Octets of the body of a refusal that the error carries. */
+/** Bytes of the body of an answer other than 101 that the error carries, at most. */
 const MAX_ERROR_BODY = 1024;
 /** 1xx responses before the final one (RFC 9110 §15.2), at most. */
 const MAX_INFORMATIONAL = 8;
 const MAX_REDIRECTS = 10;
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
-/** Headers that are meant for the host that they were given for, and for no other. */
+/** Headers with secrets, which only the host may see for which they were given. */
 const CREDENTIALS: readonly string[] = ['authorization', 'cookie', 'proxy-authorization'];
 
-/** What to ask of which server. */
+/** How to connect, and what to ask for. */
 export interface ConnectOptions {
   readonly protocols: readonly string[];
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly origin?: string;
   readonly signal?: AbortSignal;
-  /** Milliseconds from the look-up of the name to the 101; 0 is off. */
+  /** Milliseconds from the call to the 101, redirects included; 0 is off. */
   readonly handshakeTimeout: number;
-  /** Octets of the response's head, at most. */
+  /** Bytes of the response's head, at most. */
   readonly maxHeaderBytes: number;
   readonly followRedirects: boolean;
-  /** Handed on to `http.request` or `https.request`: agent, createConnection, lookup, the options of `tls.connect`. */
+  /** Passed on to `http.request` or `https.request`: agent, createConnection, lookup, the options of `tls.connect`. */
   readonly request: https.RequestOptions;
 }
 
-/** A connection on which the server answered 101. */
+/** A connection on which the server has answered 101. */
 export interface Connected {
   readonly socket: Duplex;
-  /** Octets that came behind the 101: the server's first frames. */
+  /** Bytes that came after the 101: the server's first frames. */
   readonly head: Buffer;
   readonly protocol: string;
   readonly url: URL;
 }
 
 /**
- * The client's side of the opening handshake (RFC 6455 §4.1).
+ * Performs the client's side of the opening handshake (RFC 6455 §4.1).
  *
- * @throws WebSocketCreationError if there is no connection, with what node:net or node:tls said as `cause`
- * @throws WebSocketFailedUpgradeError if the server answers with something else than 101
- * @throws WebSocketHandshakeError, WebSocketProtocolMismatchError if its 101 breaks a rule
- * @throws the signal's reason if it is aborted
+ * @throws WebSocketCreationError if there is no connection; the error of node:net or node:tls is its `cause`
+ * @throws WebSocketFailedUpgradeError if the server answers with a status other than 101
+ * @throws WebSocketHandshakeError, WebSocketProtocolMismatchError if the 101 breaks a rule
+ * @throws the signal's reason, if the signal is aborted
  */
 export async function connect(url: URL, options: ConnectOptions): Promise<Connected> {
   const { signal, handshakeTimeout } = options;
   signal?.throwIfAborted();
   const abort = new AbortController();
   const onAbort = () => abort.abort();
-  const giveUp = () => abort.abort(tooLate(url, handshakeTimeout));
+  const onTimeout = () => abort.abort(tooLate(url, handshakeTimeout));
   signal?.addEventListener('abort', onAbort);
-  const cancel = handshakeTimeout > 0 ? afterReading(handshakeTimeout, giveUp) : undefined;
+  const cancel = handshakeTimeout > 0 ? afterReading(handshakeTimeout, onTimeout) : undefined;
   try {
     return await connectWithin(url, options, abort.signal);
   } catch (error) {
@@ -92,7 +92,9 @@ async function connectWithin(url: URL, options: ConnectOptions, signal: AbortSig
   }
 }
 
-/** @throws WebSocketCreationError whatever is wrong with it: it is the server's fault, not the caller's */
+/**
+ * @throws WebSocketCreationError whatever is wrong with `location`, which is the server's fault and not the caller's
+ */
 function redirectTarget(from: URL, location: string): URL {
   try {
     return judgeRedirect(from, new URL(location, from));
@@ -116,7 +118,11 @@ function withoutCredentials(options: ConnectOptions): ConnectOptions {
   return { ...options, headers: Object.fromEntries(kept) };
 }
 
-/** One request. @returns the connection, or the answer that was none; rejects when the signal is aborted, at any stage */
+/**
+ * Sends one request.
+ *
+ * @returns the connection, or the answer if it was not a 101; rejects if the signal is aborted, at any stage
+ */
 function request(
   url: URL,
   options: ConnectOptions,
@@ -127,7 +133,7 @@ function request(
   const secure = url.protocol === 'wss:';
   const sent = (secure ? https : http).request({
     ...options.request,
-    // By default none: a connection that an agent kept alive may be closed by the server just when the request is sent.
+    // No agent by default: the server may close a connection that an agent kept alive just when the request is sent.
     agent: options.request.agent ?? (options.request.createConnection === undefined ? false : undefined),
     method: 'GET',
     protocol: secure ? 'https:' : 'http:',
@@ -141,13 +147,13 @@ function request(
   return new Promise((resolve, reject) => {
     const onAbort = () => {
       reject(signal.reason);
-      // A socket that an agent brings only later is destroyed by node:http, or given back to the agent.
+      // If an agent brings a socket only later, node:http destroys it or gives it back to the agent.
       sent.destroy();
     };
     signal.addEventListener('abort', onAbort);
     sent.on('close', () => signal.removeEventListener('abort', onAbort));
     const onUpgrade = (response: IncomingMessage, socket: Duplex, head: Buffer) => {
-      // Until a connection listens: a stream may break in the turn in which it brought the 101.
+      // Until a connection listens: a stream may break in the same turn in which it brought the 101.
       socket.on('error', ignore);
       try {
         resolve({ socket, head, url, protocol: judgeResponse(response, { key, protocols }).protocol });
@@ -158,7 +164,7 @@ function request(
     };
     sent.on('upgrade', onUpgrade);
     sent.on('response', (response) => {
-      // A 101 that node:http takes for no upgrade lacks the headers that would make it one.
+      // If node:http does not take a 101 for an upgrade, the 101 lacks the headers of one.
       if (response.statusCode === 101) onUpgrade(response, response.socket, NO_BYTES);
       else resolve(readRefusal(response, signal));
     });
@@ -168,7 +174,7 @@ function request(
   });
 }
 
-/** On its own, as what listens to a socket lives as long as that. */
+/** Not a closure: a listener lives as long as its socket. */
 function ignore(): void {}
 
 function credentials(url: URL): string | undefined {
@@ -180,7 +186,7 @@ function percentDecoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // A `%` that stands for itself.
+    // A literal `%`.
     return text;
   }
 }
@@ -196,7 +202,7 @@ function limitInformational(sent: ClientRequest, reject: (error: Error) => void)
   });
 }
 
-/** What has come of the body once it ends or breaks off, is long enough, or the signal is aborted. */
+/** Reads the body until it ends or breaks off, is long enough, or the signal is aborted. */
 function readRefusal(response: IncomingMessage, signal: AbortSignal): Promise<WebSocketFailedUpgradeError> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -212,7 +218,7 @@ function readRefusal(response: IncomingMessage, signal: AbortSignal): Promise<We
       length += chunk.length;
       if (length >= MAX_ERROR_BODY) finish();
     });
-    // A body that breaks off is not what this answer is about.
+    // An incomplete body is good enough.
     response.on('error', ignore);
     response.on('end', finish).on('close', finish);
     signal.addEventListener('abort', finish);

@@ -15,39 +15,39 @@ import { listenTo, type TransportSocket } from '../transport/stream-transport.js
 import type { ReadEvents, TransportEvents, WriteEvents } from '../transport/transport.js';
 import { readAsStream, readIntoWindow } from '../transport/window-transport.js';
 
-/** What becomes of an opening handshake that needed no HTTP parser. */
-export interface EarlyRoutes {
-  /** Octets that the head of a request may have. */
+/** What to do with opening handshakes that need no HTTP parser. */
+interface EarlyRoutes {
+  /** Bytes of the head of a request, at most. */
   readonly maxHeaderBytes: number;
-  /** Milliseconds that a client has for its request before the socket is given to node:http. */
+  /** Milliseconds that a client has to send its request before node:http gets the socket. */
   readonly patience: number;
   /** Whether requests for this target are wanted. */
   wants(url: string): boolean;
-  /** @param head what came behind it: the client's first frames */
+  /** @param head what came after the request: the client's first frames */
   onRequest(request: ParsedHead, socket: Socket, head: Buffer): void;
 }
 
-/** The listeners of an HTTP server to its own `'connection'` event: node:http is one. */
+/** A listener of an HTTP server to its own `'connection'` event. node:http is one. */
 type Listener = (socket: Socket) => void;
 
 /**
- * The connections of an HTTP server until their first octets have come. Nearly always those are an opening handshake in
- * one piece, which is read from the receive window without an HTTP parser; all others go to node:http as if nobody had
- * looked at them, with its rules, limits, time-outs and answers.
+ * The connections of an HTTP server until their first bytes arrive. Nearly always those are an opening handshake in one
+ * piece, which needs no HTTP parser and is read from the receive window. All other connections go to node:http
+ * untouched, with its rules, limits, time-outs and answers.
  */
 export class FirstReads implements Timed {
   slot = 0;
   readonly routes: EarlyRoutes;
   readonly #server: HttpServer;
-  /** Those that wait, in a ring from the one that has waited longest: nothing to allocate for so short a time. */
+  /** The waiting connections, those that have waited longest first. A ring allocates nothing for so short a time. */
   readonly #ring = new Ring();
   readonly #listeners: Listener[] = [];
 
-  /** @param server made for this, with nobody else's listeners to `'connection'` */
+  /** @param server one of our own, on which no user listens for `'connection'` */
   constructor(server: HttpServer, routes: EarlyRoutes) {
     this.routes = routes;
     this.#server = server;
-    // A socket must not begin to read before it is known how.
+    // A socket must not start reading before it is decided how.
     if (!canBuildRequests || !connectPaused(server)) return;
     this.#listeners = server.listeners('connection') as Listener[];
     server.removeAllListeners('connection');
@@ -62,12 +62,12 @@ export class FirstReads implements Timed {
     read.insertBefore(this.#ring);
   }
 
-  /** Some have waited long enough. */
+  /** Gives the connections to node:http that have waited long enough. */
   onDeadline(now: number): void {
     const { patience } = this.routes;
     for (const read of this.#waiting()) {
       if (read.since + patience > now) return scheduleDeadline(this, read.since + patience);
-      read.giveUp();
+      read.stopWaiting();
     }
   }
 
@@ -81,20 +81,20 @@ export class FirstReads implements Timed {
     socket.resume();
   }
 
-  /** Gives all that wait to node:http. */
+  /** Gives all waiting connections to node:http. */
   giveAllAway(): void {
-    for (const read of this.#waiting()) read.giveUp();
+    for (const read of this.#waiting()) read.stopWaiting();
     cancelDeadline(this);
   }
 }
 
-/** Where the head of the request ends that begins the window, before `end`; where it begins, if it has no end there. */
+/** Where the head ends that the window starts with; the start of the window if it does not end before `end`. */
 function headEnd(end: number): number {
   const emptyLine = codec.bytes.subarray(WINDOW_START, end).indexOf('\r\n\r\n');
   return emptyLine === -1 ? WINDOW_START : WINDOW_START + emptyLine + 4;
 }
 
-/** A member of a ring, at first of one of its own. */
+/** A member of a ring. At first it is alone in its own ring. */
 class Ring {
   previous: Ring = this;
   next: Ring = this;
@@ -114,7 +114,7 @@ class Ring {
   }
 }
 
-/** One connection until its first octets. */
+/** One connection until its first bytes arrive. */
 class FirstRead extends Ring implements TransportEvents, ReadEvents, WriteEvents {
   readonly inbox = this;
   readonly outbox = this;
@@ -136,26 +136,26 @@ class FirstRead extends Ring implements TransportEvents, ReadEvents, WriteEvents
     const socket = this.#socket;
     const { routes } = this.#reads;
     const end = WINDOW_START + length;
-    // Only the head: all strings that are cut out of this one keep it alive, and behind it there may be half a megabyte.
-    const behind = headEnd(Math.min(end, WINDOW_START + routes.maxHeaderBytes));
-    const text = codec.bytes.toString('latin1', WINDOW_START, behind);
+    // Only the head: substrings keep the whole string alive, and half a megabyte may follow the head.
+    const stop = headEnd(Math.min(end, WINDOW_START + routes.maxHeaderBytes));
+    const text = codec.bytes.toString('latin1', WINDOW_START, stop);
     const request = parseRequestHead(text, routes.maxHeaderBytes);
     if (request === null || !routes.wants(request.url)) this.#giveAway(copyFromWindow(WINDOW_START, end));
-    else routes.onRequest(request, socket, behind === end ? NO_BYTES : copyFromWindow(behind, end));
-    // Whoever has the socket now stops it at the next read, if it is to stop.
+    else routes.onRequest(request, socket, stop === end ? NO_BYTES : copyFromWindow(stop, end));
+    // If reading must stop, the new owner of the socket stops it at the next read.
     return true;
   }
 
-  /** It has not said anything yet. */
-  giveUp(): void {
+  /** Gives a silent connection to node:http. */
+  stopWaiting(): void {
     this.leave();
     this.#giveAway(NO_BYTES);
   }
 
-  #giveAway(octets: Buffer): void {
+  #giveAway(bytes: Buffer): void {
     const socket = this.#socket;
     readAsStream(socket);
-    if (octets.length > 0) socket.unshift(octets);
+    if (bytes.length > 0) socket.unshift(bytes);
     this.#reads.giveAway(socket);
   }
 
@@ -167,7 +167,7 @@ class FirstRead extends Ring implements TransportEvents, ReadEvents, WriteEvents
     this.leave();
   }
 
-  // A socket that fails is closed as well.
+  // A socket that fails is also closed.
   onError(): void {}
   onChunk(): boolean {
     return true;

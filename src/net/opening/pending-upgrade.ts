@@ -9,38 +9,42 @@ import { cancelDeadline, scheduleDeadline, type Timed } from '../timing/deadline
 import { readAsStream } from '../transport/window-transport.js';
 import type { RequestHead } from './request-head.js';
 
-/** How long a refused client has to read the answer and to close, in milliseconds. */
+/** Milliseconds that a refused client has to read the answer and close. */
 const REFUSED_LINGER = 800;
 
-/** Bytes that a client may send before it has the answer. RFC 6455 §4.1: it waits for that before it sends more. */
+/** Bytes that a client may send before it has the answer. RFC 6455 §4.1: it has to wait for the answer. */
 const MAX_AHEAD = 65_536;
 
-const nobody = () => false;
+const notAnswering = () => false;
 
-/** Who wants to know of the handshakes that take time. */
+/** Is told about handshakes that take time. */
 export interface PendingOwner {
+  /** The answer takes time. */
   onWatched(pending: PendingUpgrade): void;
-  /** The answer is given, or the client has left. Called once, also for a handshake that was not watched. */
+  /** The answer was given, or the client has left. Called once, also for a handshake that was not watched. */
   onSettled(pending: PendingUpgrade): void;
 }
 
+/** The owner of a handshake that nobody counts. */
+export const NO_OWNER: PendingOwner = { onWatched() {}, onSettled() {} };
+
 /**
- * A server's side of one opening handshake, from its request to its answer, which is given once. If the answer takes time,
- * it has to `watch` its client, and to `readAhead`.
+ * A server's side of one opening handshake: one request, and one answer to it. If the answer takes time, the server has
+ * to call `watch` and `readAhead`.
  */
 export class PendingUpgrade implements Timed {
   slot = 0;
   readonly request: RequestHead;
   readonly socket: Duplex;
   /** Whether somebody else has begun to write an answer to the socket. */
-  isAnswering: () => boolean = nobody;
-  /** What came after the request. */
+  isAnswering: () => boolean = notAnswering;
+  /** Bytes that came after the request. */
   #head: Buffer;
-  /** `#head` and what came after it, once there is any. */
+  /** `#head` and the bytes that came later, once there are any. */
   #ahead: Buffer | null = null;
   #aheadLength = 0;
   #isReading = false;
-  /** The stream's state before we read. */
+  /** `readableFlowing` of the stream before we read from it. */
   #flowing: boolean | null = null;
   readonly #timeout: number;
   readonly #owner: PendingOwner;
@@ -48,9 +52,7 @@ export class PendingUpgrade implements Timed {
   #isWatched = false;
   #abort: AbortController | null = null;
 
-  /**
-   * @param timeout milliseconds until a handshake that is watched is refused with 503; 0 for never
-   */
+  /** @param timeout milliseconds until a watched handshake is refused with 503; 0 is never */
   constructor(request: RequestHead, head: Buffer, timeout: number, owner: PendingOwner) {
     this.request = request;
     this.socket = request.socket;
@@ -59,7 +61,7 @@ export class PendingUpgrade implements Timed {
     this.#owner = owner;
   }
 
-  /** The answer takes time. Meanwhile errors of a client that leaves are caught. */
+  /** Call it if the answer takes time: it starts the time-out, and handles the errors of a client that leaves. */
   watch(): this {
     if (this.#isWatched) return this;
     this.#isWatched = true;
@@ -75,8 +77,8 @@ export class PendingUpgrade implements Timed {
   }
 
   /**
-   * Reads what the client sends while the answer is thought about, so that its end is noticed and what waits has a limit.
-   * More than 64 KiB is refused. To be called in the turn in which the request came; after an answer it does nothing.
+   * Reads what the client sends before the answer, so that its end is noticed. More than 64 KiB is refused. Call it in
+   * the turn in which the request came. After an answer it does nothing.
    */
   readAhead(): void {
     if (!this.isPending) return;
@@ -88,26 +90,26 @@ export class PendingUpgrade implements Timed {
     socket.on('data', onData).resume();
   }
 
-  onData(octets: Buffer): void {
-    // What follows a request that is refused, or that is answered like any other, is of no use to anybody.
+  onData(bytes: Buffer): void {
+    // If the request is refused or answered like any other, nobody needs what follows it.
     if (!this.isPending || this.isAnswering()) return;
     const held = this.#ahead === null ? this.#head.length : this.#aheadLength;
-    if (held + octets.length > MAX_AHEAD) return this.#refuseAhead();
+    if (held + bytes.length > MAX_AHEAD) return this.#refuseAhead();
     if (this.#ahead === null) {
-      // In one piece, as a thousand small ones would cost a multiple of their bytes.
+      // One buffer: a thousand small ones would cost a multiple of their bytes.
       this.#ahead = Buffer.allocUnsafeSlow(MAX_AHEAD);
       this.#head.copy(this.#ahead);
       this.#head = NO_BYTES;
     }
-    octets.copy(this.#ahead, held);
-    this.#aheadLength = held + octets.length;
+    bytes.copy(this.#ahead, held);
+    this.#aheadLength = held + bytes.length;
   }
 
   #refuseAhead(): void {
     this.refuse(refuse(400, { body: 'More than 64 KiB came before the answer\n' }));
   }
 
-  /** The peer's IP address, where the transport has one. To be asked before the answer: a client may leave right after it. */
+  /** The peer's IP address, if the transport has one. Ask before the answer: a client may leave right after it. */
   get remoteAddress(): string | undefined {
     return peerAddress(this.socket);
   }
@@ -116,7 +118,7 @@ export class PendingUpgrade implements Timed {
     return this.#state === 'pending';
   }
 
-  /** Hands over the octets that came behind the request: the client's first frames. They are not kept here. */
+  /** Hands over the bytes that came after the request: the client's first frames. They are the caller's from now on. */
   takeHead(): Buffer {
     const head = this.#ahead?.subarray(0, this.#aheadLength) ?? this.#head;
     this.#head = NO_BYTES;
@@ -124,27 +126,27 @@ export class PendingUpgrade implements Timed {
     return head;
   }
 
-  /** Whether the client has left before it got an answer. */
+  /** Whether the client left before it got an answer. */
   get isGone(): boolean {
     return this.#state === 'gone' || this.socket.destroyed || this.socket.readableEnded;
   }
 
-  /** Aborted when the client leaves, or is refused, while the answer is being thought about. */
+  /** Aborted if the client leaves, or is refused, before the answer is decided. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
     if (this.#state === 'gone' || this.#state === 'refused') this.#abort.abort();
     return this.#abort.signal;
   }
 
-  /** Writes the 101; from now on the socket is a connection's. @param acceptance from `formatAcceptance` */
+  /** Writes the 101; from now on the socket belongs to a connection. @param acceptance from `formatAcceptance` */
   accept(acceptance: string): void {
     this.#settle('accepted');
     this.request.release();
-    this.isAnswering = nobody;
+    this.isAnswering = notAnswering;
     try {
       this.socket.write(acceptance, 'latin1');
     } catch (error) {
-      // A stream that throws is broken. What it may report later is nothing new, and must not end the process.
+      // A stream that throws is broken. Its later errors are nothing new, and must not end the process.
       this.watch();
       this.socket.destroy();
       throw error;
@@ -159,7 +161,7 @@ export class PendingUpgrade implements Timed {
     this.socket.off('end', onEnd);
     if (!this.#isReading) return;
     this.socket.off('data', onData);
-    // Whoever reads on takes the stream as it was.
+    // The next reader gets the stream in its original state.
     restoreFlowing(this.socket, this.#flowing);
   }
 
@@ -168,7 +170,7 @@ export class PendingUpgrade implements Timed {
     this.#end(formatRefusal(refusal));
   }
 
-  /** Ends a connection on which somebody else wrote the answer. */
+  /** Ends a connection on which someone else wrote the answer. */
   end(): void {
     this.#end('');
   }
@@ -184,11 +186,11 @@ export class PendingUpgrade implements Timed {
 
   onDeadline(): void {
     if (this.#state !== 'pending') this.socket.destroy();
-    // An answer that has begun may take its time, as any other.
+    // An answer that has begun may take its time, like any other.
     else if (!this.isAnswering()) this.refuse(refuse(503, { body: 'The opening handshake took too long\n' }));
   }
 
-  /** Octets left unread when a socket is closed make the kernel send RST, which would overtake our answer. */
+  /** If a socket closes with unread bytes, the kernel sends RST, which would overtake our answer. */
   #discardInput(): void {
     this.socket.resume();
     scheduleDeadline(this, performance.now() + REFUSED_LINGER);
@@ -212,18 +214,18 @@ export class PendingUpgrade implements Timed {
   }
 }
 
-/** Handshakes that are watched, so that their sockets share their listeners. */
+/** The watched handshakes by socket, so that all sockets share their listeners. */
 const pendings = new WeakMap<Duplex, PendingUpgrade>();
 
 function onGone(this: Duplex): void {
   pendings.get(this)?.onGone();
 }
 
-function onData(this: Duplex, octets: Buffer): void {
-  pendings.get(this)?.onData(octets);
+function onData(this: Duplex, bytes: Buffer): void {
+  pendings.get(this)?.onData(bytes);
 }
 
-/** Who sends FIN before the answer has closed its end, as a browser does whose user went on to another page. */
+/** A client that sends FIN before the answer has left, for example a browser whose user has opened another page. */
 function onEnd(this: Duplex): void {
   const pending = pendings.get(this);
   if (pending?.isPending && !pending.isAnswering()) pending.onGone();

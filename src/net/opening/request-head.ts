@@ -5,17 +5,17 @@ import type { UpgradeRequest } from '../../handshake/server.js';
 import { buildRequest } from '../node/incoming-message.js';
 
 /**
- * One upgrade request and its socket. node:http has made an `IncomingMessage` of it, or the text of its head was read without
- * node:http: then the message is made when somebody first wants it.
+ * One upgrade request and its socket. Either node:http has made an `IncomingMessage` of it, or its head was read
+ * without node:http, and the message is made when it is first needed.
  */
 export class RequestHead {
   readonly socket: Duplex;
-  /** The message, or the text that it is to be made of. */
+  /** The message, or the text to make it from. */
   #source: IncomingMessage | string;
-  /** What the text says, until `release`. */
+  /** The parsed text, until `release`. */
   #parsed: ParsedHead | null = null;
 
-  /** @param source what node:http has made, or what was read without it */
+  /** @param source the message of node:http, or a head that was read without it */
   constructor(source: IncomingMessage | ParsedHead, socket: Duplex) {
     this.socket = socket;
     if (source instanceof ParsedHead) {
@@ -24,13 +24,13 @@ export class RequestHead {
     } else this.#source = source;
   }
 
-  /** The request as node:http has it. */
+  /** The request as a message of node:http. */
   get message(): IncomingMessage {
     if (typeof this.#source === 'string') this.#source = buildRequest(this.#head(this.#source), this.socket);
     return this.#source;
   }
 
-  /** What the rules of the opening handshake look at. */
+  /** The request as the rules of the opening handshake need it. */
   get fields(): UpgradeRequest {
     return typeof this.#source === 'string' ? this.#head(this.#source) : this.#source;
   }
@@ -40,7 +40,7 @@ export class RequestHead {
     return this.#parsed;
   }
 
-  /** The handshake is over: what is kept for as long as the connection lives is the text. */
+  /** Frees what only the opening handshake needs. The text remains as long as the connection. */
   release(): void {
     this.#parsed = null;
   }

@@ -5,15 +5,14 @@ import type { Duplex } from 'node:stream';
 import { refuse } from '../../handshake/server.js';
 import { NO_BYTES } from '../../protocol/bytes.js';
 import { scheduleDeadline, type Timed } from '../timing/deadlines.js';
-import { type PendingOwner, PendingUpgrade } from './pending-upgrade.js';
+import { NO_OWNER, PendingUpgrade } from './pending-upgrade.js';
 import { RequestHead } from './request-head.js';
 
-const NOBODY: PendingOwner = { onWatched() {}, onSettled() {} };
-
 /**
- * An upgrade that is left to others, who may ignore it: the socket is nobody's then, and an RST would end the process.
- * So it has an error listener from the start. Once the time for an opening handshake is over, the client is told 404,
- * unless somebody has claimed the socket: has written to it, reads it, pipes it, set its time-out or listens to it.
+ * An upgrade that is left to other listeners, which may ignore it. Then nobody owns the socket, and an RST would end
+ * the process, so it gets an error listener at once. When the time for an opening handshake is over, the client gets a
+ * 404, unless somebody has claimed the socket: has written to it, reads or pipes it, has set its time-out or listens to
+ * it.
  */
 export class UnclaimedUpgrade implements Timed {
   slot = 0;
@@ -21,7 +20,7 @@ export class UnclaimedUpgrade implements Timed {
   readonly #socket: Duplex;
   readonly #untouched: string;
 
-  /** To be made before anybody else sees the socket. @param timeout milliseconds; 0 for never */
+  /** Make it before anyone else sees the socket. @param timeout milliseconds; 0 is never */
   constructor(request: IncomingMessage, socket: Duplex, timeout: number) {
     this.#request = request;
     this.#socket = socket.on('error', ignore);
@@ -32,13 +31,13 @@ export class UnclaimedUpgrade implements Timed {
   onDeadline(): void {
     const isClaimed = stateOf(this.#socket) !== this.#untouched;
     if (isClaimed || this.#socket.destroyed) return;
-    new PendingUpgrade(new RequestHead(this.#request, this.#socket), NO_BYTES, 0, NOBODY).refuse(refuse(404));
+    new PendingUpgrade(new RequestHead(this.#request, this.#socket), NO_BYTES, 0, NO_OWNER).refuse(refuse(404));
   }
 }
 
 function ignore(): void {}
 
-/** What of a socket changes when somebody claims it, and not when bytes merely arrive. */
+/** A fingerprint of a socket that changes if somebody claims it, but not if bytes merely arrive. */
 function stateOf(socket: Duplex): string {
   const { bytesRead = 0, bytesWritten, timeout } = socket as Partial<Socket>;
   const { readableLength, readableFlowing, writableLength, writableEnded } = socket;

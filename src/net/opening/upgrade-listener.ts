@@ -8,29 +8,29 @@ import { type PendingOwner, PendingUpgrade } from './pending-upgrade.js';
 import { RequestHead } from './request-head.js';
 import { UnclaimedUpgrade } from './unclaimed-upgrade.js';
 
-/** What is asked of clients that have no answer yet. */
-export interface UpgradeLimits {
+/** Limits for clients that have no answer yet. */
+interface UpgradeLimits {
   /** Milliseconds; 0 for no limit. */
   readonly handshakeTimeout: number;
   readonly maxPendingHandshakes: number;
 }
 
-/** What becomes of the upgrade requests of an HTTP server. */
-export interface UpgradeRoutes {
-  /** Exact pathname of those to claim; left out, all. */
+/** What to do with the upgrade requests of an HTTP server. */
+interface UpgradeRoutes {
+  /** Exact pathname of the requests to claim; `undefined`: all. */
   readonly path: string | undefined;
-  /** A WebSocket upgrade that is claimed. */
+  /** A claimed WebSocket upgrade. */
   onUpgrade(pending: PendingUpgrade): void;
-  /** An upgrade that is to be answered like any other request. */
+  /** An upgrade to answer like any other request. */
   onPlain(pending: PendingUpgrade): void;
-  /** A WebSocket upgrade for another path that nobody else listens for. */
+  /** A WebSocket upgrade for another path, for which nobody else listens. */
   onUnclaimed(pending: PendingUpgrade): void;
 }
 
-/** Our listeners on each HTTP server: what none of them claims is answered by one of them, if nobody else listens. */
+/** Our listeners on each HTTP server. If nobody else listens, one of them answers what none of them claims. */
 const listeners = new WeakMap<HttpServer, readonly UpgradeListener[]>();
 
-/** Listens for the upgrade requests of an HTTP server, counts those under way and refuses what is too much. */
+/** Listens for the upgrade requests of an HTTP server, counts the pending ones and refuses those above the limit. */
 export class UpgradeListener implements PendingOwner {
   readonly #server: HttpServer;
   readonly #routes: UpgradeRoutes;
@@ -54,11 +54,11 @@ export class UpgradeListener implements PendingOwner {
     this.#unwatch = watchResponses(server);
   }
 
-  /** 503 to handshakes that are under way and to those that still come. */
+  /** Answers 503 to pending handshakes and to those that still come. */
   refuseAll(): void {
     this.#closing = true;
     for (const pending of this.#pending) {
-      // What a handler has begun to answer, it may end.
+      // A handler that has begun an answer may finish it.
       if (!pending.isAnswering()) pending.refuse(unavailable('The server is closing'));
     }
   }
@@ -82,7 +82,7 @@ export class UpgradeListener implements PendingOwner {
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const claimed = this.claims(request);
     if (!claimed && !this.#isLastResort(request)) return;
-    if (isBehindAnother(socket)) return destroy(socket);
+    if (followsAnother(socket)) return destroy(socket);
 
     const pending = this.#begin(request, socket, head).watch();
     if (pending.isPending) this.#route(pending, request, claimed);
@@ -93,18 +93,18 @@ export class UpgradeListener implements PendingOwner {
     if (claimed) this.#routes.onUpgrade(pending);
     else if (isWebSocket(request)) this.#routes.onUnclaimed(pending);
     else if (hasBody(request)) {
-      // The body is in `head` and in the socket, unparsed: no handler could read it.
+      // Its body is unparsed, in `head` and in the socket, so no handler could read it.
       pending.refuse(refuse(400, { body: 'An upgrade request to another protocol may not have a body here\n' }));
     } else this.#routes.onPlain(pending);
   }
 
-  /** Whether requests for this target are claimed, where nobody else claims any. */
+  /** Whether a request for this target is claimed, on a server with no other listeners. */
   wants(url: string): boolean {
     const { path } = this.#routes;
     return path === undefined || pathnameOf(url) === path;
   }
 
-  /** A WebSocket upgrade that is wanted, and that came without node:http. */
+  /** Takes a wanted WebSocket upgrade that was read without node:http. */
   onRequest(request: ParsedHead, socket: Duplex, head: Buffer): void {
     const pending = this.#begin(request, socket, head);
     if (pending.isPending) this.#routes.onUpgrade(pending);
@@ -123,7 +123,7 @@ export class UpgradeListener implements PendingOwner {
     return this.#limits.handshakeTimeout;
   }
 
-  /** An exact path goes before one that takes every path. */
+  /** Whether this listener claims the request. An exact path takes precedence over a listener for all paths. */
   claims(request: IncomingMessage): boolean {
     if (!isWebSocket(request)) return false;
     const { path } = this.#routes;
@@ -131,7 +131,7 @@ export class UpgradeListener implements PendingOwner {
     return !oursOn(this.#server).some((other) => other.#routes.path === pathnameOf(request.url));
   }
 
-  /** Whether it is for this one to answer what it does not claim: nobody else claims it, or may want it. */
+  /** Whether this listener must answer what it does not claim, because nobody else claims it or might want it. */
   #isLastResort(request: IncomingMessage): boolean {
     const [first] = oursOn(this.#server);
     return first === this && areOursAlone(this.#server) && !isClaimed(this.#server, request);
@@ -139,12 +139,12 @@ export class UpgradeListener implements PendingOwner {
 }
 
 /**
- * Whether an earlier request on the same connection is still being answered, or was answered with the end of the
- * connection. A client may not pipeline an opening handshake (RFC 6455 §4.1: it waits for the answer before it sends
- * more), and an answer written now would be taken for that of the other request.
+ * Whether an earlier request on the same connection is still being answered, or its answer ends the connection. A
+ * client may not pipeline an opening handshake (RFC 6455 §4.1: it has to wait for the answer), and the client would
+ * take an answer written now for the answer to the other request.
  */
-function isBehindAnother(socket: Duplex): boolean {
-  // node:http emits 'upgrade' all the same.
+function followsAnother(socket: Duplex): boolean {
+  // node:http emits 'upgrade' anyway.
   return responseOn(socket) !== null || !socket.writable;
 }
 
@@ -153,11 +153,11 @@ function destroy(socket: Duplex): void {
   socket.destroy();
 }
 
-/** Runs before all listeners of a server that has some of ours: what none of ours claims may be ignored by all others. */
+/** Runs before all listeners of a server that has some of ours: other listeners may ignore what none of ours claims. */
 function guard(this: HttpServer, request: IncomingMessage, socket: Duplex): void {
   if (areOursAlone(this) || isClaimed(this, request)) return;
-  // What is being answered is somebody's, and what somebody before us has done to the socket is not to be seen.
-  const isTouched = isBehindAnother(socket) || this.rawListeners('upgrade')[0] !== guard;
+  // An answer under way belongs to somebody, and we cannot see what a listener before us has done to the socket.
+  const isTouched = followsAnother(socket) || this.rawListeners('upgrade')[0] !== guard;
   const timeouts = isTouched ? [] : oursOn(this).map((listener) => listener.handshakeTimeout);
   const limited = timeouts.filter((timeout) => timeout > 0);
   new UnclaimedUpgrade(request, socket, limited.length === 0 ? 0 : Math.min(...limited));
@@ -181,7 +181,7 @@ function unavailable(body: string) {
   return refuse(503, { body: `${body}\n` });
 }
 
-/** Whether `websocket` is among the protocols that the client asks for. */
+/** Whether the client asks for `websocket`, perhaps among other protocols. */
 function isWebSocket(request: IncomingMessage): boolean {
   return request.headers.upgrade?.toLowerCase() === 'websocket' || isUpgrade(request);
 }
@@ -191,11 +191,14 @@ function hasBody(request: IncomingMessage): boolean {
   return encoding !== undefined || (length !== undefined && length !== '0');
 }
 
-/** On a Node that asks, upgrades to other protocols that have a body stay plain requests, unless somebody else listens. */
+/**
+ * If this Node asks, an upgrade to another protocol that has a body remains a plain request, unless somebody else
+ * listens.
+ */
 function leavePlainRequests(server: HttpServer): void {
   if (oursOn(server).length > 1) return;
   chooseUpgrades(server, (request, before) => {
-    // One without a body is ours to answer on every Node, in the same way: with the end of the connection.
+    // Without a body we answer it ourselves, in the same way on every Node: with the end of the connection.
     return areOursAlone(server) ? isWebSocket(request) || !hasBody(request) : before();
   });
 }

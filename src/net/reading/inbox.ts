@@ -9,65 +9,65 @@ import { claimWindow, copyToWindow, releaseWindow, windowIsClaimed } from '../tr
 import type { ReadEvents, Transport } from '../transport/transport.js';
 import { Reserve } from './reserve.js';
 
-/** Bytes that may wait before the transport is told to stop: what was read last comes on top of that. */
+/** If at least this many bytes wait, the transport has to stop. The last read comes on top. */
 export const RESERVE_BYTES = 65_536;
-/** If more than this waits, and it holds no whole control frame in front, a data frame stands first. */
+/** If more bytes than this wait and do not begin with a whole control frame, they begin with a data frame. */
 const LONGEST_CONTROL_FRAME = MAX_FRAME_HEADER + MAX_CONTROL_PAYLOAD;
 /** Milliseconds for which one connection may hold up the others. */
 const MAX_TURN = 8;
-/** Messages between two looks at the clock, at most: a look costs about as much as a short message. */
+/** Messages between two looks at the clock, at most. A look costs about as much as a short message. */
 const MAX_STRIDE = 16;
 
-// The turn under way: there is one at a time, as all connections of the thread share the window.
+// The current turn. There is one at a time, because all connections of the thread share the window.
 let messagesOfTurn = 0;
 let nextLook = Number.POSITIVE_INFINITY;
 let turnBegan = 0;
 
 /** What the inbox tells its connection. */
 export interface InboxEvents extends ReceiverSink {
-  /** Whether control frames in front of the next message are handled while paused. */
+  /** Whether control frames that come before the next message are handled while paused. */
   readonly answersWhilePaused: boolean;
-  /** Bytes have come. */
+  /** Bytes have arrived. */
   onRead(): void;
-  /** Frames are about to be handled. */
+  /** Frames will be handled now. */
   onTurnBegin(): void;
   onTurnEnd(): void;
-  /** The peer will send no more, and what it sent is handled. */
+  /** The peer will send no more, and everything it sent is handled. */
   onInputEnd(): void;
-  /** The transport is closed, and what it brought is handled. The last call. */
+  /** The transport is closed, and everything it brought is handled. The last call. */
   onInputClose(): void;
-  /** What the receiver reported to threw `error`. */
+  /** A handler threw `error`. */
   onThrow(error: unknown): void;
   /** Runs `act` in the async context of the connection. */
   runInAsyncScope(act: () => void): void;
 }
 
 /**
- * What one connection has received and not handled yet. Normally nothing: bytes are handled where the transport puts them.
- * Bytes wait in the reserve, as they came, while the connection is paused, while another one walks the window, and when
- * they hold more frames than one turn handles. Order, pause and the bound hold whoever makes the socket read: each read is
- * judged here, and the transport is told anew to stop.
+ * What one connection has received and not yet handled. Normally that is nothing: bytes are handled where the transport
+ * puts them. Bytes wait in the reserve, as they arrived, while the connection is paused, while another connection walks
+ * the window, and if they hold more frames than one turn handles. Order, pause and the bound hold no matter who makes
+ * the socket read: each read comes through here, and the answer tells the transport again to stop.
  */
 export class Inbox implements ReadEvents {
   readonly #transport: Transport;
   readonly #events: InboxEvents;
-  /** Take effect with the next message. */
+  /** A change takes effect with the next message. */
   options: ReceiverOptions;
-  /** `null` while nothing is under way. */
+  /** `null` between two messages. */
   #receiver: FrameReceiver | null = null;
-  /** Bytes that have come, handled or not. */
+  /** Bytes that have arrived, handled or not. */
   receivedBytes = 0;
   /** `null` while nothing waits. */
   #reserve: Reserve | null = null;
   #scheduled = false;
   #paused = false;
-  /** While paused: a data frame comes next, so that there is nothing to handle. */
+  /** While paused: a data frame comes next, so nothing can be handled. */
   #isDataNext = false;
   #started = false;
   /** The transport was told to stop. */
   #stopped = false;
   #discarding = false;
-  /** How the input has ended, which is told once all before it is handled. */
+  /** How the input has ended. This is reported after everything before it is handled. */
   #end: 'input end' | 'close' | null = null;
 
   constructor(transport: Transport, events: InboxEvents, options: ReceiverOptions) {
@@ -76,36 +76,36 @@ export class Inbox implements ReadEvents {
     this.options = options;
   }
 
-  /** Whether part of a frame or of a fragmented message has arrived, and the rest has not. */
+  /** Whether part of a frame or of a fragmented message has arrived and the rest has not. */
   get midMessage(): boolean {
     return this.#receiver?.midMessage ?? false;
   }
 
-  /** Whether the first fragment of a message was received, and the last was not. */
+  /** Whether the first fragment of a message has arrived and the last has not. */
   get fragmented(): boolean {
     return this.#receiver?.fragmented ?? false;
   }
 
-  /** Octets of the message under way that have arrived. */
-  get messageOctets(): number {
-    return this.#receiver?.messageOctets ?? 0;
+  /** How many bytes of the unfinished message have arrived. */
+  get messageBytes(): number {
+    return this.#receiver?.messageBytes ?? 0;
   }
 
   get isPaused(): boolean {
     return this.#paused;
   }
 
-  /** Whether all that was received is handled. */
+  /** Whether everything received is handled. */
   get isEmpty(): boolean {
     return this.#reserve === null;
   }
 
-  /** Whether we are paused, or have bytes not handled yet: the peer may have said more than we know. */
+  /** Whether we are paused or have unhandled bytes: the peer may have said more than we know. */
   get isHeldUp(): boolean {
     return this.#paused || this.#reserve !== null;
   }
 
-  /** Begins to read. */
+  /** Starts reading. */
   start(): void {
     this.#transport.start();
     this.#started = true;
@@ -113,7 +113,7 @@ export class Inbox implements ReadEvents {
     if (!this.#paused) this.#readOn();
   }
 
-  /** Stops before the next message, also within a read. Reading goes on until the reserve is full. */
+  /** Stops before the next message, even within a read. Reading continues until the reserve is full. */
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
@@ -129,26 +129,26 @@ export class Inbox implements ReadEvents {
     this.#readOn();
   }
 
-  /** Discards all that is still to come: the connection has failed, or the peer's Close was received. */
+  /** Discards whatever still arrives: the connection has failed, or the peer's Close has arrived. */
   discard(): void {
     if (this.#discarding) return;
     this.#discarding = true;
     this.#receiver?.discard();
     if (this.#reserve === null) return;
     this.#reserve = null;
-    // An end that waited for it may be due now; not within a walk.
+    // An end that waited for the reserve may be due now, but not while the window is walked.
     setImmediate(() => this.#onHandled());
   }
 
-  /** The turn has several frames: its time counts. */
+  /** The turn has several frames, so its time is limited. */
   onBatchBegin(): void {
     turnBegan = performance.now();
     nextLook = 1;
   }
 
   /**
-   * Counts a message that was handled, and ends the turn if it has taken long. The clock is looked at after the first
-   * message, and then after as many as should fit into the turn at the pace so far, 16 at most.
+   * Counts a handled message, and ends the turn if it has taken too long. Looks at the clock after the first message,
+   * and then after as many as should fit into the turn at the pace so far, but 16 at most.
    */
   countMessage(): void {
     if (++messagesOfTurn < nextLook) return;
@@ -158,21 +158,21 @@ export class Inbox implements ReadEvents {
     nextLook = messagesOfTurn + (fitting < MAX_STRIDE ? Math.ceil(fitting) : MAX_STRIDE);
   }
 
-  /** The peer's FIN. What waits here was sent before it. */
+  /** The peer's FIN. The bytes that wait here were sent before it. */
   onEnd(): void {
     this.#end ??= 'input end';
     this.#tellEnd();
-    // If it was an RST, that is told at once, also while something waits.
+    // If it was really an RST, the transport reports that at once, even while bytes wait.
     if (this.#reserve !== null) this.#transport.probe();
   }
 
-  /** The transport is closed. What waits here came before that. */
+  /** The transport is closed. The bytes that wait here came before that. */
   onClose(): void {
     this.#end = 'close';
     this.#tellEnd();
   }
 
-  /** Takes `length` bytes that stand at the start of the window. @returns whether to read on */
+  /** Takes the first `length` bytes of the window. @returns whether to read on */
   onWindow(length: number): boolean {
     this.#countRead(length);
     const end = WINDOW_START + length;
@@ -185,7 +185,7 @@ export class Inbox implements ReadEvents {
     return this.#mayReadOn();
   }
 
-  /** Takes bytes that are somewhere else. @returns whether to read on */
+  /** Takes bytes that are not in the window. @returns whether to read on */
   onChunk(chunk: Buffer): boolean {
     this.#countRead(chunk.length);
     if (this.#mustWait()) this.#keep(chunk, 0, chunk.length);
@@ -214,7 +214,7 @@ export class Inbox implements ReadEvents {
     this.#schedule();
   }
 
-  /** As `#keep`, for bytes that were received before those that wait: a callback may have brought more. */
+  /** As `#keep`, for bytes that came before those that wait: a callback may have brought more in the meantime. */
   #putBack(source: Buffer, start: number, end: number): void {
     if (this.#reserve === null) this.#keep(source, start, end);
     else this.#reserve.prepend(source.subarray(start, end));
@@ -248,16 +248,18 @@ export class Inbox implements ReadEvents {
   #schedule(): void {
     if (this.#reserve === null || this.#scheduled || (this.#paused && !this.#mayAnswer)) return;
     this.#scheduled = true;
-    setImmediate(() => this.#events.runInAsyncScope(() => this.#takeUp()));
+    setImmediate(() => this.#events.runInAsyncScope(() => this.#handleReserve()));
   }
 
-  /** Whether control frames may come next that are handled though paused: a Close is seen, a Ping is answered. */
+  /**
+   * Whether a control frame may come next that is handled even while paused: a Close is noticed, a Ping is answered.
+   */
   get #mayAnswer(): boolean {
     return this.#events.answersWhilePaused && !this.#isDataNext;
   }
 
-  /** One turn's work on what waits. */
-  #takeUp(): void {
+  /** Handles waiting bytes for one turn. */
+  #handleReserve(): void {
     this.#scheduled = false;
     const reserve = this.#reserve;
     const onlyControl = this.#paused;
@@ -265,12 +267,12 @@ export class Inbox implements ReadEvents {
     const taken = this.#receive(WINDOW_START + reserve.copyToWindow(), onlyControl) - WINDOW_START;
     reserve.skip(taken);
     this.#events.onTurnEnd();
-    // A control frame of which part is missing is tried again when more comes.
+    // An incomplete control frame is tried again when more bytes arrive.
     if (onlyControl && taken === 0) this.#isDataNext = reserve.length > LONGEST_CONTROL_FRAME;
     else this.#onHandled();
   }
 
-  /** Something that waited is handled. */
+  /** Some of the waiting bytes are handled. */
   #onHandled(): void {
     if (this.#reserve?.length === 0) this.#reserve = null;
     this.#schedule();
@@ -303,7 +305,7 @@ export class Inbox implements ReadEvents {
   #readOn(): void {
     if (!this.#stopped || !this.#started || !this.#hasRoom) return;
     this.#stopped = false;
-    // A stream tells of what it holds in the context of whoever resumes it.
+    // A stream emits the data that it holds in the async context of whoever resumes it.
     this.#events.runInAsyncScope(() => this.#transport.resume());
   }
 }

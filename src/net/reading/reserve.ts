@@ -4,9 +4,10 @@ import { codec } from '../../codec/select.js';
 import { NO_BYTES } from '../../protocol/bytes.js';
 import { MAX_PIECE } from '../transport/receive-window.js';
 
+/** Bytes of the smallest buffer. */
 const SMALLEST = 1024;
 
-/** Bytes of one connection that wait, raw and in order, in one piece of memory: many small reads cost no more than one. */
+/** The waiting bytes of one connection, raw and in order, in one buffer: many small reads cost no more than one. */
 export class Reserve {
   #bytes: Buffer = NO_BYTES;
   #start = 0;
@@ -16,14 +17,14 @@ export class Reserve {
     return this.#end - this.#start;
   }
 
-  /** Adds a copy of `[start, end)` of `source` at the end. */
+  /** Appends a copy of `[start, end)` of `source`. */
   append(source: Buffer, start: number, end: number): void {
     this.#makeRoom(end - start);
     source.copy(this.#bytes, this.#end, start, end);
     this.#end += end - start;
   }
 
-  /** Puts a copy of `bytes` in front of what is here. */
+  /** Inserts a copy of `bytes` before everything else. */
   prepend(bytes: Buffer): void {
     const all = Buffer.concat([bytes, this.#bytes.subarray(this.#start, this.#end)]);
     this.#bytes = all;
@@ -31,12 +32,12 @@ export class Reserve {
     this.#end = all.length;
   }
 
-  /** Copies the first bytes to the start of the receive window. @returns how many */
+  /** Copies the first bytes, up to `MAX_PIECE`, to the start of the receive window. @returns how many */
   copyToWindow(): number {
     return this.#bytes.copy(codec.bytes, WINDOW_START, this.#start, Math.min(this.#end, this.#start + MAX_PIECE));
   }
 
-  /** Forgets the first bytes. */
+  /** Removes the first `length` bytes. */
   skip(length: number): void {
     this.#start += length;
   }
@@ -45,7 +46,7 @@ export class Reserve {
     if (this.#end + length <= this.#bytes.length) return;
     const held = this.length;
     const needed = held + length;
-    // Doubling, so that many small reads are not copied again and again; a large one gets just what it needs.
+    // Doubling, so that many small reads are not copied again and again. A large read gets exactly what it needs.
     const target = needed <= this.#bytes.length ? this.#bytes : Buffer.allocUnsafeSlow(this.#sizeFor(needed));
     this.#bytes.copy(target, 0, this.#start, this.#end);
     this.#bytes = target;

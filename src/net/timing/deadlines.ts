@@ -2,33 +2,35 @@ import { AsyncResource } from 'node:async_hooks';
 import { performance } from 'node:perf_hooks';
 import { MAX_INT32 } from './after-reading.js';
 
-/** Something that wants to be looked at when a time has come. Belongs to at most one slot of the wheel. */
+/** Something with a deadline. It is in at most one slot of the wheel. */
 export interface Timed {
   /** The slot it is in, or 0. Kept by the wheel. */
   slot: number;
   /**
-   * @param now monotonic, in milliseconds; since that time all sockets have been read once, so that whatever had arrived by
-   *   then was seen
-   * @param due when this call was due: long before `now` if the process was busy
+   * @param now monotonic, in milliseconds; all sockets have been read once since then, so everything that had arrived
+   *   by then has been seen
+   * @param due when this call was due; long before `now` if the process was busy
    */
   onDeadline(now: number, due: number): void;
 }
 
-/** Milliseconds: deadlines that fall into the same slot are handled by the same timer. */
+/** Milliseconds per slot. One timer handles all deadlines of a slot. */
 const SLOT = 50;
 
-/** The timer belongs to no connection, whichever asks for it first. */
+/** The async context of the timer, which belongs to no connection, whichever needs it first. */
 const scope = new AsyncResource('wasock.deadlines');
 
 /**
- * One timer for the deadlines of all connections of a thread, at a resolution of 50 ms. It runs on the monotonic clock,
- * so that a change of the wall clock closes nothing, and does not keep the process alive.
+ * One timer for the deadlines of all connections of a thread, at a resolution of 50 ms. It uses the monotonic clock, so
+ * that a change of the wall clock closes nothing. It does not keep the process alive.
  */
 const slots = new Map<number, Set<Timed>>();
 let timer: NodeJS.Timeout | null = null;
 let timerSlot = Number.POSITIVE_INFINITY;
 
-/** Sees to it that `item.onDeadline` is called at or soon after `at`, once. A later deadline of the item is given up for an earlier one. */
+/**
+ * Has `item.onDeadline` called once, at or soon after `at`. If the item has a deadline already, the earlier one counts.
+ */
 export function scheduleDeadline(item: Timed, at: number): void {
   const slot = Math.ceil(at / SLOT);
   if (item.slot !== 0) {
@@ -42,7 +44,7 @@ export function scheduleDeadline(item: Timed, at: number): void {
   if (slot < timerSlot) setTimer(slot);
 }
 
-/** Forgets the item. */
+/** Cancels the deadline of an item. */
 export function cancelDeadline(item: Timed): void {
   if (item.slot !== 0) removeFromSlot(item);
   if (slots.size === 0) clearTimer();
@@ -70,11 +72,11 @@ function clearTimer(): void {
 }
 
 /**
- * The process may have been busy for long, with what the peers have sent waiting in the kernel. So nobody is judged in the
- * timer, but after the event loop has read the sockets once: immediates come after that on every Node.
+ * The process may have been busy for long while the peers' bytes waited in the kernel. So the timer judges nobody. An
+ * immediate does, which on every Node runs after the event loop has read the sockets once.
  */
 function fire(): void {
-  // `timer` stays set until then, so that `scheduleDeadline` sets no other for what is due already.
+  // `timer` stays set until then, so that `scheduleDeadline` sets no timer for what is due already.
   const now = performance.now();
   setImmediate(judge, now);
 }
@@ -85,15 +87,15 @@ function judge(now: number): void {
   try {
     for (const slot of [...slots.keys()]) if (slot <= dueSlot) fireSlot(slot, now);
   } finally {
-    // Also when an item threw: the others are still here.
+    // Even if an item threw: the others still have their deadlines.
     setTimerForNextSlot();
   }
 }
 
 function fireSlot(slot: number, now: number): void {
-  // A copy: an item may be put into the same slot again, and waits for the next timer then.
+  // A copy: an item that is put into the same slot again has to wait for the next timer.
   for (const item of [...(slots.get(slot) ?? [])]) {
-    // Another item's deadline may have cancelled this one.
+    // Another item's `onDeadline` may have cancelled this one.
     if (item.slot !== slot) continue;
     removeFromSlot(item);
     item.onDeadline(now, slot * SLOT);

@@ -1,21 +1,24 @@
 import { LATE, readingTime } from './pace.js';
 
-/** What the connection is doing when its keepalive looks at it. */
+/** The state of the connection when its keepalive checks it. */
 export interface Progress {
-  /** The peer's silence is not its own: something of it waits here, unhandled, or it is busy with much data. */
+  /** The peer is not to blame for its silence: its bytes wait here unhandled, or it is busy with much data. */
   readonly isExcused: boolean;
-  /** Bytes that have left since the peer was heard last. */
+  /** Bytes that have left since the peer was last heard. */
   readonly bytesOnTheWay: number;
 }
 
-/** Pings of one connection, and the deadline for their Pongs (RFC 6455 §5.5.2, §5.5.3). All times in milliseconds; 0 is off. */
+/**
+ * The Pings of one connection and the deadline for their Pongs (RFC 6455 §5.5.2, §5.5.3). Times in milliseconds; 0 is
+ * off.
+ */
 export class Keepalive {
   readonly #pingInterval: number;
   readonly #pongTimeout: number;
   #nextPing: number;
   /** 0 while no Pong is due. */
   #pongDeadline = 0;
-  /** How much of the deadline is there because of what is on its way. */
+  /** How much the deadline was extended because of bytes on their way. */
   #grace = 0;
 
   constructor(pingInterval: number, pongTimeout: number, now: number) {
@@ -29,7 +32,7 @@ export class Keepalive {
     this.#nextPing = time;
   }
 
-  /** When `check` is to be called next. */
+  /** When to call `check` next. */
   get deadline(): number {
     return this.#pongDeadline === 0 ? this.#nextPing : Math.min(this.#nextPing, this.#pongDeadline);
   }
@@ -39,6 +42,7 @@ export class Keepalive {
     this.#grace = 0;
   }
 
+  /** @returns whether to send a Ping, to give the peer up, or neither */
   check(now: number, progress: Progress): 'ping' | 'dead' | 'wait' {
     if (this.#pongDeadline !== 0 && now >= this.#pongDeadline && !this.#extend(now, progress)) return 'dead';
     if (now < this.#nextPing) return 'wait';

@@ -13,20 +13,20 @@ export interface TimeLimitOptions {
   readonly closeTimeout: number;
 }
 
-/** What the time limits ask of their connection, and what they do to it. */
+/** What the time limits need to know of their connection, and what they do to it. */
 export interface TimeLimited {
   readonly state: 'open' | 'closing' | 'closed';
   readonly inbox: {
-    /** Something the peer has sent is not handled: it may have said more than we know. */
+    /** We are paused or have unhandled bytes: the peer may have said more than we know. */
     readonly isHeldUp: boolean;
-    /** Bytes of the message under way. */
-    readonly messageOctets: number;
+    /** Bytes of the unfinished message that have arrived. */
+    readonly messageBytes: number;
     readonly receivedBytes: number;
   };
   readonly outbox: {
     /** Bytes that have left. */
     readonly departed: number;
-    /** As `departed`, with what the kernel has taken of the write under way. */
+    /** As `departed`, with what the kernel has taken of the current write. */
     readonly bytesTaken: number;
     readonly isBlocked: boolean;
     readonly bufferedAmount: number;
@@ -37,30 +37,31 @@ export interface TimeLimited {
   onFault(fault: Fault): void;
 }
 
-/** What a peer has done lately. */
+/** What a peer has done since the last measurement. */
 interface Pace {
   /** It has sent enough to be alive. */
   readonly sends: boolean;
   /** The kernel has taken enough of what we sent. */
   readonly takes: boolean;
   /**
-   * Before that, the kernel had refused to take more: then what it takes shows that the peer reads. What it takes without having
-   * refused shows nothing, as its buffers hold megabytes.
+   * Whether the kernel took no more at the last measurement. If it then takes bytes, the peer reads. Otherwise it may
+   * have put them into its own buffers, which hold megabytes.
    */
   readonly wasBlocked: boolean;
 }
 
-/** A slow message gets this long for each of its octets on top of `messageTimeout`: one second for 8 KiB. */
-const MESSAGE_MS_PER_OCTET = 1000 / 8192;
+/** A message gets this long per byte on top of `messageTimeout`: one second for 8 KiB. */
+const MESSAGE_MS_PER_BYTE = 1000 / MIN_RATE;
 
-/** Between our FIN and the end of the connection, for a peer that did not answer our Close in time. */
+/** Milliseconds between our FIN and the end of the connection, if the peer did not answer our Close in time. */
 const LINGER = 400;
 
 const NEVER = Number.POSITIVE_INFINITY;
 
 /**
- * How long one connection waits for its peer: for a Pong, for a byte, for the end of a message, for the end of the connection.
- * The peer is judged by what it could do: what it has sent and we have not read, or what it has still to read, is not silence.
+ * How long one connection waits for its peer: for a Pong, a byte, the end of a message, the end of the connection. A
+ * peer is judged by what it could do. It is not silent if we have not read what it sent, or while it reads what we
+ * sent.
  */
 export class TimeLimits implements Timed {
   slot = 0;
@@ -68,17 +69,17 @@ export class TimeLimits implements Timed {
   readonly #connection: TimeLimited;
   #keepalive: Keepalive | null = null;
   #lastRead = 0;
-  /** When the message under way began to arrive; 0 without one. */
+  /** When the unfinished message began to arrive; 0 without one. */
   #messageBegan = 0;
-  /** Until when our Close must have left or, once it has, the connection must have ended; 0 before it is sent. */
+  /** When our Close must have left or, once it has, the connection must have ended; 0 before it is sent. */
   #closeDeadline = 0;
   #closeHasLeft = false;
-  /** When it was last measured what had been received and taken by the kernel, and whether that took no more. */
+  /** The last measurement: when, bytes received, bytes that the kernel had taken, and whether it took no more. */
   #measuredAt = 0;
   #receivedBefore = 0;
   #takenBefore = 0;
   #wasBlocked = false;
-  /** What had left when the peer was heard last. */
+  /** `departed` when the peer was last heard. */
   #departedAtLastRead = 0;
 
   constructor(options: TimeLimitOptions, connection: TimeLimited) {
@@ -86,6 +87,7 @@ export class TimeLimits implements Timed {
     this.#connection = connection;
   }
 
+  /** The connection starts reading. */
   start(): void {
     const { pingInterval, pongTimeout } = this.#options;
     this.onRead();
@@ -93,7 +95,7 @@ export class TimeLimits implements Timed {
     else this.#schedule();
   }
 
-  /** Forgets all limits: the connection is closed. */
+  /** Ends all limits, because the connection is closed. */
   stop(): void {
     cancelDeadline(this);
     this.#closeDeadline = NEVER;
@@ -115,7 +117,7 @@ export class TimeLimits implements Timed {
     this.#schedule();
   }
 
-  /** A sign of life. */
+  /** The peer was heard. */
   onRead(): void {
     this.#departedAtLastRead = this.#connection.outbox.departed;
     if (this.#options.idleTimeout > 0) this.#lastRead = wholeNow();
@@ -136,13 +138,13 @@ export class TimeLimits implements Timed {
     if (this.#options.messageTimeout > 0) this.#schedule();
   }
 
-  /** The peer was not heard because we did not listen: its deadlines begin anew. */
+  /** We did not listen to the peer while paused, so its deadlines start again. */
   onResume(): void {
     this.#beginAnew(wholeNow());
     this.#schedule();
   }
 
-  /** The connection is to end: within `closeTimeout` from the moment on at which all has left. */
+  /** The connection is closing. It must end within `closeTimeout` after everything has left. */
   onClosing(): void {
     if (this.#closeDeadline !== 0 || this.#options.closeTimeout === 0) return;
     const now = wholeNow();
@@ -156,19 +158,19 @@ export class TimeLimits implements Timed {
     return this.#connection.outbox.bufferedAmount === 0;
   }
 
-  /** Something has left. */
+  /** `departed` of the outbox has grown. */
   onDeparted(): void {
     if (this.#closeDeadline === 0 || this.#closeHasLeft || !this.#isFlushed) return;
     this.#closeHasLeft = true;
     this.#closeDeadline = wholeNow() + this.#options.closeTimeout + this.#grace;
   }
 
-  /** How much longer the peer may be silent, because it has so much to read. */
+  /** Milliseconds that the peer may be silent longer because of what it has to read. */
   get #grace(): number {
     return readingTime(this.#bytesOnTheWay);
   }
 
-  /** Bytes that have left since the peer was heard last. */
+  /** Bytes that have left since the peer was last heard. */
   get #bytesOnTheWay(): number {
     return this.#connection.outbox.bytesTaken - this.#departedAtLastRead;
   }
@@ -196,7 +198,7 @@ export class TimeLimits implements Timed {
     if (this.#options.idleTimeout > 0) this.#lastRead = now;
   }
 
-  /** What was sent still leaves, at a pace that is worth waiting for; or `closeTimeout` is over: FIN, and a moment later the end. */
+  /** Waits on while what was sent leaves fast enough. Otherwise sends FIN, and soon after ends the connection. */
   #onCloseDeadline(now: number): void {
     if (!this.#closeHasLeft && this.#measure(now).takes) {
       this.#closeDeadline = Math.ceil(now) + this.#options.closeTimeout;
@@ -216,7 +218,7 @@ export class TimeLimits implements Timed {
     else if (verdict === 'ping') connection.sendPing();
   }
 
-  /** What has happened since this was called last. */
+  /** Measures what has happened since the last call. */
   #measure(now: number): Pace {
     const { inbox, outbox } = this.#connection;
     const { receivedBytes } = inbox;
@@ -232,7 +234,7 @@ export class TimeLimits implements Timed {
     this.#receivedBefore = receivedBytes;
     this.#takenBefore = bytesTaken;
     this.#wasBlocked = outbox.isBlocked;
-    // Silent because it is busy with what we send: then it may be silent anew.
+    // If the peer is busy with what we send, its silence starts again.
     const isReading = pace.wasBlocked ? pace.takes : outbox.isBlocked;
     if (isReading && this.#options.idleTimeout > 0) this.#lastRead = Math.ceil(now);
     return pace;
@@ -246,12 +248,12 @@ export class TimeLimits implements Timed {
   #messageDeadline(): number {
     const { messageTimeout } = this.#options;
     if (messageTimeout === 0 || this.#messageBegan === 0) return NEVER;
-    return this.#messageBegan + messageTimeout + this.#connection.inbox.messageOctets * MESSAGE_MS_PER_OCTET;
+    return this.#messageBegan + messageTimeout + this.#connection.inbox.messageBytes * MESSAGE_MS_PER_BYTE;
   }
 
   #schedule(): void {
     let next = this.#closeDeadline === 0 ? NEVER : this.#closeDeadline;
-    // A connection that is closing has no other limit: what is over already would be due again and again.
+    // A closing connection has no other limit. One that has passed would be due again and again.
     if (this.#connection.state === 'open') {
       next = Math.min(next, this.#keepalive?.deadline ?? NEVER, this.#idleDeadline(), this.#messageDeadline());
     }
@@ -259,7 +261,7 @@ export class TimeLimits implements Timed {
   }
 }
 
-/** Monotonic, in whole milliseconds: every other number in a field takes memory of its own, in each connection. */
+/** Monotonic, in whole milliseconds: any other number takes memory of its own in each field of each connection. */
 function wholeNow(): number {
   return Math.ceil(performance.now());
 }

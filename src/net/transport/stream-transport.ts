@@ -6,12 +6,13 @@ import { toError } from '../../protocol/errors.js';
 import { holdHandle, letFlow, queuedBytes, releaseHandle } from '../node/socket-state.js';
 import type { Transport, TransportEvents } from './transport.js';
 
-/** Where a socket keeps its transport's events, so that all sockets share their listeners: an idle one costs less. */
+/** A socket keeps its transport's events here, so that all sockets share their listeners and an idle one costs less. */
 export const EVENTS = Symbol('wasock.events');
 
+/** A socket after `listenTo`. */
 export type TransportSocket = Duplex & { [EVENTS]: TransportEvents };
 
-/** From now on the events of the socket go to `events`, whoever they went to before. */
+/** Sends the events of the socket to `events` from now on, in place of the previous target. */
 export function listenTo(socket: Duplex, events: TransportEvents): TransportSocket {
   const listened = socket as TransportSocket;
   const isNew = listened[EVENTS] === undefined;
@@ -20,7 +21,7 @@ export function listenTo(socket: Duplex, events: TransportEvents): TransportSock
   return listened;
 }
 
-/** Leaves the socket as `listenTo` found it. */
+/** Undoes `listenTo`. */
 export function stopListening(socket: Duplex): void {
   if ((socket as Partial<TransportSocket>)[EVENTS] === undefined) return;
   socket.off('end', onEnd).off('error', onError).off('close', onClose);
@@ -33,7 +34,7 @@ function onData(this: TransportSocket, chunk: Buffer): void {
   holdHandle(this);
 }
 
-/** The method of the socket's class: what a socket has of its own under that name is for its users. */
+/** Calls the method of the socket's class. A method that the socket itself has under that name is for its users. */
 function callMethod(socket: Duplex, name: 'pause' | 'resume'): void {
   Object.getPrototypeOf(socket)[name].call(socket);
 }
@@ -47,7 +48,8 @@ function onError(this: TransportSocket, error: Error): void {
 }
 
 function onClose(this: TransportSocket): void {
-  // What a stream had read before it broke, and could not hand over because it was paused. `read` would tell of it, too.
+  // The stream may have read bytes before it broke that it could not emit while paused. `read` would emit `'data'` as
+  // well.
   this.off('data', onData);
   const rest =
     this.readableEnded || this.readableLength === 0 ? null : (this.read(this.readableLength) as Buffer | null);
@@ -55,16 +57,18 @@ function onClose(this: TransportSocket): void {
   this[EVENTS].onClose();
 }
 
-/** A transport over any Duplex: TLS, pipes, in-memory pairs, HTTP/2 streams. The connection copies its chunks to the window. */
+/**
+ * A transport over any Duplex: TLS, pipes, in-memory pairs, HTTP/2 streams. The inbox copies its chunks to the window.
+ */
 export class StreamTransport implements Transport {
   readonly socket: TransportSocket;
-  /** Callbacks still to come of writes that the stream took whole at once. */
+  /** Pending callbacks of writes that the stream took whole at once. */
   #callbacksToSkip = 0;
   #onWritten: ((error?: Error | null) => void) | null = null;
 
   constructor(socket: Duplex, events: TransportEvents) {
     this.socket = listenTo(socket, events);
-    // The peer's FIN must not end our side before the frames in front of it are handled and answered.
+    // The peer's FIN must not end our side before the frames that came before it are handled and answered.
     socket.allowHalfOpen = true;
   }
 
@@ -88,7 +92,7 @@ export class StreamTransport implements Transport {
 
   markPaused(): void {
     callMethod(this.socket, 'pause');
-    // Into the buffer of the stream, until that is full: so an RST is seen.
+    // Reads into the buffer of the stream until that is full, so that an RST is noticed.
     this.socket.read(0);
   }
 
@@ -112,18 +116,22 @@ export class StreamTransport implements Transport {
     });
   }
 
-  /** @returns whether the stream took whole at once what `write` gives it */
+  /** @returns whether the stream took at once everything that `write` gave it */
   #hasTaken(write: () => void): boolean {
     const { socket } = this;
-    if (!this.#survives(write)) return false;
-    // A stream that has failed or was destroyed holds nothing either, but has not taken what it was given.
+    if (!this.#attempt(write)) return false;
+    // A stream that has failed or was destroyed holds nothing either, although it has not taken what it was given.
     const whole = socket.writableLength === 0 && socket.writable;
     if (whole) this.#callbacksToSkip++;
     return whole;
   }
 
-  /** A stream that throws is broken, and must not keep other connections from writing. */
-  #survives(act: () => void): boolean {
+  /**
+   * A stream that throws is broken. It must not keep other connections from writing.
+   *
+   * @returns whether `act` returned
+   */
+  #attempt(act: () => void): boolean {
     try {
       act();
       return true;
@@ -133,18 +141,18 @@ export class StreamTransport implements Transport {
     }
   }
 
-  /** Made when it is first needed: most sockets are written to directly. */
+  /** Created lazily: most sockets are written to directly. */
   get #callback(): (error?: Error | null) => void {
     this.#onWritten ??= (error) => {
       if (this.#callbacksToSkip > 0) this.#callbacksToSkip--;
-      // node:net reports the writes that destroying a socket cancels as if they had succeeded.
+      // node:net reports success for writes that were cancelled because the socket was destroyed.
       else if (!error && !this.socket.destroyed) this.socket[EVENTS].outbox.onWritten();
     };
     return this.#onWritten;
   }
 
   end(): void {
-    this.#survives(() => this.socket.end());
+    this.#attempt(() => this.socket.end());
   }
 
   probe(): void {}
@@ -158,7 +166,7 @@ export class StreamTransport implements Transport {
 
   destroy(): void {
     this.socket.destroy();
-    // Not every stream says that it is closed.
+    // Not every stream emits `'close'`.
     if (!this.releasesMemory) setImmediate(() => this.socket[EVENTS].onClose());
   }
 }

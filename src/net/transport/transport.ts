@@ -1,27 +1,27 @@
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 
-/** Who is told what a transport reads. */
+/** Is told what a transport reads. */
 export interface ReadEvents {
   /**
-   * The peer's next bytes stand in the receive window, from its start on; they are there until the call returns.
+   * The peer's next bytes are at the start of the receive window, until the call returns.
    *
-   * @returns whether to read on; after `false` the transport waits for `resume`, though others may make the socket read
+   * @returns whether to read on. After `false` the transport waits for `resume`, but others may make the socket read
    */
   onWindow(length: number): boolean;
-  /** The peer's next bytes, which are the connection's from now on. @returns as `onWindow` */
+  /** The peer's next bytes, whose memory is the connection's from now on. @returns as `onWindow` */
   onChunk(chunk: Buffer): boolean;
   /** The peer will send no more. */
   onEnd(): void;
 }
 
-/** Who is told what has become of writes. */
+/** Is told how writes end. */
 export interface WriteEvents {
-  /** A write ended that the kernel had not taken whole at once. */
+  /** A write has ended that the kernel had not taken whole at once. */
   onWritten(): void;
 }
 
-/** Whom a transport tells what happens. */
+/** Is told what happens on a transport. */
 export interface TransportEvents {
   readonly inbox: ReadEvents;
   readonly outbox: WriteEvents;
@@ -31,38 +31,39 @@ export interface TransportEvents {
   onClose(): void;
 }
 
-/** One direction-neutral byte stream under a connection. */
+/** The byte stream under a connection, of a server or of a client. */
 export interface Transport {
   readonly socket: Duplex;
   /**
-   * Whether the memory of a part is free once its write has ended. True of sockets, whose writes end in the kernel or in
-   * a cipher; a stream in memory may hand the very part to a reader who keeps it.
+   * Whether the memory of a part is free after its write has ended. This is so for sockets, whose writes end in the
+   * kernel or in a cipher. A stream in memory may hand the part itself to a reader who keeps it.
    */
   readonly releasesMemory: boolean;
-  /** Bytes of the write under way that the kernel has not taken; all of them, `Infinity`, if that cannot be seen. */
+  /** Bytes of the current write that the kernel has not taken; `Infinity` if this cannot be seen. */
   readonly queuedBytes: number;
-  /** Starts reporting what the peer sends. Call once; if the socket was paused, call `resume` too. */
+  /** Starts reporting what the peer sends. Call it once. If the socket was paused, call `resume` as well. */
   start(): void;
   /** Reads on. */
   resume(): void;
-  /** Has the socket say that it is paused; what it reads all the same is told. */
+  /** Makes the socket report that it is paused. What it reads anyway is still reported. */
   markPaused(): void;
-  /** Has the socket say that it is not paused. */
+  /** Makes the socket report that it is not paused. */
   markResumed(): void;
   /**
    * Writes a part. The caller may write again only after this returned `true`, or after `onWritten`.
    *
-   * @returns whether the kernel took everything at once, so that the memory of the part is free; if not, `onWritten` tells when
+   * @returns whether the kernel took everything at once, so that the memory of the part is free. If not, `onWritten`
+   *   tells when it is
    */
   write(part: Uint8Array): boolean;
-  /** As `write`, all parts in order, with one system call where that is possible. */
+  /** Writes all parts in order, with one system call if possible. Otherwise as `write`. */
   writeAll(parts: readonly Uint8Array[]): boolean;
-  /** Sends FIN behind what was written. */
+  /** Sends FIN after what was written. */
   end(): void;
-  /** After the peer's FIN: makes the socket fail now if that was really an RST, where that can be seen. */
+  /** Call it after the peer's FIN: if that was really an RST, the socket fails now, on transports that can see it. */
   probe(): void;
   /** Ends both directions at once and frees the descriptor. */
   destroy(): void;
-  /** As `destroy`, but after a cipher has handed over to the kernel what it was given in this turn. */
+  /** As `destroy`, but after a cipher has passed on to the kernel what it was given in this turn. */
   destroySoon(): void;
 }

@@ -13,23 +13,25 @@ import { EVENTS, StreamTransport, stopListening, type TransportSocket } from './
 
 const receiveWindow = codec.bytes.subarray(WINDOW_START, WINDOW_END);
 
-/** node:net calls it as a method of the socket, and stops the handle at `false`. */
+/** node:net calls this as a method of the socket, and stops the handle if it returns `false`. */
 function onWindow(this: TransportSocket, length: number): boolean {
   const { inbox } = this[EVENTS];
-  const readsOn = this.listenerCount('data') === 0 ? inbox.onWindow(length) : inbox.onChunk(shown(this, length));
+  const readsOn = this.listenerCount('data') === 0 ? inbox.onWindow(length) : inbox.onChunk(showCopy(this, length));
   if (!readsOn) holdHandle(this);
   return readsOn;
 }
 
-/** The bytes in the window, after those were told who listen for them at a stream through which they do not pass. */
-function shown(socket: Duplex, length: number): Buffer {
-  // A copy, since a listener may make other connections receive.
+/** Copies the bytes in the window, shows them to the stream's `'data'` listeners, and returns them. */
+function showCopy(socket: Duplex, length: number): Buffer {
+  // A copy, because a listener may make other connections receive.
   const bytes = copyFromWindow(WINDOW_START, WINDOW_START + length);
   showBytes(socket, bytes);
   return bytes;
 }
 
-/** Tells listeners for `'data'` of bytes that do not pass through the stream. What they throw is for the process to handle. */
+/**
+ * Emits `'data'` for bytes that do not pass through the stream. What the listeners throw is for the process to handle.
+ */
 export function showBytes(socket: Duplex, bytes: Buffer): void {
   try {
     socket.emit('data', bytes);
@@ -40,35 +42,35 @@ export function showBytes(socket: Duplex, bytes: Buffer): void {
   }
 }
 
-/** As `onWindow`, but the bytes go to the readable side of the socket, as those of any other. */
+/** As `onWindow`, but the bytes go to the readable side of the socket, as on any other socket. */
 function onStreamed(this: Socket, length: number): boolean {
   return this.push(copyFromWindow(WINDOW_START, WINDOW_START + length));
 }
 
 /**
- * From now on libuv reads into the window, and `onWindow` of the socket's events is told.
+ * Makes libuv read into the window and call `onWindow` of the socket's events from now on.
  *
- * @returns `false` if that cannot be: the socket is closed
+ * @returns `false` if this is impossible, because the socket is closed
  */
 export function readIntoWindow(socket: TransportSocket): boolean {
   return readIntoBuffer(socket, receiveWindow, onWindow as OnRead);
 }
 
-/** Undoes `listenTo` and `readIntoWindow`, where they were done: the socket is a stream like any other again. */
+/** Undoes `listenTo` and `readIntoWindow`, if they were called: the socket is a stream like any other again. */
 export function readAsStream(socket: Duplex): void {
   stopListening(socket);
-  // libuv goes on reading into the window, since a handle cannot be told to give its buffer up.
+  // libuv still reads into the window, because a handle cannot be made to give its buffer up.
   if (isReadBy(socket, onWindow as OnRead)) readIntoBuffer(socket, receiveWindow, onStreamed as OnRead);
 }
 
-/** Whether this socket is read into the window, or written to past its stream, or both. */
+/** Whether this socket can be read into the window, or written to past its stream, or both. */
 export function canTakeOver(socket: Duplex): boolean {
   return canReadIntoBuffer(socket) || canWriteDirectly(socket);
 }
 
 /**
- * A transport over a plain TCP or Unix socket, from which libuv reads straight into the codec's memory. The socket stays
- * the object that it is, with its addresses, time-outs, counters and its place in its server.
+ * A transport over a plain TCP or Unix socket, from which libuv reads straight into the codec's memory. The socket
+ * remains the same object, with its addresses, time-outs and counters, and its server still counts it.
  */
 export class WindowTransport extends StreamTransport implements WriteOwner {
   override get releasesMemory(): boolean {
@@ -78,7 +80,7 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
   override start(): void {
     const { socket } = this;
     if (!canReadIntoBuffer(socket)) return super.start();
-    // Bytes that came while nobody listened. This comes first: `read` starts the handle reading.
+    // First the bytes that came while nobody listened, because `read` starts the handle.
     while (socket.readableLength > 0) socket[EVENTS].inbox.onChunk(socket.read() as Buffer);
     if (!readIntoWindow(socket)) return super.start();
     this.resume();
@@ -88,7 +90,7 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
     return isReadBy(this.socket, onWindow as OnRead);
   }
 
-  /** Whatever state the stream above is in: nothing passes through it. */
+  /** The state of the stream does not matter, because nothing passes through it. */
   override resume(): void {
     if (!this.#readsIntoWindow) return super.resume();
     releaseHandle(this.socket);
@@ -97,7 +99,7 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
 
   override markPaused(): void {
     if (!canReadIntoBuffer(this.socket)) return super.markPaused();
-    // That of net.Socket would stop the handle.
+    // `pause` of net.Socket would stop the handle.
     Duplex.prototype.pause.call(this.socket);
   }
 
@@ -107,22 +109,22 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
   }
 
   override write(part: Uint8Array): boolean {
-    const outcome = this.#isOurs() ? writeDirectly(this.socket, part, this) : 'not begun';
+    const outcome = this.#streamIsEmpty() ? writeDirectly(this.socket, part, this) : 'not begun';
     return outcome === 'not begun' ? super.write(part) : outcome === 'whole';
   }
 
   override writeAll(parts: readonly Uint8Array[]): boolean {
     if (parts.length === 1) return this.write(parts[0]);
-    const outcome = this.#isOurs() ? writeDirectly(this.socket, parts, this) : 'not begun';
+    const outcome = this.#streamIsEmpty() ? writeDirectly(this.socket, parts, this) : 'not begun';
     return outcome === 'not begun' ? super.writeAll(parts) : outcome === 'whole';
   }
 
-  /** Whether the stream holds nothing, of the opening handshake, of ours or of a user's, that has to go first. */
-  #isOurs(): boolean {
+  /** Whether the stream holds no bytes that have to leave first: of the opening handshake, ours or a user's. */
+  #streamIsEmpty(): boolean {
     return this.socket.writableLength === 0;
   }
 
-  /** libuv tells of an RST as if it were FIN if data came in front of it; a write, of nothing, tells which it was. */
+  /** libuv reports an RST after data as if it were FIN. A write of nothing shows which it was. */
   override probe(): void {
     if (this.socket.writable) Socket.prototype.write.call(this.socket, '');
   }

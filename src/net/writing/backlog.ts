@@ -2,16 +2,16 @@ import type { Transport } from '../transport/transport.js';
 import { type Chunk, giveChunkBack } from './chunk.js';
 import { EARLY_FLUSH_BYTES, LONGEST_WRITE, WRITE_BYTES, WRITE_SLACK } from './sizes.js';
 
-/** What leaves together: in one write, or in several if it is long. */
+/** Bytes that leave together: in one write, or in several if they are many. */
 export class Batch {
   readonly parts: Uint8Array[] = [];
   /** The pooled chunks that parts are views of. */
   readonly chunks: Chunk[] = [];
   /** Bytes that have not left. */
   length = 0;
-  /** Bytes of the write under way. */
+  /** Bytes of the current write. */
   sliceLength = 0;
-  /** The part that the next write begins with, and where in it. */
+  /** The part that the next write starts with, and the offset in it. */
   #part = 0;
   #offset = 0;
 
@@ -26,7 +26,7 @@ export class Batch {
     this.chunks.push(chunk);
   }
 
-  /** What to write next. */
+  /** The parts to write next. */
   nextSlice(): readonly Uint8Array[] {
     if (this.#part === 0 && this.#offset === 0 && this.length <= LONGEST_WRITE) {
       this.sliceLength = this.length;
@@ -50,7 +50,7 @@ export class Batch {
     return piece;
   }
 
-  /** The write under way has ended. @returns how many bytes have left with it */
+  /** The current write has ended. @returns how many bytes it had */
   endSlice(): number {
     const left = this.sliceLength;
     this.length -= left;
@@ -59,28 +59,28 @@ export class Batch {
   }
 }
 
-/** The outbox of a backlog. */
+/** What a backlog needs of its outbox. */
 interface Output {
   writeParts(parts: readonly Uint8Array[], bytes: number): boolean;
-  /** @param endsBatch whether that was the last of a batch */
+  /** @param endsBatch whether these were the last bytes of a batch */
   addDeparted(length: number, endsBatch: boolean): void;
 }
 
 /**
- * What of an outbox the kernel has not taken at once: the write that goes on, what waits behind it, and who waits for the
- * end of that. A peer that keeps up has none.
+ * What the kernel has not taken at once of an outbox: the current write, the bytes that wait for its end, and the
+ * promises of senders that wait. A peer that keeps up needs none of it.
  */
 export class Backlog {
-  /** What the kernel still reads. */
+  /** The batch that the kernel still reads. */
   inFlight: Batch | null = null;
-  /** What stands in front of the outbox's chunk: full chunks, and payloads that are not copied. */
+  /** What leaves before the outbox's chunk: full chunks, and payloads that are not copied. */
   waiting: Batch | null = null;
-  /** The latest Pong that waits because the peer is behind. */
+  /** The latest Pong, which waits while the peer is behind. */
   pong: Uint8Array | null = null;
-  /** The peer was found to be behind, and `onDrain` is owed. */
+  /** The peer was found to be behind, so `onDrain` has to follow. */
   behind = false;
 
-  /** How many batches were begun, and how many of them have left. */
+  /** How many batches were started, and how many of them have left. */
   #begun: number;
   #completed = 0;
   /** The batch of the frame that was appended last. */
@@ -89,35 +89,35 @@ export class Backlog {
   readonly #output: Output;
   readonly #releasesMemory: boolean;
 
-  /** @param begun 1 if there is a batch already that the transport is just being given, else 0 */
+  /** @param begun 1 if the transport is just being given a batch, otherwise 0 */
   constructor(output: Output, { releasesMemory }: Pick<Transport, 'releasesMemory'>, begun: 0 | 1) {
     this.#output = output;
     this.#releasesMemory = releasesMemory;
     this.#begun = begun;
   }
 
-  /** Octets. */
+  /** Bytes that have not left. */
   get length(): number {
     return (this.inFlight?.length ?? 0) + (this.waiting?.length ?? 0);
   }
 
-  /** Whether there is no reason to keep it. */
+  /** Whether the backlog is of no use any more. */
   get isDone(): boolean {
     return this.inFlight === null && this.waiting === null && this.pong === null && !this.behind;
   }
 
-  /** Whether what waits is to leave now: a turn that sends without end must not hold more and more. */
+  /** Whether to write what waits now: a turn that sends endlessly must not make us hold more and more. */
   get isFull(): boolean {
     return this.waiting !== null && this.waiting.length >= EARLY_FLUSH_BYTES;
   }
 
-  /** The batch in front of the chunk, for more to be added. */
+  /** The batch that leaves before the chunk, to which more may be added. */
   get open(): Batch {
     this.waiting ??= new Batch();
     return this.waiting;
   }
 
-  /** A frame was appended: it leaves with the batch that is begun next. @returns that batch's number */
+  /** A frame was appended. It leaves with the next batch. @returns the number of that batch */
   onAppend(): number {
     this.#lastFrame = this.#begun;
     return this.#begun;
@@ -133,7 +133,11 @@ export class Backlog {
     return pong;
   }
 
-  /** A write that was begun before there was a backlog. @param chunk what the part is a view of, if that is pooled */
+  /**
+   * Takes over a write that started before there was a backlog.
+   *
+   * @param chunk the pooled chunk that the part is a view of, if any
+   */
   onWriteBegun(part: Uint8Array, chunk: Chunk | null): void {
     const batch = new Batch();
     batch.add(part);
@@ -150,7 +154,7 @@ export class Backlog {
     return this.#write(batch);
   }
 
-  /** The write in flight has ended. @returns whether its batch has left whole, with the writes that this one left for later */
+  /** The current write has ended. Writes the rest of its batch. @returns whether the whole batch has left */
   written(): boolean {
     const batch = this.inFlight!;
     return this.#onWritten(batch) || this.#write(batch);
@@ -172,7 +176,7 @@ export class Backlog {
   #onWritten(batch: Batch): boolean {
     const left = batch.endSlice();
     const isLast = batch.length === 0;
-    // Until the next write takes it up, the rest counts.
+    // Until the next write takes it, the rest counts as not left.
     this.inFlight = isLast ? null : batch;
     if (isLast) {
       this.#completed++;
@@ -182,7 +186,7 @@ export class Backlog {
     return isLast;
   }
 
-  /** Settles when the frame that was appended last has left and `settle` was called. One promise for all of a batch. */
+  /** A promise, one per batch, that resolves when the frame appended last has left and `settle` is called. */
   whenFree(): Promise<void> {
     this.#waiters ??= new Waiters();
     return this.#waiters.for(this.#lastFrame);
@@ -197,7 +201,7 @@ export class Backlog {
   }
 }
 
-/** Those who wait for one batch. */
+/** The promise for one batch. */
 interface Waiter {
   readonly batch: number;
   readonly promise: Promise<void>;
@@ -205,11 +209,14 @@ interface Waiter {
   reject(error: Error): void;
 }
 
-/** Those who wait until what they sent has left and the peer is not behind: one promise a batch. */
+/** The promises for senders that wait until their frames have left and the peer is not behind: one per batch. */
 class Waiters {
   #waiters: Waiter[] = [];
 
-  /** The promise of a batch, numbered upwards. May be ignored: it never becomes an `unhandledRejection`. */
+  /**
+   * The promise for a batch; batch numbers never decrease. If it is ignored, it does not become an
+   * `unhandledRejection`.
+   */
   for(batch: number): Promise<void> {
     const last = this.#waiters.at(-1);
     if (last?.batch === batch) return last.promise;

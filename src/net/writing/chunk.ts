@@ -5,56 +5,59 @@ import { frameHeaderLength, writeFrameHeader, writeMaskingKey } from '../../prot
 import { copyMasked } from './masked-copy.js';
 import { CHUNK_SIZES, KEPT_CHUNKS, LARGEST_CHUNK } from './sizes.js';
 
-/** Octets of UTF-8 that a UTF-16 code unit takes at most. */
+/** Bytes of UTF-8 per UTF-16 code unit, at most. */
 const UTF8_MOST = 3;
 
-/** Octets that `appendText` may need room for. */
+/** How much room `appendText` may need, in bytes. */
 export function textRoom(text: string): number {
   return MAX_FRAME_HEADER + text.length * UTF8_MOST;
 }
 
-/** Memory in which frames are put one behind the other, for one write. Who appends has seen to it that there is room. */
+/**
+ * Memory in which frames are written one after the other, for one write. The caller of each method makes sure that
+ * there is room.
+ */
 export class Chunk {
   readonly #bytes: Buffer;
-  /** `#bytes.buffer`, which is slow to ask for. */
+  /** Kept because reading `#bytes.buffer` is slow. */
   readonly #memory: ArrayBuffer;
-  /** Octets of frames, from the start on. */
+  /** How many bytes of frames there are, from the start on. */
   used = 0;
 
-  constructor(octets: number) {
-    this.#bytes = Buffer.allocUnsafeSlow(octets);
+  constructor(size: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(size);
     this.#memory = this.#bytes.buffer as ArrayBuffer;
   }
 
-  /** How many octets it can hold. */
+  /** How many bytes fit. */
   get size(): number {
     return this.#bytes.length;
   }
 
-  /** The frames, in place. */
+  /** A view of the frames. */
   get frames(): Buffer {
     return viewOf(this.#memory, 0, this.used);
   }
 
-  /** Appends a frame that is not masked. */
+  /** Appends an unmasked frame. The payload is copied. */
   append(firstOctet: number, payload: Uint8Array): void {
     const at = this.appendHeader(firstOctet, payload.length);
     this.#bytes.set(payload, at);
     this.used = at + payload.length;
   }
 
-  /** Appends a frame with its masking key. @param key as `writeMaskingKey` takes it */
+  /** Appends a masked frame. The payload is copied. @param key as for `writeMaskingKey` */
   appendMasked(firstOctet: number, payload: Uint8Array, key: number): void {
-    const behindLength = writeFrameHeader(this.#bytes, this.used, firstOctet, 0x80, payload.length);
-    const at = writeMaskingKey(this.#bytes, behindLength, key);
+    const keyAt = writeFrameHeader(this.#bytes, this.used, firstOctet, 0x80, payload.length);
+    const at = writeMaskingKey(this.#bytes, keyAt, key);
     copyMasked(this.#bytes, at, payload, key);
     this.used = at + payload.length;
   }
 
-  /** Appends a frame, not masked, of the UTF-8 of `text`. */
+  /** Appends an unmasked frame with `text` as UTF-8. */
   appendText(firstOctet: number, text: string): void {
     const bytes = this.#bytes;
-    // The header is as long as for ASCII, which most texts are; others may need a longer one, and are moved.
+    // Most texts are ASCII. If another one needs a longer header, its bytes are moved.
     let headerLength = frameHeaderLength(text.length, false);
     const start = this.used;
     const length = bytes.write(text, start + headerLength);
@@ -69,13 +72,13 @@ export class Chunk {
     this.used = start + headerLength + length;
   }
 
-  /** Appends the header of a frame that is not masked, whose payload follows elsewhere. @returns the index behind it */
+  /** Appends the header of an unmasked frame whose payload is elsewhere. @returns the index after it */
   appendHeader(firstOctet: number, payloadLength: number): number {
     this.used = writeFrameHeader(this.#bytes, this.used, firstOctet, 0, payloadLength);
     return this.used;
   }
 
-  /** Appends frames that are encoded already. */
+  /** Appends a copy of encoded frames. */
   appendEncoded(frames: Uint8Array): void {
     this.#bytes.set(frames, this.used);
     this.used += frames.length;
@@ -83,32 +86,35 @@ export class Chunk {
 }
 
 /*
- * The pool: an idle connection holds no chunk, and a busy one gets the same bytes again and again, which stay in the
+ * The pool: an idle connection holds no chunk. A busy one gets the same memory again and again, which stays in the
  * processor's cache.
  */
 
 const free: Chunk[][] = CHUNK_SIZES.map(() => []);
 
-function sizeIndex(octets: number): number {
-  return octets <= 1024 ? 0 : octets <= 4096 ? 1 : octets <= 16_384 ? 2 : octets <= 65_536 ? 3 : 4;
+function sizeIndex(size: number): number {
+  return size <= 1024 ? 0 : size <= 4096 ? 1 : size <= 16_384 ? 2 : size <= 65_536 ? 3 : 4;
 }
 
-/** A chunk of at least `octets`; its content is undefined. Above `LARGEST_CHUNK` it is of just that size and is not pooled. */
-export function takeChunk(octets: number): Chunk {
-  if (octets > LARGEST_CHUNK) return new Chunk(octets);
-  const index = sizeIndex(octets);
+/**
+ * Gets a chunk of at least `size` bytes, of undefined content. Above `LARGEST_CHUNK` it has exactly that size and is
+ * not pooled.
+ */
+export function takeChunk(size: number): Chunk {
+  if (size > LARGEST_CHUNK) return new Chunk(size);
+  const index = sizeIndex(size);
   return free[index].pop() ?? new Chunk(CHUNK_SIZES[index]);
 }
 
-/** A chunk of at least `octets` with what is in `chunk`, which goes back. */
-export function enlargeChunk(chunk: Chunk, octets: number): Chunk {
-  const larger = takeChunk(octets);
+/** Moves the frames of `chunk` to a chunk of at least `size` bytes, and gives `chunk` back. */
+export function enlargeChunk(chunk: Chunk, size: number): Chunk {
+  const larger = takeChunk(size);
   larger.appendEncoded(chunk.frames);
   giveChunkBack(chunk);
   return larger;
 }
 
-/** Gives a chunk back, once and only when nobody reads it any more, the kernel included. */
+/** Returns a chunk to the pool. Call it once, after nobody reads the chunk any more, the kernel included. */
 export function giveChunkBack(chunk: Chunk): void {
   const { size } = chunk;
   const index = sizeIndex(size);

@@ -2,8 +2,8 @@ import { nextTick } from 'node:process';
 import { SharedRun } from './shared-frames.js';
 
 /** Something with frames that leave at the end of this turn of the event loop. */
-export interface Flushable {
-  /** Must not throw: the others would not be flushed. */
+interface Flushable {
+  /** Must not throw, or the others would not be flushed. */
   flush(): void;
 }
 
@@ -16,40 +16,40 @@ function flushDue(): void {
   SharedRun.forget();
 }
 
-/** Has `outbox` flushed at the end of this turn, behind all that user code has still to send in it. */
+/** Flushes `outbox` at the end of this turn, after everything that user code still sends in it. */
 export function flushAtEndOfTurn(outbox: Flushable): void {
   if (due.push(outbox) === 1) nextTick(flushDue);
 }
 
-/**
- * While one connection alone is busy, its peer has nothing to do until we answer, and we have nothing to do until it has
- * read: the two take turns at being idle. So the first answers of its turn leave early, in writes of more and more frames: both
- * are at work, for a few writes more. With several busy connections there is always something to do, and one write a turn is
- * the quickest. Measured in bench/README.md.
+/*
+ * If only one connection is busy, its peer is idle until we answer, and we are idle until the peer has read. So the
+ * first answers of a turn leave early, in writes of more and more frames: for a few more writes, both work at the same
+ * time. With several busy connections there is always work, and one write per turn is the fastest. Measured in
+ * bench/README.md.
  */
 
-// There is one turn at a time, as all connections of the thread share the window.
+// There is one turn at a time, because all connections of the thread share the window.
 let latest: object | null = null;
 let isAlone = false;
 let frames = 0;
 let dueAt = 0;
 
-/** @param who has the turn */
-export function beginTurn(who: object): void {
-  isAlone = latest === who;
-  latest = who;
+/** Starts the turn of a connection. */
+export function beginTurn(owner: object): void {
+  isAlone = latest === owner;
+  latest = owner;
   frames = 0;
   dueAt = 1;
 }
 
-/** Counts a frame of who has the turn. @returns whether what waits should leave before the turn is over */
+/** Counts a frame of the current turn. @returns whether what waits should leave before the turn ends */
 export function isDueEarly(): boolean {
   if (!isAlone || ++frames < dueAt) return false;
   dueAt = frames + Math.max(1, frames >> 2);
   return true;
 }
 
-/** It is closed, and not to be kept for the comparison. */
-export function forgetTurns(who: object): void {
-  if (latest === who) latest = null;
+/** The connection is closed, and must not be kept alive for the comparison. */
+export function forgetTurns(owner: object): void {
+  if (latest === owner) latest = null;
 }

@@ -4,9 +4,9 @@ import { codec } from '../../codec/select.js';
 import { MASKED_BY_LOOP } from './sizes.js';
 
 /**
- * Copies `payload` to `target` at `at`, masked (RFC 6455 §5.3). The caller's memory is only read.
+ * Copies `payload` to `target` at `at` and masks the copy (RFC 6455 §5.3).
  *
- * @param key four octets in memory order, read as a little-endian word
+ * @param key the four bytes in memory order, read as a little-endian word
  */
 export function copyMasked(target: Buffer, at: number, payload: Uint8Array, key: number): void {
   if (payload.length <= MASKED_BY_LOOP) {

@@ -10,7 +10,7 @@ import { beginTurn, flushAtEndOfTurn, forgetTurns, isDueEarly } from './flush-tu
 import { SharedRun } from './shared-frames.js';
 import { LARGEST_CHUNK, LONGEST_WRITE, UNCOPIED_FROM } from './sizes.js';
 
-/** What an outbox tells its connection, and asks of it. */
+/** What an outbox needs of its connection. */
 export interface OutboxEvents {
   /** The peer had fallen behind and has caught up. */
   onDrain(): void;
@@ -22,31 +22,31 @@ export interface OutboxEvents {
   closedError(): Error;
 }
 
-/** What the outboxes of all connections of a server, or of a client, have in common. */
+/** Settings that all connections of a server, or of a client, share. */
 export interface OutboxSettings {
-  /** Octets above which the peer counts as behind. */
+  /** Bytes above which the peer counts as behind. */
   readonly highWaterMark: number;
-  /** Where masking keys come from; `null` on a server, whose frames are not masked (RFC 6455 §5.1). */
+  /** Draws a masking key; `null` on a server, which does not mask its frames (RFC 6455 §5.1). */
   readonly maskingKey: (() => number) | null;
 }
 
 /**
- * What one connection has still to write. Frames of one turn leave in one write. At most one write is in the hands of the
- * kernel; while it is, frames wait here, where they are counted.
+ * What one connection has still to write. The frames of one turn leave in one write. The kernel has at most one write
+ * at a time; until that ends, frames wait here and count towards `bufferedAmount`.
  */
 export class Outbox implements WriteEvents {
   readonly #transport: Transport;
   readonly #events: OutboxEvents;
   readonly #settings: OutboxSettings;
-  /** Published frames. While there are any, there is neither a chunk nor a backlog: nothing waits in front of them. */
+  /** Published frames. While there are any, nothing waits before them: there is neither a chunk nor a backlog. */
   #run: SharedRun | null = null;
   /** The chunk that frames are appended to. */
   #chunk: Chunk | null = null;
-  /** The size that the last batch needed: where the next starts. */
+  /** The size that the last batch needed, with which the next starts. */
   #hint = 0;
-  /** What stands in front of the chunk. */
+  /** What leaves before the chunk. */
   #backlog: Backlog | null = null;
-  /** Octets that have left: the kernel has taken them, or the cipher. */
+  /** Bytes that have left: the kernel or the cipher has taken them. */
   departed = 0;
   #held = false;
   #scheduled = false;
@@ -61,7 +61,7 @@ export class Outbox implements WriteEvents {
     this.#settings = settings;
   }
 
-  /** Octets of frames, headers included, that the kernel has not taken. */
+  /** Bytes of frames, headers included, that the kernel has not taken. */
   get bufferedAmount(): number {
     return (this.#chunk?.used ?? 0) + (this.#backlog?.length ?? 0) + (this.#run?.length ?? 0);
   }
@@ -72,18 +72,19 @@ export class Outbox implements WriteEvents {
   }
 
   /**
-   * Appends one frame. A payload at or above `UNCOPIED_FROM` octets is read where it is until it has left.
+   * Appends one frame. A payload of `UNCOPIED_FROM` bytes or more may stay in the caller's memory, which is then read
+   * until it has left.
    *
    * @param firstOctet FIN, RSV bits and opcode
-   * @returns `true` if the payload's memory is the caller's again and the peer is not behind; else see `whenFree`
+   * @returns `true` if the payload's memory is the caller's again and the peer is not behind; otherwise see `whenFree`
    */
   append(firstOctet: number, payload: string | Uint8Array): boolean {
     if (this.#closed || this.#ending) return true;
     if (this.#run !== null) this.#copyRun(this.#run);
     if (typeof payload === 'string') {
-      // A long text is measured first; a masked one has to be, to be masked.
+      // A long text is encoded first to learn its length, a masked one to mask its bytes.
       if (this.#settings.maskingKey !== null || textRoom(payload) > LARGEST_CHUNK) {
-        // That memory is ours: the caller need not wait for it.
+        // This memory is ours, so the caller need not wait for it.
         this.append(firstOctet, Buffer.from(payload, 'utf8'));
         return !this.#isBehind();
       }
@@ -97,9 +98,9 @@ export class Outbox implements WriteEvents {
   }
 
   /**
-   * Appends one frame that is encoded already, header included, for a server.
+   * Appends one encoded frame, header included, on a server.
    *
-   * @param frame is never written to again by anybody, and is read where it is, if that saves a copy
+   * @param frame nobody may write to it again; it is not copied if that can be avoided
    * @returns `true` if the peer is not behind
    */
   appendFrame(frame: Uint8Array): boolean {
@@ -126,28 +127,30 @@ export class Outbox implements WriteEvents {
     return !this.#isBehind();
   }
 
-  /** Appends a Pong. While the peer is behind, only the latest waits (RFC 6455 §5.5.3 permits to answer just that one). */
+  /**
+   * Appends a Pong. While the peer is behind, only the latest waits (RFC 6455 §5.5.3 permits answering only that one).
+   */
   appendPong(payload: Uint8Array): void {
     if (this.#isBehind()) this.#backlog!.pong = payload;
     else this.append(FIN | Opcode.Pong, payload);
   }
 
-  /** Appends the Close frame. §5.5.1: nothing but the end may follow it, so a Pong that waits comes before. */
+  /** Appends the Close frame. §5.5.1: no frame may follow it, so a waiting Pong comes first. */
   appendClose(payload: Uint8Array): void {
     this.#appendLatestPong();
     this.append(FIN | Opcode.Close, payload);
   }
 
   /**
-   * Settles when all that was appended until now has left and the peer is not behind. May be ignored. One promise for all
-   * frames of a batch, so that a peer who sends and does not read cannot make us hold one for each of its messages. Only
-   * to be called after an `append` that returned `false`.
+   * Returns a promise that resolves when everything appended until now has left and the peer is not behind. It may be
+   * ignored. All frames of a batch share one promise, so that a peer who sends and does not read cannot make us hold
+   * one for each of its messages. Call it only right after an `append` that returned `false`.
    */
   whenFree(): Promise<void> {
     return this.#backlog!.whenFree();
   }
 
-  /** Keeps frames until `release`, which is sure to follow in this turn. */
+  /** Holds frames back until `release`, which the caller must call in this turn. */
   hold(): void {
     this.#held = true;
     beginTurn(this);
@@ -158,7 +161,7 @@ export class Outbox implements WriteEvents {
     if (!this.#scheduled) this.flush();
   }
 
-  /** Writes what is here, if the kernel has taken what was written before. */
+  /** Writes everything, if the kernel has taken what was written before. */
   flush(): void {
     this.#scheduled = false;
     // A stream in memory may bring an answer, and with it a flush, while we are writing to it.
@@ -171,22 +174,22 @@ export class Outbox implements WriteEvents {
     if (this.#ending) this.#transport.end();
   }
 
-  /** `departed` when everything has left that was appended until now. */
+  /** The value that `departed` will have when everything appended until now has left. */
   get appended(): number {
     return this.departed + this.#writing + this.bufferedAmount;
   }
 
-  /** As `departed`, with what the kernel has taken of the write under way, as far as the transport can tell. */
+  /** As `departed`, with what the kernel has taken of the current write, if the transport can tell. */
   get bytesTaken(): number {
     const underWay = this.#backlog?.inFlight?.sliceLength ?? 0;
     return underWay === 0 ? this.departed : this.departed + Math.max(0, underWay - this.#transport.queuedBytes);
   }
 
-  /** Without a backlog. @returns whether the kernel took the frames whole */
+  /** Writes frames while there is no backlog. @returns whether the kernel took them whole */
   #writeFrames(): boolean {
     const chunk = this.#chunk;
     if (chunk !== null && chunk.used > LONGEST_WRITE) return this.#writeBatch(this.#sealChunk(chunk));
-    const part = chunk === null ? this.#run!.octets : chunk.frames;
+    const part = chunk === null ? this.#run!.bytes : chunk.frames;
     this.#run = null;
     this.#chunk = null;
     this.#hint = Math.min(part.length, LARGEST_CHUNK);
@@ -199,19 +202,19 @@ export class Outbox implements WriteEvents {
       this.addDeparted(part.length, false);
       return true;
     }
-    // Where there is a backlog now, it was made during the write, which is the first batch that it counts.
+    // If there is a backlog now, it was made during the write and counts it as its first batch.
     this.#backlog ??= new Backlog(this, this.#transport, 1);
     this.#backlog.onWriteBegun(part, chunk);
     return whole && this.#backlog.written();
   }
 
-  /** @returns whether the kernel took what waits whole */
+  /** Writes everything that waits. @returns whether the kernel took it whole */
   #writeBatch(backlog: Backlog): boolean {
     if (this.#chunk !== null) this.#sealChunk(this.#chunk);
     return backlog.writeWaiting();
   }
 
-  /** Writes part of a batch. @returns whether the kernel took it at once, and the outbox is open */
+  /** Writes part of a batch. @returns whether the kernel took it at once and the outbox is still open */
   writeParts(parts: readonly Uint8Array[], bytes: number): boolean {
     this.#writing = bytes;
     const whole = this.#transport.writeAll(parts);
@@ -220,11 +223,11 @@ export class Outbox implements WriteEvents {
   }
 
   onWritten(): void {
-    this.#goOn();
+    this.#continue();
     this.#events.onWritten();
   }
 
-  #goOn(): void {
+  #continue(): void {
     const backlog = this.#backlog;
     if (!backlog?.inFlight) return;
     if (backlog.written()) {
@@ -243,7 +246,7 @@ export class Outbox implements WriteEvents {
     this.#events.onDeparted();
   }
 
-  /** Sends FIN behind all that is here; later frames are dropped. */
+  /** Sends FIN after everything appended before. Later frames are dropped. */
   end(): void {
     if (this.#ending) return;
     this.#appendLatestPong();
@@ -251,7 +254,10 @@ export class Outbox implements WriteEvents {
     this.flush();
   }
 
-  /** Forgets what is here: the connection is closed. Chunks that the kernel may still read are left to the garbage collector. */
+  /**
+   * Drops everything, because the connection is closed. The garbage collector gets chunks that the kernel may still
+   * read.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -276,7 +282,7 @@ export class Outbox implements WriteEvents {
     flushAtEndOfTurn(this);
   }
 
-  /** Whether the frame can leave from the memory that it shares with others: if it stands in front, or behind such frames. */
+  /** Adds a shared frame to the run, if only frames of the run leave before it. @returns whether it did */
   #joinsRun(frame: Uint8Array): boolean {
     if (this.#run !== null) {
       const run = this.#run.with(frame);
@@ -288,13 +294,13 @@ export class Outbox implements WriteEvents {
     return true;
   }
 
-  /** A frame of our own follows: what was published before it is copied in front. */
+  /** A frame that is not shared follows, so the published frames before it are copied to the chunk. */
   #copyRun(run: SharedRun): void {
     this.#run = null;
-    this.#reserve(run.length).appendEncoded(run.octets);
+    this.#reserve(run.length).appendEncoded(run.bytes);
   }
 
-  /** Adds memory that is not copied behind what is here. */
+  /** Appends memory that is not copied. */
   #addPart(part: Uint8Array): Backlog {
     if (this.#chunk !== null) this.#sealChunk(this.#chunk);
     this.#backlog ??= new Backlog(this, this.#transport, this.#writing > 0 ? 1 : 0);
@@ -302,9 +308,9 @@ export class Outbox implements WriteEvents {
     return this.#backlog;
   }
 
-  /** Whether a payload may be read where it is until it has left. */
+  /** Whether a payload may stay in the caller's memory until it has left. */
   #mayReadLater(payload: Uint8Array): boolean {
-    // The window is overwritten by the next read, so a view of it never goes to the kernel.
+    // The next read overwrites the window, so a view of it never goes to the kernel.
     const isSteady = this.#transport.releasesMemory && payload.buffer !== codec.memory;
     return isSteady && this.#settings.maskingKey === null;
   }
@@ -314,7 +320,7 @@ export class Outbox implements WriteEvents {
     const backlog = this.#addPart(payload);
     const batch = backlog.onAppend();
     if (!this.#held || backlog.open.length >= LARGEST_CHUNK) this.flush();
-    // Otherwise the flush left it here, or in the hands of the kernel.
+    // Otherwise it waits, or the kernel still reads it.
     if (backlog.hasLeft(batch)) return true;
     this.#isBehind();
     return false;
@@ -332,25 +338,25 @@ export class Outbox implements WriteEvents {
     if (pong !== null && !this.#ending && !this.#closed) this.#appendBytes(FIN | Opcode.Pong, pong);
   }
 
-  /** The chunk, with room for `octets` more. */
-  #reserve(octets: number): Chunk {
+  /** Gets the chunk, with room for `room` more bytes. */
+  #reserve(room: number): Chunk {
     const chunk = this.#chunk;
     if (chunk === null) {
-      this.#chunk = takeChunk(Math.max(this.#hint, octets));
+      this.#chunk = takeChunk(Math.max(this.#hint, room));
       return this.#chunk;
     }
-    const needed = chunk.used + octets;
+    const needed = chunk.used + room;
     if (needed <= chunk.size) return chunk;
     if (needed > LARGEST_CHUNK) {
       this.#sealChunk(chunk);
-      this.#chunk = takeChunk(octets);
+      this.#chunk = takeChunk(room);
       return this.#chunk;
     }
     this.#chunk = enlargeChunk(chunk, needed);
     return this.#chunk;
   }
 
-  /** Ends the chunk: it waits, and the next frame begins another. */
+  /** Moves the chunk to the backlog. The next frame starts another chunk. */
   #sealChunk(chunk: Chunk): Backlog {
     this.#hint = Math.min(chunk.used, LARGEST_CHUNK);
     this.#chunk = null;

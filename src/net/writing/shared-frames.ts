@@ -10,22 +10,22 @@ let used = 0;
 /**
  * Encodes a whole message as one unmasked frame (RFC 6455 §5.2), as a server sends it to any number of clients.
  *
- * Small frames that follow each other stand one behind the other in memory, in chunks that are never filled again: an
- * outbox may read a frame for as long as it likes, and those of one turn as one range.
+ * Successive small frames are adjacent in memory, in chunks that are never reused. So an outbox may read a frame for as
+ * long as it likes, and the frames of one turn as one range.
  *
  * @param payload is copied; lone surrogates of a string become U+FFFD
- * @returns memory that nobody writes to again
+ * @returns memory that nobody may write to again
  */
 export function encodeFrame(opcode: number, payload: string | Uint8Array): Buffer {
   return encode(opcode, payload, take);
 }
 
-/** As `encodeFrame`, for a frame that is kept: in memory of its own, so that it does not keep a chunk alive. */
+/** As `encodeFrame`, for a frame that users keep: in memory of its own, so that it does not keep a chunk alive. */
 export function encodeKeptFrame(opcode: number, payload: string | Uint8Array): Buffer {
   return encode(opcode, payload, Buffer.allocUnsafeSlow);
 }
 
-function encode(opcode: number, payload: string | Uint8Array, allocate: (octets: number) => Buffer): Buffer {
+function encode(opcode: number, payload: string | Uint8Array, allocate: (size: number) => Buffer): Buffer {
   const isText = typeof payload === 'string';
   const length = isText ? Buffer.byteLength(payload, 'utf8') : payload.length;
   const frame = allocate(frameHeaderLength(length, false) + length);
@@ -35,22 +35,22 @@ function encode(opcode: number, payload: string | Uint8Array, allocate: (octets:
   return frame;
 }
 
-function take(octets: number): Buffer {
-  if (octets > LARGEST_SHARED) return Buffer.allocUnsafeSlow(octets);
-  if (used + octets > chunk.length) {
+function take(size: number): Buffer {
+  if (size > LARGEST_SHARED) return Buffer.allocUnsafeSlow(size);
+  if (used + size > chunk.length) {
     chunk = Buffer.allocUnsafeSlow(SHARED_CHUNK);
     used = 0;
   }
-  used += octets;
-  return chunk.subarray(used - octets, used);
+  used += size;
+  return chunk.subarray(used - size, used);
 }
 
-/** The run that was begun last: one frame goes to many outboxes. */
+/** The run that was made last. Many outboxes get the same frame, and share it. */
 let latest: SharedRun | null = null;
 
 /**
- * Encoded frames that stand one behind the other in memory that many outboxes read and nobody writes to: what was published
- * in one turn leaves an outbox as one part, without a copy. Outboxes that were given the same frames have the same run.
+ * Encoded frames that are adjacent in memory, which many outboxes read and nobody writes to. What was published in one
+ * turn leaves an outbox as one part, without a copy. Outboxes that got the same frames share one run.
  */
 export class SharedRun {
   readonly #memory: ArrayBuffer;
@@ -58,7 +58,7 @@ export class SharedRun {
   readonly #last: Uint8Array;
   readonly length: number;
   #next: SharedRun | null = null;
-  #octets: Buffer | null = null;
+  #bytes: Buffer | null = null;
 
   private constructor(memory: ArrayBuffer, start: number, last: Uint8Array, length: number) {
     this.#memory = memory;
@@ -67,7 +67,7 @@ export class SharedRun {
     this.length = length;
   }
 
-  /** The run of a first frame. */
+  /** The run that consists of one frame. */
   static of(frame: Uint8Array): SharedRun {
     if (latest === null || latest.#last !== frame) {
       latest = new SharedRun(frame.buffer as ArrayBuffer, frame.byteOffset, frame, frame.length);
@@ -75,12 +75,12 @@ export class SharedRun {
     return latest;
   }
 
-  /** Forgets what is kept for the next outbox, which would keep its memory alive. */
+  /** Drops the run kept for the next outbox, which would keep its memory alive. */
   static forget(): void {
     latest = null;
   }
 
-  /** The run of these frames and one more. @returns `null` if that one does not stand right behind */
+  /** The run of these frames and one more. @returns `null` if that frame is not right after them in memory */
   with(frame: Uint8Array): SharedRun | null {
     if (this.#next !== null && this.#next.#last === frame) return this.#next;
     if (frame.buffer !== this.#memory || frame.byteOffset !== this.#start + this.length) return null;
@@ -88,9 +88,9 @@ export class SharedRun {
     return this.#next;
   }
 
-  /** The frames as one part. */
-  get octets(): Buffer {
-    this.#octets ??= viewOf(this.#memory, this.#start, this.length);
-    return this.#octets;
+  /** The frames as one part: a view of the shared memory. */
+  get bytes(): Buffer {
+    this.#bytes ??= viewOf(this.#memory, this.#start, this.length);
+    return this.#bytes;
   }
 }

@@ -1,4 +1,4 @@
-/** Accessors of a class are not listed by `for … in`; those of the interfaces of the WHATWG are. */
+/** Makes accessors of a class enumerable, as those of WHATWG interfaces are. */
 export function makeEnumerable(prototype: object, names: readonly string[]): void {
   for (const name of names) Object.defineProperty(prototype, name, { enumerable: true });
 }

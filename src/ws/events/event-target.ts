@@ -5,8 +5,8 @@ import { CloseEvent, ErrorEvent, Event, MessageEvent } from './events.js';
 /** A function, or an object with `handleEvent`. */
 export type Handler = ((event: Event) => void) | { handleEvent(event: Event): void };
 
-/** An EventEmitter of which there is a view as the EventTarget of the WHATWG interface. */
-export interface Target extends EventEmitter {
+/** An EventEmitter that is also an EventTarget of the WHATWG interface. */
+interface Target extends EventEmitter {
   readonly _closeFrameReceived: boolean;
   readonly _closeFrameSent: boolean;
 }
@@ -18,11 +18,11 @@ const IS_ATTRIBUTE = Symbol('wasock.isAttribute');
 interface Listener {
   (this: Target, ...args: never[]): void;
   [HANDLER]?: Handler;
-  /** Whether it was set as `onmessage` and the like. */
+  /** Whether it was set as an attribute, such as `onmessage`. */
   [IS_ATTRIBUTE]?: boolean;
 }
 
-/** The event that each kind of listener makes of what the EventEmitter hands it. */
+/** Makes the event of each type from the arguments of the EventEmitter. */
 const MAKERS: Readonly<Record<string, (target: Target, ...args: never[]) => Event>> = {
   open: (target) => new Event('open', target),
   message: (target, data: Buffer, isBinary: boolean) => new MessageEvent(target, isBinary ? data : data.toString()),
@@ -51,7 +51,7 @@ function findListener(target: Target, type: string, handler: Handler): Listener 
   return listenersOf(target, type).find((listener) => listener[HANDLER] === handler && !listener[IS_ATTRIBUTE]);
 }
 
-/** Events of other types than open, message, close and error have no handlers, and a handler is there once. */
+/** Only open, message, close and error have handlers. The same handler is added once. */
 export function addEventListener(this: Target, type: string, handler: Handler, options: { once?: boolean } = {}): void {
   if (!Object.hasOwn(MAKERS, type) || findListener(this, type, handler) !== undefined) return;
   const listener = listenerFor(type, handler, false) as () => void;
@@ -59,6 +59,7 @@ export function addEventListener(this: Target, type: string, handler: Handler, o
   else this.on(type, listener);
 }
 
+/** Removes a handler that `addEventListener` added. */
 export function removeEventListener(this: Target, type: string, handler: Handler): void {
   const listener = findListener(this, type, handler);
   if (listener !== undefined) this.removeListener(type, listener as () => void);
@@ -71,7 +72,7 @@ function attributeOf(target: Target, type: string): Listener | undefined {
 function setAttribute(target: Target, type: string, handler: unknown): void {
   const before = attributeOf(target, type);
   if (before !== undefined) target.removeListener(type, before as () => void);
-  // Anything else, such as null, takes the handler away.
+  // Anything else, such as null, removes the handler.
   if (typeof handler === 'function') target.on(type, listenerFor(type, handler as Handler, true) as () => void);
 }
 

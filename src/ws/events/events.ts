@@ -1,6 +1,6 @@
 import { makeEnumerable } from './enumerable.js';
 
-/** What listeners of `addEventListener` get: the events of the WHATWG interface, as far as npm `ws` has them. */
+/** The base of the events that `addEventListener` handlers get: the WHATWG interface, as far as npm `ws` has it. */
 export class Event {
   readonly #type: string;
   readonly #target: object;
@@ -19,6 +19,7 @@ export class Event {
   }
 }
 
+/** A message. */
 export class MessageEvent extends Event {
   readonly #data: unknown;
 
@@ -27,12 +28,13 @@ export class MessageEvent extends Event {
     this.#data = data;
   }
 
-  /** Text as a string; Binary as `binaryType` says. */
+  /** Text as a string, Binary as `binaryType` says. */
   get data(): unknown {
     return this.#data;
   }
 }
 
+/** The connection is closed. */
 export class CloseEvent extends Event {
   readonly #code: number;
   readonly #reason: string;
@@ -53,12 +55,13 @@ export class CloseEvent extends Event {
     return this.#reason;
   }
 
-  /** Whether Close frames went both ways. */
+  /** Whether each side has sent a Close frame. */
   get wasClean(): boolean {
     return this.#wasClean;
   }
 }
 
+/** An error. */
 export class ErrorEvent extends Event {
   readonly #error: Error;
 

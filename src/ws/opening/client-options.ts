@@ -9,7 +9,7 @@ import { newKey } from '../../handshake/key.js';
 import type { GenerateMask } from '../sender.js';
 import { DEFAULTS, type KeptOptions, type SocketOptions } from './socket-options.js';
 
-/** The options of a client; all others are those of `http.request` and `tls.connect`, to which they go. */
+/** The options of a client. All other options go to `http.request` and `tls.connect`. */
 export interface ClientOptions
   extends SocketOptions,
     KeptOptions,
@@ -27,7 +27,7 @@ export interface ClientOptions
   createConnection?: (options: object) => Socket;
 }
 
-/** All that one request of an opening handshake goes by. */
+/** The complete options of one request of an opening handshake. */
 export type RequestPlan = ClientOptions & {
   headers: Record<string, unknown>;
   protocolVersion: number;
@@ -35,7 +35,7 @@ export type RequestPlan = ClientOptions & {
   path: string;
 };
 
-/** `Sec-WebSocket-Version`: the hybi draft that 8 stands for has the same frames. */
+/** `Sec-WebSocket-Version`: 8 is a hybi draft with the same frames. */
 const VERSIONS: readonly number[] = [8, 13];
 
 const CLIENT_DEFAULTS = {
@@ -46,7 +46,7 @@ const CLIENT_DEFAULTS = {
   maxRedirects: 10,
 };
 
-/** These come from the URL, or may not be set. */
+/** Options that come from the URL, or that a user may not set. */
 const FROM_URL = {
   socketPath: undefined,
   hostname: undefined,
@@ -61,7 +61,7 @@ const FROM_URL = {
 
 const SCHEMES: Readonly<Record<string, string>> = { 'http:': 'ws:', 'https:': 'wss:' };
 
-/** @throws SyntaxError for what is no URL. @returns a URL whose scheme is one of WebSockets, if it has such an equivalent */
+/** Parses an address; http becomes ws, and https becomes wss. @throws SyntaxError if it is not a URL */
 export function parseUrl(address: string | URL): URL {
   if (!(address instanceof URL) && !URL.canParse(address)) throw new SyntaxError(`Invalid URL: ${address}`);
   const url = new URL(address);
@@ -69,7 +69,7 @@ export function parseUrl(address: string | URL): URL {
   return url;
 }
 
-/** @throws SyntaxError for a URL that is not one of a WebSocket */
+/** @throws SyntaxError if a WebSocket cannot have this URL */
 export function checkUrl({ protocol, pathname, hash }: URL): void {
   if (!['ws:', 'wss:', 'ws+unix:'].includes(protocol)) {
     throw new SyntaxError('The URL\'s protocol must be one of "ws:", "wss:", "http:", "https:", or "ws+unix:"');
@@ -78,7 +78,7 @@ export function checkUrl({ protocol, pathname, hash }: URL): void {
   if (hash !== '') throw new SyntaxError('The URL contains a fragment identifier');
 }
 
-/** @throws SyntaxError for what is no subprotocol, or is there twice (RFC 6455 §4.1, item 10) */
+/** @throws SyntaxError if a subprotocol is not a token or occurs twice (RFC 6455 §4.1, item 10) */
 export function checkProtocols(protocols: readonly unknown[]): Set<string> {
   const checked = new Set<string>();
   for (const protocol of protocols) {
@@ -90,7 +90,7 @@ export function checkProtocols(protocols: readonly unknown[]): Set<string> {
   return checked;
 }
 
-/** @throws RangeError for a version that is not spoken */
+/** Adds the defaults. @throws RangeError if the protocol version is not supported */
 export function withDefaults(given: ClientOptions | undefined): RequestPlan {
   const options = { ...CLIENT_DEFAULTS, ...given, ...FROM_URL } as unknown as RequestPlan;
   if (!VERSIONS.includes(options.protocolVersion)) {
@@ -102,7 +102,7 @@ export function withDefaults(given: ClientOptions | undefined): RequestPlan {
 }
 
 /**
- * Completes the options of a request by the URL and the opening handshake (RFC 6455 §4.1).
+ * Completes the options of a request from the URL and for the opening handshake (RFC 6455 §4.1).
  *
  * @returns the value of Sec-WebSocket-Key
  */
@@ -144,7 +144,7 @@ function splitSocketPath(plan: RequestPlan): void {
   plan.path = colon === -1 ? '' : plan.path.slice(colon + 1);
 }
 
-/** A connection that knows nothing of the request's path. */
+/** Connects to the host or to `socketPath`. The request's `path` must not be taken for that of a Unix socket. */
 function connectTcp(options: object): Socket {
   const { socketPath } = options as RequestPlan;
   return net.connect(Object.assign(options, { path: socketPath }) as net.NetConnectOpts);
@@ -152,7 +152,7 @@ function connectTcp(options: object): Socket {
 
 function connectTls(options: object): Socket {
   const { host, servername } = options as RequestPlan & { servername?: string };
-  // RFC 6066 §3: no address is a server name.
+  // RFC 6066 §3: an IP address is not a server name.
   const byDefault = net.isIP(host ?? '') ? '' : (host ?? '');
   return tls.connect(Object.assign(options, { path: undefined, servername: servername ?? byDefault }));
 }

@@ -20,8 +20,8 @@ import {
 import { Redirects } from './redirects.js';
 import { type SocketOptions, socketOptions } from './socket-options.js';
 
-/** A WebSocket as its opening handshake sees it. */
-export interface OpeningSocket extends EventEmitter {
+/** The members of a WebSocket that its opening handshake uses. */
+interface OpeningSocket extends EventEmitter {
   readonly readyState: number;
   _readyState: number;
   _errorEmitted: boolean;
@@ -33,12 +33,12 @@ export interface OpeningSocket extends EventEmitter {
   emitClose(): void;
 }
 
-/** Requests that came to nothing: what becomes of them is of no interest. */
+/** Requests that were given up, whose later events do not matter. */
 const aborted = new WeakSet<ClientRequest>();
-/** What ends the wait of a request for its socket. */
+/** By request: ends its wait for a socket. */
 const waits = new WeakMap<ClientRequest, () => void>();
 
-/** The subprotocols may be left out, be one or many, or stand in the options. */
+/** The subprotocols may be left out, be one or many, or be in the options. @returns subprotocols and options */
 function sortArguments(
   protocols: unknown,
   options: ClientOptions | undefined,
@@ -68,9 +68,9 @@ export class Opening {
   /**
    * Sends the request.
    *
-   * @returns the options with their defaults
-   * @throws SyntaxError if the URL is not one of a WebSocket or the subprotocols are not a list of such; RangeError for
-   *   another version
+   * @returns the options with defaults
+   * @throws SyntaxError if the URL or a subprotocol is invalid
+   * @throws RangeError if the protocol version is not supported
    */
   begin(address: string | URL, protocols: unknown, options: ClientOptions | undefined): ClientOptions {
     const [offered, given] = sortArguments(protocols, options);
@@ -84,7 +84,7 @@ export class Opening {
     return plan;
   }
 
-  /** The user has closed a socket that is not open yet. */
+  /** The user closes a socket that is not open yet. */
   abort(): void {
     this.#abort(this.#websocket._req!, 'WebSocket was closed before the connection was established');
   }
@@ -102,7 +102,7 @@ export class Opening {
     aborted.add(request);
     waits.get(request)?.();
     request.destroy();
-    // A request whose answer has come leaves its socket alone.
+    // A request that has got its answer does not destroy its socket.
     request.socket?.destroy();
     nextTick(() => this.#fail(new Error(message)));
   }
@@ -123,7 +123,8 @@ export class Opening {
     const send = (url.protocol === 'wss:' ? https.request : http.request) as (options: object) => ClientRequest;
     const request = send(plan);
     websocket._req = request;
-    // No look at the state behind it: who closes the socket there may have destroyed the request before, with an error.
+    // No early return if a listener closes the socket: it may destroy the request with an error, which needs the
+    // listener below.
     if (websocket._redirects > 0) websocket.emit('redirect', websocket._url, request);
 
     if (plan.timeout) this.#limit(request, plan.timeout);
@@ -134,7 +135,10 @@ export class Opening {
     else request.end();
   }
 
-  /** node:http counts silence, but only from when an agent has given the request a socket; the time before counts here. */
+  /**
+   * node:http limits silence, but only after an agent has given the request a socket. The time before that is limited
+   * here.
+   */
   #limit(request: ClientRequest, timeout: number): void {
     const giveUp = () => {
       if (this.#websocket._req !== request || aborted.has(request)) return;
@@ -145,7 +149,7 @@ export class Opening {
     request.once('socket', stopWaiting).once('error', stopWaiting);
     request.on('timeout', () => {
       const { bytesRead } = request.socket as Socket;
-      // What is in the kernel by now has come in time.
+      // Whatever is in the kernel by now has come in time.
       setImmediate(() => {
         if (request.socket?.bytesRead === bytesRead) giveUp();
       });
@@ -187,7 +191,7 @@ export class Opening {
   #onUpgrade(response: IncomingMessage, socket: Duplex, head: Buffer, key: string, plan: RequestPlan): void {
     const websocket = this.#websocket;
     websocket.emit('upgrade', response);
-    // Which the user may have closed there.
+    // The user may have closed the socket in the event.
     if (websocket.readyState !== CONNECTING) return;
     websocket._req = null;
     const problem = this.#judge(response, key);
@@ -196,7 +200,11 @@ export class Opening {
     websocket.setSocket(socket, head, socketOptions(plan));
   }
 
-  /** RFC 6455 §4.1, the items behind "the client MUST validate the server's response". */
+  /**
+   * RFC 6455 §4.1, the items after "the client MUST validate the server's response".
+   *
+   * @returns what is wrong, or `null`
+   */
   #judge({ headers }: IncomingMessage, key: string): string | null {
     // Item 2.
     if (headers.upgrade?.toLowerCase() !== 'websocket') return 'Invalid Upgrade header';

@@ -1,19 +1,19 @@
 import { basicAuthorization, type ClientOptions, type RequestPlan } from './client-options.js';
 
-/** Where the first request went: what it carried is for that place only. */
+/** Where the first request went. Its secrets are for that place only. */
 interface Place {
   readonly isIpc: boolean;
   readonly isSecure: boolean;
   readonly hostOrSocketPath: string | undefined;
 }
 
-/** What goes along from one request of an opening handshake to the next. */
+/** What one request of an opening handshake passes on to the next. */
 export class Redirects {
   readonly #headers: Record<string, unknown> = {};
   #first: Place | null = null;
 
   constructor(given: ClientOptions | undefined) {
-    // One spelling, so that a header can be taken away by its name.
+    // One spelling per name, so that a header can be removed by its name.
     for (const [name, value] of Object.entries(given?.headers ?? {})) this.#headers[name.toLowerCase()] = value;
   }
 
@@ -23,9 +23,9 @@ export class Redirects {
   }
 
   /**
-   * Takes from a request what was meant for another place, as curl does.
+   * Removes from a request the secrets that were meant for another place, as curl does.
    *
-   * @param isWatched whether somebody listens for redirects, whose business that is then
+   * @param isWatched whether somebody listens for redirects, who then has to do this
    */
   apply(plan: RequestPlan, url: URL, isWatched: boolean): void {
     const isIpc = url.protocol === 'ws+unix:';

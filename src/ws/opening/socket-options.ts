@@ -4,7 +4,7 @@ import type { ReceiverOptions } from '../../protocol/receiver-options.js';
 import type { BinaryType } from '../payload.js';
 import { type GenerateMask, maskingKey } from '../sender.js';
 
-/** What a socket is opened with. Sizes in octets; 0 is unlimited. */
+/** The options that take effect when a socket opens. Sizes in bytes; 0 is unlimited. */
 export interface SocketOptions {
   readonly allowSynchronousEvents?: boolean;
   readonly generateMask?: GenerateMask;
@@ -14,14 +14,14 @@ export interface SocketOptions {
   readonly skipUTF8Validation?: boolean;
 }
 
-/** What a socket is opened with, of the options of its client or its server. */
+/** Picks the options that take effect when a socket opens from those of its client or server. */
 export function socketOptions(options: SocketOptions): SocketOptions {
   const { allowSynchronousEvents, generateMask, maxBufferedChunks, maxFragments, maxPayload, skipUTF8Validation } =
     options;
   return { allowSynchronousEvents, generateMask, maxBufferedChunks, maxFragments, maxPayload, skipUTF8Validation };
 }
 
-/** What a socket keeps of the options of its client or its server. */
+/** The options of its client or server that a socket keeps. `closeTimeout` in milliseconds. */
 export interface KeptOptions {
   readonly autoPong?: boolean;
   readonly maxPendingAutoPongs?: number;
@@ -29,7 +29,7 @@ export interface KeptOptions {
   readonly throwUnlistened?: boolean;
 }
 
-/** What both kinds of sockets have by default. */
+/** The defaults that clients and servers share. */
 export const DEFAULTS = {
   allowSynchronousEvents: true,
   autoPong: true,
@@ -41,20 +41,20 @@ export const DEFAULTS = {
   skipUTF8Validation: false,
 };
 
-/** What the wires of a server, or of a client, have in common. */
+/** The settings that all wires of a server, or of a client, share. */
 export interface WireSettings {
   readonly receiver: ReceiverOptions;
   readonly outbox: OutboxSettings;
-  /** Whether several events may be told in one turn of the event loop. */
+  /** Whether several events may be emitted in one turn of the event loop. */
   readonly isSynchronous: boolean;
 }
 
-/** A limit as npm `ws` reads it. */
+/** Reads a limit as npm `ws` does. */
 function limit(value: number | undefined): number {
   return (Number(value) | 0) > 0 ? Number(value) | 0 : Number.POSITIVE_INFINITY;
 }
 
-// Those of the socket that was opened last, as mostly all have the same and can share one object.
+// The options of the socket opened last: usually all sockets have the same and can share one object.
 let latestOfServer: ReceiverOptions | null = null;
 let latestOfClient: ReceiverOptions | null = null;
 
@@ -82,7 +82,7 @@ function isSame(one: ReceiverOptions, other: ReceiverOptions): boolean {
   return (Object.keys(one) as (keyof ReceiverOptions)[]).every((name) => one[name] === other[name]);
 }
 
-/** The same but for what `binaryType` asks of the receiver. */
+/** The same options, but for this `binaryType`. */
 export function withBinaryType(options: ReceiverOptions, binaryType: BinaryType): ReceiverOptions {
   const raw = binaryType === 'fragments';
   return raw === options.raw ? options : { ...options, raw };
@@ -96,6 +96,7 @@ function outboxSettings(isServer: boolean, generateMask: GenerateMask | undefine
   return generateMask === undefined ? OF_CLIENT : { ...OF_CLIENT, maskingKey: () => maskingKey(generateMask) };
 }
 
+/** Makes the settings of a wire, sharing objects with other wires if possible. */
 export function wireSettings(isServer: boolean, options: SocketOptions, binaryType: BinaryType): WireSettings {
   return {
     receiver: receiverOptions(isServer, options, binaryType),

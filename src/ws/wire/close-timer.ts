@@ -3,8 +3,9 @@ import { MIN_RATE, readingTime } from '../../net/timing/pace.js';
 import type { Outbox } from '../../net/writing/outbox.js';
 
 /**
- * Ends a connection whose closing handshake takes longer than `closeTimeout`. While what was sent before the Close leaves at
- * `MIN_RATE`, the time-out starts again. Then the peer gets `readingTime` for it. npm `ws` has neither.
+ * Ends a connection whose closing handshake takes longer than `closeTimeout`. While what was sent before the Close
+ * leaves at `MIN_RATE`, the time-out starts again. After that the peer gets `readingTime` to read it. npm `ws` has
+ * neither.
  */
 export class CloseTimer {
   readonly #outbox: Pick<Outbox, 'bufferedAmount' | 'bytesTaken'>;
@@ -12,11 +13,11 @@ export class CloseTimer {
   readonly #end: () => void;
   readonly #takenAtClose: number;
   #taken = 0;
-  /** Whether the peer was given time to read what was on its way to it. */
+  /** Whether the peer has had its time to read what was on its way. */
   #isLast = false;
   #cancel: () => void = () => {};
 
-  /** @param timeout in milliseconds */
+  /** @param timeout milliseconds @param end ends the connection */
   constructor(outbox: Pick<Outbox, 'bufferedAmount' | 'bytesTaken'>, timeout: number, end: () => void) {
     this.#outbox = outbox;
     this.#timeout = timeout;

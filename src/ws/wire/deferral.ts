@@ -1,21 +1,21 @@
 /** What a deferral stops and starts. */
-export interface Deferrable {
+interface Deferrable {
   /** The user has paused. */
   readonly isPaused: boolean;
-  /** Stops between two frames, until `goOn`. */
+  /** Stops between two frames, until `proceed`. */
   hold(): void;
-  goOn(): void;
-  /** Calls listeners; nothing that they throw comes back. */
+  proceed(): void;
+  /** Calls listeners. What they throw does not reach the caller. */
   run(event: () => void): void;
   /** Runs `act` in the async context of the connection. */
   runInAsyncScope(act: () => void): void;
 }
 
-/** For `allowSynchronousEvents: false`: tells one event in each turn of the event loop. */
+/** For `allowSynchronousEvents: false`: emits one event in each turn of the event loop. */
 export class Deferral {
   readonly #events: Deferrable;
   #due: (() => void) | null = null;
-  /** The event's turn came while the user had paused. */
+  /** Whether the event's turn came while the user had paused. */
   #isHeld = false;
 
   constructor(events: Deferrable) {
@@ -27,6 +27,7 @@ export class Deferral {
     return this.#due !== null;
   }
 
+  /** Emits `event` in the next turn. Until then the connection is held. */
   tell(event: () => void): void {
     this.#due = event;
     this.#events.hold();
@@ -34,7 +35,7 @@ export class Deferral {
   }
 
   /** The user is not paused any more, or the connection has ended. */
-  goOn(): void {
+  proceed(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
     setImmediate(() => this.#events.runInAsyncScope(this.#onTurn));
@@ -47,6 +48,6 @@ export class Deferral {
     if (this.#isHeld) return;
     this.#due = null;
     this.#events.run(event);
-    if (this.#due === null) this.#events.goOn();
+    if (this.#due === null) this.#events.proceed();
   };
 }

@@ -2,35 +2,35 @@ import { FLAG_FIRST_OCTET, LENGTH7_SHIFT } from '../../codec/memory-map.js';
 import { FAULT, type Fault } from '../../protocol/errors.js';
 import { OPCODE_MASK, RSV2, RSV3 } from '../../protocol/opcode.js';
 
-/** What npm `ws` calls a fault of a peer: an error with a documented `code`. */
-export interface ReceiverError extends Error {
+/** The error for a fault of a peer, with a `code` that npm `ws` documents. */
+interface ReceiverError extends Error {
   readonly code: string;
 }
 
-/** An error, and the close code that is sent because of it. */
+/** An error and the close code to send. */
 export interface Verdict {
   readonly error: ReceiverError;
   readonly closeCode: number;
 }
 
-/** What is known of a fault beside its kind. */
+/** Details of a fault. */
 export interface FaultDetail {
-  /** Of the row of the frame table: what a header said. */
+  /** `ROW_FLAGS` of the frame, if its header broke the rule. */
   readonly flags?: number;
-  /** The payload length that the header declared. */
+  /** The payload length that this header declared. */
   readonly length?: number;
   /** The code of a Close frame. */
   readonly closeCode?: number;
 }
 
-/** The error that npm `ws` reports for a fault, by its documented codes and messages. */
+/** Makes the error that npm `ws` reports for a fault, with its documented code and message. */
 export function verdictOf(fault: Fault, detail: FaultDetail): Verdict {
   const [code, message, ErrorClass = RangeError] = describeLimit(fault, detail) ?? describeFrame(fault, detail);
   const error = Object.assign(new ErrorClass(message), { code: `WS_ERR_${code}` }) as ReceiverError;
   return { error, closeCode: code === 'UNSUPPORTED_DATA_PAYLOAD_LENGTH' ? 1009 : fault.closeCode };
 }
 
-/** `WS_ERR_…`, the message, and the class if that is not RangeError. */
+/** The code after `WS_ERR_`, the message, and the class if it is not RangeError. */
 type Description = readonly [code: string, message: string, ErrorClass?: new (message: string) => Error];
 
 function describeLimit(fault: Fault, { length = 0 }: FaultDetail): Description | undefined {
@@ -65,7 +65,7 @@ function describeFrame(fault: Fault, { flags = 0, closeCode = 0 }: FaultDetail):
     case FAULT.INVALID_UTF8:
       return ['INVALID_UTF8', invalid('invalid UTF-8 sequence'), Error];
     default:
-      // A reserved opcode, a continuation of nothing, a message within another.
+      // A reserved opcode, a continuation without a message, or a message within another.
       return ['INVALID_OPCODE', invalid(`invalid opcode ${flags & FLAG_FIRST_OCTET & OPCODE_MASK}`)];
   }
 }

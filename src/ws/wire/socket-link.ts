@@ -2,9 +2,9 @@ import type { Duplex } from 'node:stream';
 
 /** The connection that writes past the stream of a socket. */
 interface FrameWriter {
-  /** Bytes that were sent and that the kernel has not taken. */
+  /** Bytes that were sent and the kernel has not taken. */
   flushAndCount(): number;
-  /** Writes what waits for the end of the turn. */
+  /** Writes the frames that wait for the end of the turn. */
   flush(): void;
   pause(): void;
   resume(): void;
@@ -16,17 +16,17 @@ interface LinkedSocket extends Duplex {
   [LINK]: FrameWriter;
 }
 
-/** A method of the socket's class, in front of which frames leave that were sent before the call. */
-function behindFrames(name: 'write' | 'end' | 'destroy') {
+/** A method of the socket's class that first writes the frames sent before the call. */
+function afterFrames(name: 'write' | 'end' | 'destroy') {
   return function (this: LinkedSocket, ...args: unknown[]) {
     this[LINK].flush();
     return Reflect.apply(Object.getPrototypeOf(this)[name], this, args);
   };
 }
 
-const write = behindFrames('write') as Duplex['write'];
-const end = behindFrames('end') as Duplex['end'];
-const destroy = behindFrames('destroy') as Duplex['destroy'];
+const write = afterFrames('write') as Duplex['write'];
+const end = afterFrames('end') as Duplex['end'];
+const destroy = afterFrames('destroy') as Duplex['destroy'];
 
 function pause(this: LinkedSocket): LinkedSocket {
   this[LINK].pause();
@@ -46,12 +46,12 @@ const BUFFER_SIZE: PropertyDescriptor = {
 };
 
 /**
- * For those who use `_socket` itself: what they write or end comes after the frames that were sent before, to pause it pauses
- * the WebSocket, and `bufferSize` knows of frames, which do not pass through the stream.
+ * For users of `_socket` itself: what they write, end or destroy comes after the frames that were sent before, pausing it
+ * pauses the WebSocket, and `bufferSize` counts frames, although these do not pass through the stream.
  */
 export function linkSocket(socket: Duplex, link: FrameWriter): void {
   (socket as LinkedSocket)[LINK] = link;
-  // What others have put in front of the class's methods stays there.
+  // If somebody has overridden a method of the class on the socket, that stays.
   if (!Object.hasOwn(socket, 'write')) socket.write = write;
   if (!Object.hasOwn(socket, 'end')) socket.end = end;
   if (!Object.hasOwn(socket, 'destroy')) socket.destroy = destroy;

@@ -1,19 +1,19 @@
 import type { Buffer } from 'node:buffer';
-import type { Octets } from '../payload.js';
+import type { MessageBytes } from '../payload.js';
 import type { Verdict } from './faults.js';
 
-/** What the peer sends. The bytes are the listener's to keep. */
+/** Gets what the peer sends. It may keep the bytes. */
 export interface FrameEvents {
-  onMessage(octets: Octets, isBinary: boolean): void;
+  onMessage(bytes: MessageBytes, isBinary: boolean): void;
   onPing(payload: Buffer): void;
   onPong(payload: Buffer): void;
-  /** The peer's Close frame; what comes after it is discarded. @param reason may be no UTF-8 if that is not asked for */
+  /** The peer's Close frame. Whatever comes after it is discarded. @param reason is UTF-8 unless validation is off */
   onConclude(code: number, reason: Buffer): void;
-  /** The peer broke a rule; what comes after it is discarded. */
+  /** The peer broke a rule. Whatever comes after that is discarded. */
   onFault(verdict: Verdict): void;
 }
 
-/** How the connection ends. */
+/** Is told how the connection ends. */
 export interface EndEvents {
   /** The peer sent FIN. */
   onEnd(): void;

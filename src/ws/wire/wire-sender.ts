@@ -7,7 +7,7 @@ import type { WriteCallback } from './write-callbacks.js';
 
 type Parts = readonly (Uint8Array | string)[];
 
-/** Frames that were put together, by the array that they came in: a broadcast hands the same array to each socket. */
+/** Joined frames by the array of their parts: a broadcast hands the same array to each socket. */
 const joined = new WeakMap<Parts, Buffer>();
 
 function join(parts: Parts): Buffer {
@@ -19,13 +19,16 @@ function join(parts: Parts): Buffer {
   return frame;
 }
 
-/** The sender of an open WebSocket: its frames leave by the wire, and those that are masked as they should be are made there. */
+/**
+ * The sender of an open WebSocket. Its frames leave through the wire, which also makes them if they are masked as they
+ * should be.
+ */
 export class WireSender extends Sender {
   readonly #wire: Wire;
   readonly #masks: boolean;
   readonly #mask: GenerateMask | undefined;
 
-  /** @param masks whether frames are masked, as those of a client have to be */
+  /** @param masks whether frames must be masked, as on a client */
   constructor(wire: Wire, masks: boolean, generateMask: GenerateMask | undefined) {
     super(wire.socket, undefined, generateMask);
     this.#wire = wire;
@@ -54,22 +57,22 @@ export class WireSender extends Sender {
 }
 
 /**
- * The Pongs with which a WebSocket answers by itself (RFC 6455 §5.5.2), as far as they have not left: a peer that has us answer
- * and does not read the answers is not served for ever. A peer that reads may send as many Pings in one turn as it likes.
+ * The automatic Pongs of a WebSocket (RFC 6455 §5.5.2) that have not left. A peer that makes us answer and does not
+ * read the answers is not served for ever. A peer that reads may send as many Pings in one turn as it likes.
  */
 export class AutoPongs {
   readonly #outbox: Pick<Outbox, 'appended' | 'departed' | 'flush'>;
   readonly #most: number;
-  /** For each: how many bytes will have left when it has. */
+  /** For each Pong: how many bytes will have left when it has left. */
   #ends: number[] = [];
 
-  /** @param most how many may wait; 0 is unlimited */
+  /** @param most how many Pongs may wait; 0 is unlimited */
   constructor(outbox: Pick<Outbox, 'appended' | 'departed' | 'flush'>, most: number) {
     this.#outbox = outbox;
     this.#most = most;
   }
 
-  /** Writes those that wait if they are as many as may. @returns whether one more may wait */
+  /** If as many Pongs wait as may, writes them. @returns whether one more may wait */
   makeRoom(): boolean {
     if (this.#most <= 0 || this.#ends.length < this.#most) return true;
     this.#outbox.flush();
@@ -78,7 +81,7 @@ export class AutoPongs {
     return this.#ends.length < this.#most;
   }
 
-  /** The frame that was sent last is one. */
+  /** The frame that was sent last is an automatic Pong. */
   add(): void {
     if (this.#most > 0) this.#ends.push(this.#outbox.appended);
   }

@@ -11,7 +11,7 @@ import type { Fault } from '../../protocol/errors.js';
 import { Opcode } from '../../protocol/opcode.js';
 import type { ReceiverOptions } from '../../protocol/receiver-options.js';
 import type { WireSettings } from '../opening/socket-options.js';
-import type { Octets } from '../payload.js';
+import type { MessageBytes } from '../payload.js';
 import { Deferral } from './deferral.js';
 import { type FaultDetail, verdictOf } from './faults.js';
 import type { EndEvents, FrameEvents } from './wire-events.js';
@@ -28,34 +28,37 @@ import { type WriteCallback, WriteCallbacks } from './write-callbacks.js';
  * | FIN of the peer            | FIN after what was received, one event a turn if asked | FIN at once                        |
  * | a fault                    | Close with its code, then `error`; FIN once that left | Close, FIN, then `error`            |
  * | a listener throws          | for the process to handle; nothing closes             | Close 1011                          |
- * | `terminate`                | what came before is told; callbacks: success or error | data is discarded                   |
+ * | `terminate`                | earlier input is emitted; callbacks: success or error | data is discarded                   |
  * | the transport is closed    | what was received, then `close`                       | the same                            |
  *
- * Which Closes went which way stands in the fields of the WebSocket, which packages read and write.
+ * The fields of the WebSocket, which packages read and write, say which Closes went which way.
  */
-
-/** Bytes that are worth a write before the turn is over: with twice as many a client that sends 16 KiB waits longer than it sends. */
-const EARLY_FLUSH_BYTES = 32_768;
 
 /**
- * One open connection below a WebSocket of this entry point, by the rules of npm `ws`. What listeners throw is for the process to
- * handle, as with any EventEmitter; the connection goes on.
+ * If at least this many bytes wait when `flushAndCount` is called, they are written before the turn ends. With twice as
+ * many, a client that sends 16 KiB messages waits longer than it sends.
+ */
+const COUNTED_FLUSH_BYTES = 32_768;
+
+/**
+ * One open connection under a WebSocket of this entry point, by the rules of npm `ws`. What listeners throw is for the
+ * process to handle, as with any EventEmitter. The connection continues.
  */
 export class Wire extends Link {
-  /** Who is told of frames. */
+  /** Gets the frames. */
   frames: FrameEvents;
   readonly #end: EndEvents;
-  /** `null` if events are told as frames come. */
+  /** `null` if each event is emitted when its frame arrives. */
   readonly #deferral: Deferral | null;
   #callbacks: WriteCallbacks | null = null;
   #feeding: Feeding | null = null;
-  /** Those of the message under way, in raw mode. */
+  /** The fragments of the unfinished message, in raw mode. */
   #fragments: Buffer[] | null = null;
   #opcode = 0;
-  /** By the user, who may do so at the WebSocket or at its socket: there is one state, as with any stream. */
+  /** Whether the user has paused, either the WebSocket or its socket: there is one state, as with any stream. */
   #paused = false;
   #concluded = false;
-  /** The peer has sent FIN, and what came before has its turn first. */
+  /** The peer has sent FIN, which is reported after what came before it. */
   #endIsDue = false;
   #ended = false;
   /** Nothing more is sent. */
@@ -70,7 +73,7 @@ export class Wire extends Link {
     this.#deferral = settings.isSynchronous ? null : new Deferral(this);
   }
 
-  /** Begins to read. @param head octets that came behind the opening handshake: they are frames */
+  /** Starts reading. @param head bytes that came after the opening handshake: they are frames */
   start(head: Buffer): void {
     if (this.#paused || isPausedByUser(this.socket)) this.pause();
     if (head.length > 0) {
@@ -80,10 +83,10 @@ export class Wire extends Link {
     if (!this.#closed) this.inbox.start();
   }
 
-  /** Takes octets as if the peer had sent them. @param done is called when they are handled */
-  feed(octets: Buffer, done: () => void): void {
+  /** Takes bytes as if the peer had sent them. @param done is called after they are handled */
+  feed(bytes: Buffer, done: () => void): void {
     this.#feeding ??= new Feeding(this.inbox);
-    this.#feeding.feed(octets, done);
+    this.#feeding.feed(bytes, done);
   }
 
   get socket(): Duplex {
@@ -94,41 +97,42 @@ export class Wire extends Link {
     return this.inbox.options;
   }
 
-  /** Holds from the next message on. */
+  /** A change takes effect with the next message. */
   set receiverOptions(options: ReceiverOptions) {
     this.inbox.options = options;
   }
 
   /**
-   * Bytes of frames, headers included, that the kernel does not take. What only waits for the end of this turn is none, as
-   * npm `ws` would have written it; if it is much, it is written now.
+   * Bytes of frames, headers included, that the kernel has not taken. Bytes that only wait for the end of this turn do
+   * not count, because npm `ws` would have written them. If they are many, they are written now.
    */
   flushAndCount(): number {
-    if (!this.outbox.isBlocked && this.outbox.bufferedAmount >= EARLY_FLUSH_BYTES) this.flush();
+    if (!this.outbox.isBlocked && this.outbox.bufferedAmount >= COUNTED_FLUSH_BYTES) this.flush();
     return this.outbox.isBlocked ? this.outbox.bufferedAmount : 0;
   }
 
   /**
-   * Sends one frame. A long payload is not to be written to before the callback, as with any stream.
+   * Sends one frame.
    *
    * @param firstOctet FIN, RSV bits and opcode
+   * @param payload must not be changed before the callback if it is long, as with any stream
    */
   send(firstOctet: number, payload: string | Uint8Array, callback?: WriteCallback): void {
     if (this.#closed || this.#ended) return this.fail(callback, this.closedError());
     this.outbox.append(firstOctet, payload);
     if (callback !== undefined) this.#expect(callback);
-    // Many who send a Buffer write to it again right away, which goes well where a stream writes at once.
+    // Many users change a Buffer right after they send it, which works with streams that write at once.
     if (payload.length >= UNCOPIED_FROM) this.outbox.flush();
   }
 
-  /** Sends octets that are a frame already. They are never written to again by anybody. */
+  /** Sends an encoded frame. Nobody may write to it again. */
   sendFrame(frame: Uint8Array, callback?: WriteCallback): void {
     if (this.#closed || this.#ended) return this.fail(callback, this.closedError());
     this.outbox.appendFrame(frame);
     if (callback !== undefined) this.#expect(callback);
   }
 
-  /** Tells in its turn that there will be no frame. */
+  /** Calls the callback, in its turn, for a frame that will not be sent. */
   fail(callback: WriteCallback | undefined, error: Error): void {
     if (callback !== undefined) this.#expect(callback, error);
   }
@@ -144,19 +148,19 @@ export class Wire extends Link {
     if (this.#closed) this.#callbacks?.reject(this.closedError());
   }
 
-  /** Writes what waits for the end of the turn. */
+  /** Writes the frames that wait for the end of the turn. */
   flush(): void {
-    // The end is a flush of its own, from which the socket asks for one again.
+    // `end` flushes by itself, and the socket's `end` then calls this again.
     if (!this.#ended) this.outbox.flush();
   }
 
-  /** Sends FIN behind what was sent. */
+  /** Sends FIN after what was sent. */
   end(): void {
     this.#ended = true;
     this.outbox.end();
   }
 
-  /** Ends the connection at once, behind what the kernel takes at once. What was received before is told. */
+  /** Ends the connection at once, after what the kernel takes at once. What was received before is still delivered. */
   destroy(): void {
     if (this.#closed) return;
     this.outbox.flush();
@@ -167,17 +171,17 @@ export class Wire extends Link {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    // What has left has left; the rest, which the outbox forgets, is lost.
+    // The outbox drops everything that has not left.
     this.outbox.close();
     this.onDeparted();
   }
 
-  /** What those get whose frame has not left. */
+  /** The error for callbacks of frames that have not left. */
   closedError(): Error {
     return Object.assign(new Error('Cannot call write after a stream was destroyed'), { code: 'ERR_STREAM_DESTROYED' });
   }
 
-  /** No events until `resume`, or the end of the connection, which first delivers what was received. */
+  /** Holds events until `resume`, or until the connection ends, when everything received is delivered first. */
   pause(): void {
     this.#paused = true;
     this.transport.markPaused();
@@ -187,32 +191,32 @@ export class Wire extends Link {
   resume(): void {
     this.#paused = false;
     this.runInAsyncScope(() => this.transport.markResumed());
-    if (this.#deferral?.isDue) this.#deferral.goOn();
+    if (this.#deferral?.isDue) this.#deferral.proceed();
     else this.#resumeInbox();
   }
 
-  /** Nothing is to be told now; at the end of the connection all is. */
+  /** Whether events are held. At the end of the connection they never are. */
   get isPaused(): boolean {
     return this.#paused && !this.#gone;
   }
 
   #resumeInbox(): void {
     this.inbox.resume();
-    this.#feeding?.goOn();
+    this.#feeding?.proceed();
   }
 
-  /** Stops between two frames, until `goOn`. */
+  /** Stops between two frames, until `proceed`. */
   hold(): void {
     this.inbox.pause();
   }
 
-  goOn(): void {
+  proceed(): void {
     if (this.#gone) return this.#finish();
     if (!this.#paused || this.#concluded) this.#resumeInbox();
     if (this.#endIsDue) this.onInputEnd();
   }
 
-  /** Nothing but the end is waited for any more. */
+  /** From now on only the end of the connection matters. */
   #conclude(): void {
     this.#concluded = true;
     this.inbox.discard();
@@ -224,7 +228,7 @@ export class Wire extends Link {
     this.inbox.countMessage();
   }
 
-  /** A fragment, where fragments are asked for. */
+  /** A fragment, if `binaryType` is 'fragments'. */
   onFrame(fin: boolean, opcode: number, payload: Buffer): void {
     if (opcode !== Opcode.Cont) this.#opcode = opcode;
     this.#fragments ??= [];
@@ -237,10 +241,10 @@ export class Wire extends Link {
     this.inbox.countMessage();
   }
 
-  #tellMessage(octets: Octets, isBinary: boolean): void {
-    if (this.#deferral !== null) return this.#deferral.tell(() => this.frames.onMessage(octets, isBinary));
+  #tellMessage(bytes: MessageBytes, isBinary: boolean): void {
+    if (this.#deferral !== null) return this.#deferral.tell(() => this.frames.onMessage(bytes, isBinary));
     try {
-      this.frames.onMessage(octets, isBinary);
+      this.frames.onMessage(bytes, isBinary);
     } catch (error) {
       this.onThrow(error);
     }
@@ -276,7 +280,7 @@ export class Wire extends Link {
     else this.#deferral.tell(event);
   }
 
-  /** Calls listeners; nothing that they throw comes back. */
+  /** Calls listeners. What they throw does not reach the caller. */
   run(event: () => void): void {
     try {
       event();
@@ -289,7 +293,7 @@ export class Wire extends Link {
 
   onRead(): void {}
 
-  /** As npm `ws`, which does not read while it is paused. */
+  /** As npm `ws` does, which does not read while paused. */
   get answersWhilePaused(): boolean {
     return false;
   }
@@ -301,11 +305,11 @@ export class Wire extends Link {
   }
 
   onWritten(): void {
-    // For those who wait at the socket itself, which knows nothing of what is written past its stream.
+    // For users who listen on the socket itself, whose stream does not know of these writes.
     if (this.outbox.bufferedAmount === 0) this.runInAsyncScope(this.socket.emit, this.socket, 'drain');
   }
 
-  /** The high-water mark is never reached. */
+  /** Never called: the high-water mark is infinite. */
   onDrain(): void {}
 
   onInputEnd(): void {
@@ -315,60 +319,60 @@ export class Wire extends Link {
     this.end();
   }
 
-  /** A socket that fails is closed, which is all that npm `ws` tells of it. */
+  /** A socket that fails also closes, and npm `ws` reports only that. */
   onError(): void {}
 
   onClose(): void {
-    // Some streams say so twice, or have to be taken to have said so.
+    // Some streams emit 'close' twice, and for others the transport reports it.
     if (this.#gone) return;
     this.#gone = true;
     this.#close();
     this.#finish();
   }
 
-  /** What was received while the user had paused, and what waits for its turn, comes before the last event. */
+  /** Delivers what was received while paused, and what waits for its turn. Then comes the last event. */
   #finish(): void {
-    if (this.#deferral?.isDue) return this.#deferral.goOn();
+    if (this.#deferral?.isDue) return this.#deferral.proceed();
     this.inbox.resume();
     this.inbox.onClose();
   }
 
   onInputClose(): void {
-    // The last message, or whatever it was, has its turn first: then this comes again.
+    // The last event has its turn first. Then this is called again.
     if (this.#deferral?.isDue) return;
     this.inbox.discard();
-    this.#feeding?.goOn();
+    this.#feeding?.proceed();
     // After the callbacks of what was not sent.
     nextTick(() => this.runInAsyncScope(() => this.run(() => this.#end.onClosed())));
   }
 }
 
-/** What is fed. */
+/** The inbox that is fed. */
 interface Fed {
-  /** Whether all that it was given is handled. */
+  /** Whether everything it was given is handled. */
   readonly isEmpty: boolean;
   readonly isPaused: boolean;
-  onChunk(octets: Buffer): void;
+  onChunk(bytes: Buffer): void;
 }
 
-/** Gives an inbox octets that no transport brought, and tells when they are handled. */
+/** Gives an inbox bytes that no transport brought, and reports when they are handled. */
 class Feeding {
   readonly #inbox: Fed;
-  /** Those who wait for a paused inbox. */
+  /** Callbacks that wait for a paused inbox. */
   #held: (() => void)[] = [];
 
   constructor(inbox: Fed) {
     this.#inbox = inbox;
   }
 
-  /** @param done is called when the octets are handled, or never will be */
-  feed(octets: Buffer, done: () => void): void {
-    this.#inbox.onChunk(octets);
+  /** @param done is called after the bytes are handled or dropped */
+  feed(bytes: Buffer, done: () => void): void {
+    this.#inbox.onChunk(bytes);
     this.#whenHandled(done);
   }
 
-  /** The inbox is not paused any more. */
-  goOn(): void {
+  /** The inbox is no longer paused. */
+  proceed(): void {
     const held = this.#held;
     this.#held = [];
     for (const done of held) this.#whenHandled(done);

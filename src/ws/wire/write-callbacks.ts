@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { nextTick } from 'node:process';
 
-/** Called once: without an error when the frame has left, and else with the reason why it has not. */
+/** Called once: without an error after the frame has left, otherwise with the reason why it has not. */
 export type WriteCallback = (error?: Error | null) => void;
 
 /** One callback and its state. */
@@ -9,16 +9,16 @@ interface Entry {
   callback: WriteCallback;
   /** How many bytes will have left when the frame has. */
   readonly end: number;
-  /** `undefined` while it is not known. */
+  /** `undefined` until it is known. */
   result: Error | null | undefined;
-  /** Whether the tick that was asked for with the send is over: then `callback` is bound to its context. */
+  /** Whether the entry's own tick is over. Then `callback` is bound to its async context. */
   isBound: boolean;
   next: Entry | null;
 }
 
 /**
- * Callbacks of sends, in frame order. Each runs in its own tick, in the context it was given in. Its `nextTick` carries that
- * context; only if the frame has not left by then is the callback bound.
+ * The callbacks of sends, in the order of their frames. Each runs in its own tick, in the async context of its send.
+ * The `nextTick` of the send carries this context. The callback is bound to it only if the frame has not left by then.
  */
 export class WriteCallbacks {
   #first: Entry | null = null;
@@ -29,7 +29,7 @@ export class WriteCallbacks {
 
   /**
    * @param end how many bytes will have left when the frame has
-   * @param error why there is no frame: it is told in its turn
+   * @param error why there is no frame; the callback gets it in its turn
    */
   push(callback: WriteCallback, end: number, error?: Error): void {
     const entry: Entry = { callback, end, result: error, isBound: false, next: null };
@@ -68,15 +68,15 @@ export class WriteCallbacks {
   readonly #call = (entry: Entry): void => {
     this.#first = entry.next;
     if (entry.next === null) this.#last = null;
-    // One that had its own reason may be called while frames before it have still to leave.
+    // An entry with an error of its own may be called while earlier frames have not left.
     if (this.#unsettled === entry) this.#unsettled = entry.next;
     this.#isCalling = false;
-    // Before the callback, which may throw.
+    // This comes before the callback, which may throw.
     this.#callNext();
     entry.callback(entry.result);
   };
 
-  /** Has the first called if its own tick has not done so. */
+  /** Schedules the call of the first entry, if its own tick is over. */
   #callNext(): void {
     const first = this.#first;
     if (first === null || this.#isCalling || !first.isBound || first.result === undefined) return;

@@ -53,7 +53,7 @@ class Simulation {
   readonly #peer: Peer;
   /** Where in what was sent the Pings end that were not answered. */
   readonly #pings: number[] = [];
-  readonly inbox = { isHeldUp: false, messageOctets: 0, receivedBytes: 0 };
+  readonly inbox = { isHeldUp: false, messageBytes: 0, receivedBytes: 0 };
   readonly outbox: { bytesTaken: number; departed: number; isBlocked: boolean; bufferedAmount: number; end(): void };
 
   constructor(sent: number, peer: Peer, options: Partial<TimeLimitOptions> = {}) {
