@@ -53,14 +53,19 @@ interface UpgradeChooser {
  * Makes a server ask `choose` which upgrade requests to emit as upgrades, if this Node can.
  *
  * @param choose gets the previous function
+ * @returns a function that restores the server
  */
 export function chooseUpgrades(
   server: HttpServer & UpgradeChooser,
   choose: (request: IncomingMessage, before: () => boolean) => boolean,
-): void {
+): () => void {
   const before = server.shouldUpgradeCallback;
-  if (!mayUse('http-server') || typeof before !== 'function') return;
-  server.shouldUpgradeCallback = (request) => choose(request, () => before.call(server, request));
+  if (!mayUse('http-server') || typeof before !== 'function') return () => {};
+  const choosing = (request: IncomingMessage) => choose(request, () => before.call(server, request));
+  server.shouldUpgradeCallback = choosing;
+  return () => {
+    if (server.shouldUpgradeCallback === choosing) server.shouldUpgradeCallback = before;
+  };
 }
 
 /** The error codes of node:http and node:tls for a client that was too slow. */

@@ -21,35 +21,67 @@ function findCaptureSlot(): symbol | undefined {
   return Object.getOwnPropertySymbols(capturing()).find((slot) => capturing()[slot] === true);
 }
 
+/** What watches the listeners of one server, however many want to know of their rejections. */
+interface Watch {
+  readonly watchers: Set<OnRejection>;
+  /** Restores the server. */
+  stop(): void;
+}
+
+const watches = new WeakMap<HttpServer, Watch>();
+
 /**
  * Watches the promises of async `'request'` listeners. Otherwise any client could end the process with a plain request,
  * if a handler does not catch the rejection of `newWebSocket(req)`.
  *
- * @returns a function that restores the server
+ * @param onRejection is told, unless somebody has watched this server for longer: a request is answered once
+ * @returns a function that ends this, and restores the server if nobody else watches it
  */
 export function watchRequestListeners(server: HttpServer, onRejection: OnRejection): () => void {
-  const slot = mayUse('request-rejections') ? findCaptureSlot() : undefined;
-  return slot === undefined ? watchByEmit(server, onRejection) : watchByCapture(server, slot, onRejection);
+  const watch = watches.get(server) ?? beginWatch(server);
+  watches.set(server, watch);
+  watch.watchers.add(onRejection);
+  return () => {
+    if (!watch.watchers.delete(onRejection) || watch.watchers.size > 0) return;
+    watches.delete(server);
+    watch.stop();
+  };
 }
 
+function beginWatch(server: HttpServer): Watch {
+  const slot = mayUse('request-rejections') ? findCaptureSlot() : undefined;
+  const watchers = new Set<OnRejection>();
+  const tell: OnRejection = (error, request, response) => {
+    const [first] = watchers;
+    first?.(error, request, response);
+  };
+  return { watchers, stop: slot === undefined ? watchByEmit(server, tell) : watchByCapture(server, slot, tell) };
+}
+
+/** @returns a function that restores the server */
 function watchByCapture(server: HttpServer, slot: symbol, onRejection: OnRejection): () => void {
   const emitter = server as unknown as Record<symbol, unknown>;
-  const before = emitter[REJECTION] as undefined | ((error: unknown, event: string, ...args: unknown[]) => void);
   // The user captures rejections already, and has decided what becomes of them.
   if (emitter[slot] === true) return () => {};
-  emitter[slot] = true;
-  emitter[REJECTION] = (error: unknown, event: string, ...args: unknown[]) => {
+  const own = Object.getOwnPropertyDescriptor(server, REJECTION);
+  const before = emitter[REJECTION] as undefined | ((error: unknown, event: string, ...args: unknown[]) => void);
+  const watching = (error: unknown, event: string, ...args: unknown[]) => {
     if (event === 'request') onRejection(error, args[0] as IncomingMessage, args[1] as ServerResponse);
     else before?.call(server, error, event, ...args);
   };
+  emitter[slot] = true;
+  emitter[REJECTION] = watching;
   return () => {
     emitter[slot] = false;
+    if (emitter[REJECTION] !== watching) return;
     delete emitter[REJECTION];
+    if (own !== undefined) Object.defineProperty(server, REJECTION, own);
   };
 }
 
 /** The documented way: calls the listeners here, because `emit` does not return what they return. */
 function watchByEmit(server: HttpServer, onRejection: OnRejection): () => void {
+  const own = Object.getOwnPropertyDescriptor(server, 'emit');
   const emit = server.emit.bind(server) as (event: string | symbol, ...args: unknown[]) => boolean;
   const watching = (event: string | symbol, ...args: unknown[]): boolean => {
     if (event !== 'request') return emit(event, ...args);
@@ -64,6 +96,8 @@ function watchByEmit(server: HttpServer, onRejection: OnRejection): () => void {
   };
   Object.assign(server, { emit: watching });
   return () => {
-    if ((server.emit as unknown) === watching) delete (server as Partial<HttpServer>).emit;
+    if ((server.emit as unknown) !== watching) return;
+    delete (server as Partial<HttpServer>).emit;
+    if (own !== undefined) Object.defineProperty(server, 'emit', own);
   };
 }

@@ -2,6 +2,55 @@ import type { Duplex } from 'node:stream';
 import { mayUse } from './private-parts.js';
 
 /*
+ * Private, seen on Node 20 to 26: `reading`, `readStart`, `writeQueueSize` and, under TLS, `_parent` of the handle;
+ * that `readableFlowing`, which is documented for reading, can be set. The documented way: pause the stream again, do
+ * not see the progress of a write, wait one turn, and remember which sockets we paused.
+ */
+
+/** The part of a libuv handle that controls reading. */
+interface ReadingHandle {
+  reading: boolean;
+  readStart(): number;
+}
+
+/** The part of a libuv handle that tells how much of a write the kernel has not taken. */
+interface WritingHandle {
+  readonly writeQueueSize?: number;
+  readonly _parent?: WritingHandle | null;
+}
+
+function handleOf<Handle>(socket: Duplex): Handle | null {
+  const { _handle: handle } = socket as { _handle?: Handle | null };
+  return (mayUse('socket-state') && handle) || null;
+}
+
+function refuseToRead(): number {
+  return 0;
+}
+
+/** Stops a socket from reading, even if its stream or a user asks it to read. */
+export function holdHandle(socket: Duplex): void {
+  const handle = handleOf<ReadingHandle>(socket);
+  if (typeof handle?.readStart === 'function') handle.readStart = refuseToRead;
+}
+
+/** Undoes `holdHandle`. */
+export function releaseHandle(socket: Duplex): void {
+  const handle = handleOf<ReadingHandle>(socket);
+  if (handle?.readStart !== refuseToRead) return;
+  delete (handle as Partial<ReadingHandle>).readStart;
+  // Somebody has asked it to read meanwhile, and believes that it does.
+  if (handle.reading) handle.readStart();
+}
+
+/** Bytes of the current write that the kernel has not taken; `Infinity` if this cannot be seen. */
+export function queuedBytes(socket: Duplex): number {
+  let handle = handleOf<WritingHandle>(socket);
+  // A TLS handle writes to another handle, and only that one knows what the kernel has taken.
+  while (handle?._parent) handle = handle._parent;
+  return handle?.writeQueueSize ?? Number.POSITIVE_INFINITY;
+}
+
 /** Streams that we left paused although they were not paused before. */
 const pausedByUs = new WeakSet<Duplex>();
 

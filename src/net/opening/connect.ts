@@ -20,8 +20,8 @@ const MAX_INFORMATIONAL = 8;
 const MAX_REDIRECTS = 10;
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
-/** Headers with secrets, which only the host may see for which they were given. */
-const CREDENTIALS: readonly string[] = ['authorization', 'cookie', 'proxy-authorization'];
+/** Headers that only the host may see for which they were given: secrets, and its name. */
+const OF_ONE_HOST: readonly string[] = ['authorization', 'cookie', 'host', 'proxy-authorization'];
 
 /** How to connect, and what to ask for. */
 export interface ConnectOptions {
@@ -114,8 +114,8 @@ function judgeRedirect(from: URL, target: URL): URL {
 }
 
 function withoutCredentials(options: ConnectOptions): ConnectOptions {
-  const kept = Object.entries(options.headers ?? {}).filter(([name]) => !CREDENTIALS.includes(name.toLowerCase()));
-  return { ...options, headers: Object.fromEntries(kept) };
+  const kept = Object.entries(options.headers ?? {}).filter(([name]) => !OF_ONE_HOST.includes(name.toLowerCase()));
+  return { ...options, headers: Object.fromEntries(kept), request: { ...options.request, auth: undefined } };
 }
 
 /**

@@ -30,6 +30,9 @@ interface UpgradeRoutes {
 /** Our listeners on each HTTP server. If nobody else listens, one of them answers what none of them claims. */
 const listeners = new WeakMap<HttpServer, readonly UpgradeListener[]>();
 
+/** What restores the servers on which we chose which requests are upgrades. */
+const choices = new WeakMap<HttpServer, () => void>();
+
 /** Listens for the upgrade requests of an HTTP server, counts the pending ones and refuses those above the limit. */
 export class UpgradeListener implements PendingOwner {
   readonly #server: HttpServer;
@@ -47,10 +50,12 @@ export class UpgradeListener implements PendingOwner {
     if (oursOn(server).some((listener) => listener.#routes.path === path)) {
       throw new TypeError(`The upgrades of this server at ${path ?? 'every path'} are accepted already`);
     }
-    if (oursOn(server).length === 0) server.prependListener('upgrade', guard);
+    if (oursOn(server).length === 0) {
+      server.prependListener('upgrade', guard);
+      choices.set(server, leavePlainRequests(server));
+    }
     listeners.set(server, [...oursOn(server), this]);
     server.on('upgrade', this.#onUpgrade);
-    leavePlainRequests(server);
     this.#unwatch = watchResponses(server);
   }
 
@@ -76,7 +81,10 @@ export class UpgradeListener implements PendingOwner {
     this.#unwatch();
     const others = oursOn(this.#server).filter((listener) => listener !== this);
     listeners.set(this.#server, others);
-    if (others.length === 0) this.#server.off('upgrade', guard);
+    if (others.length > 0) return;
+    this.#server.off('upgrade', guard);
+    choices.get(this.#server)?.();
+    choices.delete(this.#server);
   }
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -192,12 +200,12 @@ function hasBody(request: IncomingMessage): boolean {
 }
 
 /**
- * If this Node asks, an upgrade to another protocol that has a body remains a plain request, unless somebody else
- * listens.
+ * On a Node that asks, upgrades to other protocols that have a body stay plain requests, unless somebody else listens.
+ *
+ * @returns a function that restores the server
  */
-function leavePlainRequests(server: HttpServer): void {
-  if (oursOn(server).length > 1) return;
-  chooseUpgrades(server, (request, before) => {
+function leavePlainRequests(server: HttpServer): () => void {
+  return chooseUpgrades(server, (request, before) => {
     // Without a body we answer it ourselves, in the same way on every Node: with the end of the connection.
     return areOursAlone(server) ? isWebSocket(request) || !hasBody(request) : before();
   });

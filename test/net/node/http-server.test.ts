@@ -1,6 +1,6 @@
 import http from 'node:http';
 import { describe, expect, test } from 'vitest';
-import { readBeforeTimeouts } from '../../../src/net/node/http-server.js';
+import { chooseUpgrades, readBeforeTimeouts } from '../../../src/net/node/http-server.js';
 import { CERTIFICATE, PRIVATE_KEY } from '../../support/certificate.js';
 import { listen } from '../../support/http-servers.js';
 import { rawAnswer, requestText } from '../../support/raw-peer.js';
@@ -119,4 +119,16 @@ test.each([
   const { port } = await served({ request });
   const withoutDate = (answer: string) => answer.replace(/Date: .*\r\n/, '');
   expect(withoutDate(await rawAnswer(port, octets))).toBe(withoutDate(expected));
+});
+
+test('choosing upgrades again and again leaves a server as it was', () => {
+  const server = http.createServer() as http.Server & { shouldUpgradeCallback?: () => boolean };
+  // Nodes before 24.9 do not ask.
+  server.shouldUpgradeCallback ??= () => true;
+  const before = server.shouldUpgradeCallback;
+  for (let i = 0; i < 3; i++) {
+    const restore = chooseUpgrades(server, (_request, ask) => !ask());
+    restore();
+  }
+  expect(server.shouldUpgradeCallback).toBe(before);
 });

@@ -408,7 +408,12 @@ describe('redirects', () => {
   test('take credentials along to the same host and port only', async () => {
     const headers = { Authorization: 'Bearer secret', COOKIE: 'id=1', 'Proxy-Authorization': 'x', 'X-Kept': 'y' };
     const other = await acceptingServer();
-    await connected(await redirectTo(other.url.href), { followRedirects: true, headers });
+    const request = { auth: 'user:secret' };
+    const withHost = { ...headers, Host: 'inner' };
+    await connected(await redirectTo(other.url.href), { followRedirects: true, headers: withHost });
+    await connected(await redirectTo(other.url.href), { followRedirects: true, request });
+    expect(other.requests.map(({ headers }) => headers.host)).toEqual([other.url.host, other.url.host]);
+    expect(other.requests[1].headers).not.toHaveProperty('authorization');
     expect(other.requests[0].headers['x-kept']).toBe('y');
     for (const name of ['authorization', 'cookie', 'proxy-authorization']) {
       expect(other.requests[0].headers).not.toHaveProperty(name);
