@@ -150,6 +150,13 @@ describe('on a moved clock, with the default limits', () => {
     expect(simulation.endedAt).toBeLessThanOrEqual(45_100);
   });
 
+  test('hostile.T-07: an idle connection is never silent for as long as 60 s, for proxies that cut those', () => {
+    const simulation = new Simulation(0, { rate: 1_000_000 });
+    const pingsUntil = (seconds: number) => simulation.until(seconds).pings;
+    expect([20, 30, 45, 55, 70, 80, 95, 105].map(pingsUntil)).toEqual([0, 1, 1, 2, 2, 3, 3, 4]);
+    expect(simulation.state).toBe('open');
+  });
+
   test.each([
     ['that takes a byte a minute', 24_000_000, 1 / 60],
     ['that takes less than 8 KiB/s', 24_000_000, 8000],
