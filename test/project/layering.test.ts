@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
+  clockProblems,
   fenceProblems,
   fileProblems,
   importsOf,
@@ -92,6 +93,10 @@ describe('src', () => {
       const specifiers = importsOf(file, sources.get(file) ?? '').map(({ specifier }) => specifier);
       expect(specifiers).toContain('node:crypto');
     }
+  });
+
+  test('hostile.R-17: no deadline is on a clock that jumps: no Date', () => {
+    expect(clockProblems(sources)).toEqual([]);
   });
 
   test('only net/node names a private member of Node', () => {
@@ -241,6 +246,11 @@ describe('the checker', () => {
     'crypto.pseudoRandomBytes(4);',
   ])('finds what can be guessed: %s', (line) => {
     expect(randomnessProblems(sourcesOf({ 'net/dice.ts': line }))).toEqual([expect.stringContaining('net/dice.ts')]);
+  });
+
+  test('finds the time of day, but in comments', () => {
+    const files = { 'net/late.ts': '// no Date\nconst now = Date.now();', 'net/fine.ts': '// not Date.now()' };
+    expect(clockProblems(sourcesOf(files))).toEqual([expect.stringContaining('net/late.ts')]);
   });
 
   test('finds private members of Node outside the fence, but in comments', () => {

@@ -174,6 +174,13 @@ export function randomnessProblems(sources: Sources): string[] {
   );
 }
 
+/** One line for every file that asks for the time of day, which jumps. */
+export function clockProblems(sources: Sources): string[] {
+  return [...sources].flatMap(([file, source]) =>
+    /\bDate\b/.test(withoutComments(source)) ? [`${file}: Date jumps; deadlines are on performance.now()`] : [],
+  );
+}
+
 /** The classes, functions and methods of a formatted file: each ends at the brace that stands below its beginning. */
 function blocksOf(source: string): { name: string; lines: number; most: number }[] {
   const lines = source.split('\n');
