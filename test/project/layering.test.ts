@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -117,6 +117,18 @@ describe('src', () => {
     expect(fields.filter((field) => field in manifest)).toEqual([]);
   });
 });
+
+test.each(['package.json', 'alias/package/package.json'])(
+  'nothing is compiled or downloaded when %s is installed: no script of it runs then',
+  (file) => {
+    const { scripts = {}, gypfile } = JSON.parse(readFileSync(path.join(ROOT, file), 'utf8'));
+    // npm runs `prepare` in a clone, and not for a package that is installed.
+    expect(['preinstall', 'install', 'postinstall'].filter((name) => name in scripts)).toEqual([]);
+    expect(gypfile).toBeUndefined();
+    // npm compiles by itself where it finds this file.
+    expect(existsSync(path.join(ROOT, path.dirname(file), 'binding.gyp'))).toBe(false);
+  },
+);
 
 describe('the checker', () => {
   const sourcesOf = (files: Record<string, string>): Sources => new Map(Object.entries(files));
