@@ -167,6 +167,22 @@ describe('on a moved clock, with the default limits', () => {
     expect(simulation.endedAt).toBeLessThanOrEqual(165_100);
   });
 
+  test.each([
+    ['1 MiB at 16 KiB/s', MIB, 16_384, 'open'],
+    ['64 MiB at 8 KiB/s', 64 * MIB, 8192, 'open'],
+    ['1 MiB at 4 KiB/s', MIB, 4096, 'closed'],
+    ['a byte a second', 60, 1, 'closed'],
+  ])('messageTimeout: of a message of %s, the connection is %3$s', (_name, length, rate, state) => {
+    const simulation = new Simulation(0, { rate: 1_000_000 });
+    for (let second = 0; second * rate < length && simulation.state === 'open'; second++) {
+      simulation.inbox.messageOctets = second * rate;
+      simulation.inbox.receivedBytes = second * rate;
+      simulation.limits.onMessagePart();
+      simulation.until(second);
+    }
+    expect(simulation.state).toBe(state);
+  });
+
   test('idleTimeout ends no peer that is busy reading, and one that is not', () => {
     const reading = new Simulation(60_000_000, { rate: 150_000 }, { idleTimeout: 30_000, pingInterval: 0 }).until(390);
     expect(reading.state).toBe('open');
