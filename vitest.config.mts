@@ -14,6 +14,8 @@ const RUN_ONCE = [
   'test/handshake/**/*.test.ts',
   'test/peers/**/*.test.ts',
   'test/examples/**/*.test.ts',
+  // Clocks, and the cipher.
+  'test/hostile/{clock-jumps,tls}.test.ts',
   'test/project/**/*.test.ts',
   'test/ws/contract-exports.test.ts',
   'test/ws/contract-typings.test.ts',

@@ -133,6 +133,25 @@ describe('a handler that fails', () => {
   });
 });
 
+test.each(['returns', 'resolves'])('a socket outlives the handler that opened it, which %s', async (how) => {
+  const { promise, resolve } = withResolvers<WebSocket>();
+  const done = withResolvers();
+  const { url, errors } = await awaiting((request) => {
+    const opened = newWebSocket(request).then(resolve);
+    if (how === 'returns') return done.resolve();
+    return opened.then(() => done.resolve());
+  });
+  const ws = await connected(url);
+  const theirs = await promise;
+  await done.promise;
+  await aWhile();
+  await ws.send('still here?');
+  expect(await theirs.receiveStrPacket()).toBe('still here?');
+  await theirs.send('yes');
+  expect(await ws.receiveStrPacket()).toBe('yes');
+  expect(errors).toEqual([]);
+});
+
 describe('a handler that does not upgrade', () => {
   test('and ends without an answer: the refusal that the request deserves', async () => {
     const { port, errors } = await awaiting(async (request) => {

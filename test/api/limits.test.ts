@@ -33,7 +33,7 @@ const DURATIONS = {
 const limitsOf = (given: object) => resolveLimits('server', given as ServerLimits);
 
 describe('the limits that are not given', () => {
-  test('are the defaults, on a server', () => {
+  test('hostile.T-07: are the defaults, on a server: a Ping each 25 s, among others', () => {
     expect(limitsOf({})).toEqual({
       ...SIZES,
       ...DURATIONS,

@@ -101,6 +101,22 @@ describe('a peer that does not read, and is more than maxBackpressure behind', (
     expect(await sent).toBeUndefined();
   });
 
+  test.each(['terminate', 'drop', 'wait'] as const)(
+    'never has more waiting than maxBackpressure and one message: %j',
+    async (slowPeer) => {
+      const { ws, peer } = await acceptedSocket({ ...SMALL, slowPeer });
+      peer.stopReading();
+      await fillUp(ws, Buffer.alloc(50_000));
+      const seen: number[] = [];
+      for (let i = 0; i < 100; i++) {
+        void ws.send(MESSAGE);
+        seen.push(ws.bufferedAmount);
+      }
+      expect(Math.max(...seen)).toBeLessThanOrEqual(SMALL.maxBackpressure + MESSAGE.length + 4);
+      expect(Math.max(...seen)).toBeGreaterThan(SMALL.maxBackpressure);
+    },
+  );
+
   test('drain tells that it has caught up', async () => {
     const { promise, resolve } = withResolvers<WebSocket>();
     let drained = 0;

@@ -1,7 +1,9 @@
+import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { WebSocketClosedError } from '../../src/protocol/errors.js';
 import { type Opening, openConnection } from '../support/connection-harness.js';
+import { FrameParser } from '../support/frame-parser.js';
 import { FramePeer } from '../support/frame-peer.js';
 import { frameFor } from '../support/framer.js';
 import { runNode } from '../support/program.js';
@@ -17,6 +19,35 @@ async function link(role: 'server' | 'client', opening: Opening = {}) {
   const { near, far } = await tcpPair();
   const opened = openConnection(near, { ...opening, options: { role, ...opening.options } });
   return { ...opened, peer: new FramePeer(far), near, far };
+}
+
+/** A stream that is no socket, takes each write after 100 ms or never, and answers the Close that it was given. */
+class SlowStream extends Duplex {
+  taken = 0;
+  readonly #takes: boolean;
+  readonly #parser = new FrameParser();
+
+  constructor(takes: boolean) {
+    super();
+    this.#takes = takes;
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], callback: () => void): void {
+    if (!this.#takes) return;
+    setTimeout(() => {
+      for (const { chunk } of chunks) this.#take(chunk);
+      callback();
+    }, 100);
+  }
+
+  #take(chunk: Buffer): void {
+    this.taken += chunk.length;
+    this.#parser.push(chunk);
+    const last = this.#parser.frames.at(-1);
+    if (last?.opcode === 8) this.push(frameFor('server', 8, last.payload));
+  }
+
+  override _read(): void {}
 }
 
 describe('the peer closes', () => {
@@ -259,6 +290,19 @@ describe('closeTimeout', () => {
     await expect(sent).rejects.toMatchObject({ code: 'WASOCK_CLOSED', closeCode: 1006 });
     await recorder.closed();
     expect(near.destroyed).toBe(true);
+  });
+
+  test('a stream that does not show what it has taken may take more time than that in all, but not for 1 MiB', async () => {
+    const [slow, stuck] = [new SlowStream(true), new SlowStream(false)];
+    const [first, second] = [slow, stuck].map((stream) => {
+      const { connection, recorder } = openConnection(stream, { options: { closeTimeout: 400 } });
+      for (let i = 0; i < 8; i++) void connection.send(2, Buffer.alloc(1_048_576));
+      connection.close(4000);
+      return recorder;
+    });
+    expect(await first.closed()).toEqual({ closeCode: 4000, reason: '', wasClean: true });
+    expect(slow.taken).toBeGreaterThan(8 * 1_048_576);
+    expect(await second.closed()).toEqual({ closeCode: 1006, reason: '', wasClean: false });
   });
 
   test('0 waits', async () => {

@@ -1,11 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
+  clockProblems,
   fenceProblems,
   fileProblems,
   importsOf,
   layeringProblems,
+  randomnessProblems,
   type Sources,
   smallFileProblems,
   testProblems,
@@ -67,8 +69,27 @@ describe('src', () => {
     expect(layeringProblems(sources)).toEqual([]);
   });
 
-  test('files are named, classes and functions short, and nothing uses Math.random', () => {
+  test('files are named, classes and functions short', () => {
     expect(fileProblems(sources)).toEqual([]);
+  });
+
+  test('hostile.A4.20: nothing that can be guessed makes keys, masks or jitter: no Math.random', () => {
+    expect(sources.size).toBeGreaterThan(0);
+    expect(randomnessProblems(sources)).toEqual([]);
+  });
+
+  test('hostile.A4.20: what is random comes from node:crypto, in the two files that need it', () => {
+    const fromCrypto = /\brandom(Bytes|FillSync|Fill|Int|UUID)\b|\bgetRandomValues\b/;
+    const files = [...sources].filter(([, source]) => fromCrypto.test(source)).map(([file]) => file);
+    expect(files).toEqual(['handshake/key.ts', 'protocol/masking-key.ts']);
+    for (const file of files) {
+      const specifiers = importsOf(file, sources.get(file) ?? '').map(({ specifier }) => specifier);
+      expect(specifiers).toContain('node:crypto');
+    }
+  });
+
+  test('hostile.R-17: no deadline is on a clock that jumps: no Date', () => {
+    expect(clockProblems(sources)).toEqual([]);
   });
 
   test('only net/node names a private member of Node', () => {
@@ -89,6 +110,18 @@ describe('src', () => {
     expect(fields.filter((field) => field in manifest)).toEqual([]);
   });
 });
+
+test.each(['package.json', 'alias/package/package.json'])(
+  'nothing is compiled or downloaded when %s is installed: no script of it runs then',
+  (file) => {
+    const { scripts = {}, gypfile } = JSON.parse(readFileSync(path.join(ROOT, file), 'utf8'));
+    // npm runs `prepare` in a clone, and not for a package that is installed.
+    expect(['preinstall', 'install', 'postinstall'].filter((name) => name in scripts)).toEqual([]);
+    expect(gypfile).toBeUndefined();
+    // npm compiles by itself where it finds this file.
+    expect(existsSync(path.join(ROOT, path.dirname(file), 'binding.gyp'))).toBe(false);
+  },
+);
 
 describe('the checker', () => {
   const sourcesOf = (files: Record<string, string>): Sources => new Map(Object.entries(files));
@@ -189,14 +222,13 @@ describe('the checker', () => {
     expect(problems).toEqual(['a cycle: net/b.ts -> net/c.ts -> net/b.ts']);
   });
 
-  test('finds empty names, long classes and functions, and Math.random', () => {
+  test('finds empty names, and long classes and functions', () => {
     const method = (lines: number) => `  #say(what: string): void {\n${'    x;\n'.repeat(lines - 2)}  }\n`;
     const files = {
       'net/utils.ts': '',
       'helpers/key.ts': '',
       'net/long.ts': `class Long {\n${'  x;\n'.repeat(349)}}\n`,
       'net/wordy.ts': `export class Wordy {\n${method(61)}}\n`,
-      'net/dice.ts': 'Math.random()',
       'net/key-types.ts': `export class Fine {\n${'  x;\n'.repeat(288)}${method(60)}}\nconst x = 1;\n`,
     };
     const problems = fileProblems(sourcesOf(files));
@@ -205,8 +237,22 @@ describe('the checker', () => {
       'helpers/key.ts',
       'net/long.ts',
       'net/wordy.ts',
-      'net/dice.ts',
     ]);
+  });
+
+  test.each([
+    'const jitter = Math.random();',
+    'const { random } = Math;',
+    "Math['random']()",
+    'Math?.random()',
+    'crypto.pseudoRandomBytes(4);',
+  ])('finds what can be guessed: %s', (line) => {
+    expect(randomnessProblems(sourcesOf({ 'net/dice.ts': line }))).toEqual([expect.stringContaining('net/dice.ts')]);
+  });
+
+  test('finds the time of day, but in comments', () => {
+    const files = { 'net/late.ts': '// no Date\nconst now = Date.now();', 'net/fine.ts': '// not Date.now()' };
+    expect(clockProblems(sourcesOf(files))).toEqual([expect.stringContaining('net/late.ts')]);
   });
 
   test('finds private members of Node outside the fence, but in comments', () => {

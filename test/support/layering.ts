@@ -160,11 +160,25 @@ function cycles(sources: Sources): string[] {
 export function fileProblems(sources: Sources): string[] {
   return [...sources].flatMap(([file, source]) => [
     ...(EMPTY_NAMES.test(file) ? [`${file}: a file is named by one noun of the RFC or of the transport`] : []),
-    ...(source.includes('Math.random') ? [`${file}: Math.random is no source of keys or jitter here`] : []),
     ...blocksOf(source)
       .filter(({ lines, most }) => lines > most)
       .map(({ name, lines, most }) => `${file}: ${name} has ${lines} lines, ${most} at most`),
   ]);
+}
+
+/** One line for every file that takes random numbers from where they can be predicted; also in a comment, so that none is left by mistake. */
+export function randomnessProblems(sources: Sources): string[] {
+  const guessable = /Math\s*(\??\.|\[\s*['"`])\s*random|\bpseudoRandomBytes\b|\brandom\b[^;=]*\}\s*=\s*Math\b/;
+  return [...sources].flatMap(([file, source]) =>
+    guessable.test(source) ? [`${file}: Math.random is no source of keys, masks or jitter here`] : [],
+  );
+}
+
+/** One line for every file that asks for the time of day, which jumps. */
+export function clockProblems(sources: Sources): string[] {
+  return [...sources].flatMap(([file, source]) =>
+    /\bDate\b/.test(withoutComments(source)) ? [`${file}: Date jumps; deadlines are on performance.now()`] : [],
+  );
 }
 
 /** The classes, functions and methods of a formatted file: each ends at the brace that stands below its beginning. */

@@ -150,6 +150,13 @@ describe('on a moved clock, with the default limits', () => {
     expect(simulation.endedAt).toBeLessThanOrEqual(45_100);
   });
 
+  test('hostile.T-07: an idle connection is never silent for as long as 60 s, for proxies that cut those', () => {
+    const simulation = new Simulation(0, { rate: 1_000_000 });
+    const pingsUntil = (seconds: number) => simulation.until(seconds).pings;
+    expect([20, 30, 45, 55, 70, 80, 95, 105].map(pingsUntil)).toEqual([0, 1, 1, 2, 2, 3, 3, 4]);
+    expect(simulation.state).toBe('open');
+  });
+
   test.each([
     ['that takes a byte a minute', 24_000_000, 1 / 60],
     ['that takes less than 8 KiB/s', 24_000_000, 8000],
@@ -158,6 +165,22 @@ describe('on a moved clock, with the default limits', () => {
     const simulation = new Simulation(sent, { rate, answers: false }).until(10_000);
     expect(simulation.cause).toMatchObject({ code: 'WASOCK_PONG_TIMEOUT' });
     expect(simulation.endedAt).toBeLessThanOrEqual(165_100);
+  });
+
+  test.each([
+    ['1 MiB at 16 KiB/s', MIB, 16_384, 'open'],
+    ['64 MiB at 8 KiB/s', 64 * MIB, 8192, 'open'],
+    ['1 MiB at 4 KiB/s', MIB, 4096, 'closed'],
+    ['a byte a second', 60, 1, 'closed'],
+  ])('messageTimeout: of a message of %s, the connection is %3$s', (_name, length, rate, state) => {
+    const simulation = new Simulation(0, { rate: 1_000_000 });
+    for (let second = 0; second * rate < length && simulation.state === 'open'; second++) {
+      simulation.inbox.messageBytes = second * rate;
+      simulation.inbox.receivedBytes = second * rate;
+      simulation.limits.onMessagePart();
+      simulation.until(second);
+    }
+    expect(simulation.state).toBe(state);
   });
 
   test('idleTimeout ends no peer that is busy reading, and one that is not', () => {
