@@ -26,14 +26,16 @@ const LONG = ['test/reliability/time.test.ts', 'test/hostile/memory.test.ts', 't
 
 const MODEL = 'test/model/**/*.test.ts';
 
+const SMOKE = 'test/smoke/**/*.test.ts';
+
 /** Where one codec could be right and another wrong; above that all of them are the same to the code. */
 const PER_CODEC = [
   CODEC_KIND,
   'test/protocol/**/*.test.ts',
-  'test/hostile/**/*.test.ts',
+  'test/hostile/{frames,handshake-client,handshake-server,process}.test.ts',
   'test/net/reading/inbox.test.ts',
   'test/net/writing/masked-copy.test.ts',
-  'test/smoke/**/*.test.ts',
+  SMOKE,
 ];
 
 class CodecKindFirst extends BaseSequencer {
@@ -65,11 +67,7 @@ const PROJECTS = [
   ),
   // Node without WebAssembly, as some hardened hosts run it; the workers only, as the main process of vitest needs it. What the
   // codecs do then shows nowhere else.
-  project(
-    'jitless',
-    { WASOCK_CODEC: 'auto' },
-    { include: [...PER_CODEC, CODEC_TESTS], exclude: LONG, execArgv: ['--jitless'] },
-  ),
+  project('jitless', { WASOCK_CODEC: 'auto' }, { include: [CODEC_KIND, CODEC_TESTS, SMOKE], execArgv: ['--jitless'] }),
   // Nothing that is private to Node: every rule holds without it too, but for what the tests that are skipped there name.
   project(
     'ci-documented',
