@@ -113,7 +113,7 @@ export default defineConfig({
       exclude: ['src/net/transport/transport.ts', 'src/net/connection-handler.ts', 'src/ws/wire/wire-events.ts'],
       reporter: [['text', { skipFull: true }]],
       // Never lower: raise them when they have risen.
-      thresholds: { lines: 99, branches: 95 },
+      thresholds: { lines: 99.2, branches: 95.8 },
     },
   },
 });
