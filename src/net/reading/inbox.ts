@@ -109,8 +109,8 @@ export class Inbox implements ReadEvents {
   start(): void {
     this.#transport.start();
     this.#started = true;
-    this.#stopped = true;
-    if (!this.#paused) this.#readOn();
+    this.#stopped = this.#paused || !this.#hasRoom;
+    if (!this.#stopped) this.#transport.resume();
   }
 
   /** Stops before the next message, even within a read. Reading continues until the reserve is full. */
