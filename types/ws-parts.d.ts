@@ -15,7 +15,7 @@ export interface FrameOptions {
   mask?: boolean | undefined;
   /** Without effect: the payload is never changed. */
   readOnly?: boolean | undefined;
-  /** Writes a masking key into the 4 octets it is given. Default: an unpredictable one. */
+  /** Writes a masking key into the 4 bytes it is given. Default: an unpredictable one. */
   generateMask?: ((mask: Buffer) => void) | undefined;
 }
 
@@ -25,7 +25,7 @@ export class Sender {
   constructor(socket: Duplex, extensions?: object, generateMask?: (mask: Buffer) => void);
 
   /**
-   * The octets of one frame, to be written one part behind the other: one Buffer if it is masked, else two, of which the
+   * The bytes of one frame, to be written one part behind the other: one Buffer if it is masked, else two, of which the
    * second is the payload itself.
    */
   static frame(data: string | Uint8Array, options: FrameOptions): Buffer[];
@@ -41,13 +41,13 @@ export class Sender {
     },
     cb?: (err?: Error | null) => void,
   ): void;
-  /** @throws RangeError above 125 octets */
+  /** @throws RangeError above 125 bytes */
   ping(data: string | Uint8Array, mask?: boolean, cb?: (err?: Error | null) => void): void;
-  /** @throws RangeError above 125 octets */
+  /** @throws RangeError above 125 bytes */
   pong(data: string | Uint8Array, mask?: boolean, cb?: (err?: Error | null) => void): void;
   /**
    * @throws TypeError for a code that may not stand in a Close frame
-   * @throws RangeError for a reason above 123 octets
+   * @throws RangeError for a reason above 123 bytes
    */
   close(code?: number, data?: string | Uint8Array, mask?: boolean, cb?: (err?: Error | null) => void): void;
   /** Writes the parts of one frame, as `Sender.frame` returns them. The callback comes once they are written. */
@@ -71,7 +71,7 @@ export interface ReceiverOptions {
 }
 
 /**
- * Makes events of the octets that are written to it: `message` (data, isBinary), `ping` and `pong` (payload), `conclude`
+ * Makes events of the bytes that are written to it: `message` (data, isBinary), `ping` and `pong` (payload), `conclude`
  * (code and reason of the Close frame), and `error` for what breaks the protocol.
  */
 export class Receiver extends Writable {

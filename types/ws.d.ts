@@ -38,7 +38,7 @@ type Sendable =
   | { valueOf(): readonly number[] }
   | { [Symbol.toPrimitive](hint: string): string };
 
-/** How the octets of binary messages are handed over; `'blob'` may be set too. */
+/** How the bytes of binary messages are handed over; `'blob'` may be set too. */
 type BinaryType = 'nodebuffer' | 'arraybuffer' | 'fragments';
 
 /** A listener of the EventTarget kind: a function, or an object that has `handleEvent`. */
@@ -126,17 +126,17 @@ declare class WebSocket extends EventEmitter {
    * Begins the closing handshake; without effect a second time. While CONNECTING it ends the opening handshake with an `error`.
    *
    * @param code 1000 to 4999, of those that may be sent. Default: none, which the peer reads as 1005
-   * @param data the reason, at most 123 octets
+   * @param data the reason, at most 123 bytes
    * @throws TypeError for another code, RangeError for a longer reason; the socket stays open then
    */
   close(code?: number, data?: string | Buffer): void;
   /**
    * Sends a Ping.
    *
-   * @param data at most 125 octets
+   * @param data at most 125 bytes
    * @param mask Default: true on a client
    * @param cb comes once it is written, or with an error. It may stand in the place of the others
-   * @throws Error while CONNECTING, RangeError for more octets
+   * @throws Error while CONNECTING, RangeError for more bytes
    */
   ping(data?: any, mask?: boolean | ((err: Error) => void), cb?: (err: Error) => void): void;
   /** Sends a Pong that nobody asked for; the Pings of the peer are answered anyway. As `ping`. */
@@ -299,7 +299,7 @@ declare namespace WebSocket {
     protocol?: string | undefined;
     /** Whether redirections are followed. Default false. */
     followRedirects?: boolean | undefined;
-    /** Writes the masking key of a frame into 4 octets. Default: an unpredictable one. */
+    /** Writes the masking key of a frame into 4 bytes. Default: an unpredictable one. */
     generateMask?(mask: Buffer): void;
     /** Milliseconds for the opening handshake. Default: no limit. */
     handshakeTimeout?: number | undefined;
@@ -510,7 +510,7 @@ declare namespace WebSocket {
     /**
      * Answers an upgrade request.
      *
-     * @param upgradeHead octets that came behind the request
+     * @param upgradeHead bytes that came behind the request
      * @param callback gets the open socket, in this call unless `verifyClient` is asynchronous; not for what was refused
      * @throws Error for a socket on which there is a WebSocket already
      */
