@@ -169,8 +169,12 @@ class FirstRead extends Ring implements TransportEvents, ReadEvents, WriteEvents
 
   // A socket that fails is also closed.
   onError(): void {}
-  onChunk(): boolean {
-    return true;
+
+  /** Somebody listens for `'data'` and was told first. */
+  onChunk(chunk: Buffer): boolean {
+    chunk.copy(codec.bytes, WINDOW_START);
+    return this.onWindow(chunk.length);
   }
+
   onWritten(): void {}
 }

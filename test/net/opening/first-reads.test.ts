@@ -54,6 +54,22 @@ describe('an opening handshake in one piece', () => {
     expect([late, early[0].socket.listenerCount('data'), early[0].socket.readableLength]).toEqual([[], 0, 0]);
   });
 
+  test('is not lost if somebody listens for data of every connection, who is told of it', async () => {
+    const { server, early, port } = await receiving();
+    let told = '';
+    server.on('connection', (socket) => {
+      socket.on('data', (bytes: Buffer) => {
+        told += bytes.toString('latin1');
+      });
+    });
+    const peer = await rawClient(port);
+    peer.write(`${requestText()}\x81\x80frames`);
+    await until(() => early.length === 1);
+    expect(early[0].request.text).toBe(requestText());
+    expect(early[0].head.toString('latin1')).toBe('\x81\x80frames');
+    expect(told).toBe(`${requestText()}\x81\x80frames`);
+  });
+
   test('hands over what came behind it', async () => {
     const { early, port } = await receiving();
     const peer = await rawClient(port);
