@@ -138,7 +138,7 @@ function attach<UserData>(
   handler: ConnectionHandler,
 ): Connection {
   const tcp = socket as Partial<Socket>;
-  tcp.setTimeout?.(0);
+  if (tcp.timeout) tcp.setTimeout?.(0);
   // We coalesce frames before we write them. Nagle's algorithm would only add latency.
   tcp.setNoDelay?.(true);
   const connection = new Connection(socket, options, handler);

@@ -88,10 +88,19 @@ export class FirstReads implements Timed {
   }
 }
 
-/** Where the head ends that the window starts with; the start of the window if it does not end before `end`. */
-function headEnd(end: number): number {
-  const emptyLine = codec.bytes.subarray(WINDOW_START, end).indexOf('\r\n\r\n');
-  return emptyLine === -1 ? WINDOW_START : WINDOW_START + emptyLine + 4;
+/** The first `length` bytes of the window. */
+function windowText(length: number): string {
+  return codec.bytes.toString('latin1', WINDOW_START, WINDOW_START + length);
+}
+
+/** The head that the window starts with; empty if it does not end within `length` bytes. */
+function readHead(length: number): string {
+  const text = windowText(length);
+  const emptyLine = text.indexOf('\r\n\r\n');
+  if (emptyLine === -1) return '';
+  const end = emptyLine + 4;
+  // Only the head: substrings keep the whole string alive, and half a megabyte may follow the head.
+  return end === length ? text : windowText(end);
 }
 
 /** A member of a ring. At first it is alone in its own ring. */
@@ -136,12 +145,13 @@ class FirstRead extends Ring implements TransportEvents, ReadEvents, WriteEvents
     const socket = this.#socket;
     const { routes } = this.#reads;
     const end = WINDOW_START + length;
-    // Only the head: substrings keep the whole string alive, and half a megabyte may follow the head.
-    const stop = headEnd(Math.min(end, WINDOW_START + routes.maxHeaderBytes));
-    const text = codec.bytes.toString('latin1', WINDOW_START, stop);
+    const text = readHead(Math.min(length, routes.maxHeaderBytes));
     const request = parseRequestHead(text, routes.maxHeaderBytes);
     if (request === null || !routes.wants(request.url)) this.#giveAway(copyFromWindow(WINDOW_START, end));
-    else routes.onRequest(request, socket, stop === end ? NO_BYTES : copyFromWindow(stop, end));
+    else {
+      const stop = WINDOW_START + text.length;
+      routes.onRequest(request, socket, stop === end ? NO_BYTES : copyFromWindow(stop, end));
+    }
     // If reading must stop, the new owner of the socket stops it at the next read.
     return true;
   }

@@ -6,7 +6,7 @@ import { NO_BYTES } from '../../protocol/bytes.js';
 import { peerAddress } from '../node/peer-address.js';
 import { restoreFlowing } from '../node/socket-state.js';
 import { cancelDeadline, scheduleDeadline, type Timed } from '../timing/deadlines.js';
-import { readAsStream } from '../transport/window-transport.js';
+import { readAsStream, writeBeforeFrames } from '../transport/window-transport.js';
 import type { RequestHead } from './request-head.js';
 
 /** Milliseconds that a refused client has to read the answer and close. */
@@ -144,7 +144,7 @@ export class PendingUpgrade implements Timed {
     this.request.release();
     this.isAnswering = notAnswering;
     try {
-      this.socket.write(acceptance, 'latin1');
+      writeBeforeFrames(this.socket, acceptance);
     } catch (error) {
       // A stream that throws is broken. Its later errors are nothing new, and must not end the process.
       this.watch();

@@ -1,4 +1,4 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
 import { nextTick } from 'node:process';
 import { Duplex } from 'node:stream';
@@ -61,6 +61,16 @@ export function readAsStream(socket: Duplex): void {
   stopListening(socket);
   // libuv still reads into the window, because a handle cannot be made to give its buffer up.
   if (isReadBy(socket, onWindow as OnRead)) readIntoBuffer(socket, receiveWindow, onStreamed as OnRead);
+}
+
+/** Writes the text (Latin-1) that comes before the frames, directly if possible. The stream reports errors. */
+export function writeBeforeFrames(socket: Duplex, text: string): void {
+  // Whoever has replaced `write` wants to see it.
+  const isPlain = socket.write === Socket.prototype.write && canWriteDirectly(socket);
+  const mayWrite = isPlain && socket.writable && socket.writableLength === 0;
+  const owner = { onDirectWrite: (status: number) => void destroyIfFailed(socket, status) };
+  if (mayWrite && writeDirectly(socket, Buffer.from(text, 'latin1'), owner) !== 'not begun') return;
+  socket.write(text, 'latin1');
 }
 
 /** Whether this socket can be read into the window, or written to past its stream, or both. */
@@ -131,10 +141,14 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
 
   onDirectWrite(status: number): void {
     const { socket } = this;
-    if (socket.destroyed) return;
-    if (status < 0) socket.destroy(systemError('write', status));
-    else socket[EVENTS].outbox.onWritten();
+    if (!socket.destroyed && !destroyIfFailed(socket, status)) socket[EVENTS].outbox.onWritten();
   }
+}
+
+/** @returns whether a direct write ended with an error */
+function destroyIfFailed(socket: Duplex, status: number): boolean {
+  if (status < 0) socket.destroy(systemError('write', status));
+  return status < 0;
 }
 
 function systemError(syscall: string, status: number): Error {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { codec } from '../../../src/codec/select.js';
 import { canReadIntoBuffer } from '../../../src/net/node/user-buffer.js';
+import { writeBeforeFrames } from '../../../src/net/transport/window-transport.js';
 import { SEED } from '../../support/codecs.js';
 import { openConnection } from '../../support/connection-harness.js';
 import { FramePeer } from '../../support/frame-peer.js';
@@ -353,5 +354,63 @@ describe('writing', () => {
     await until(() => recorder.closes.length > 0);
     expect(recorder.closes[0]).toMatchObject({ closeCode: 1006, wasClean: false });
     expect((recorder.cause as NodeJS.ErrnoException).code).toMatch(/ECONNRESET|EPIPE/);
+  });
+});
+
+describe('what is written before the frames', () => {
+  const read = (far: Duplex, length: number) =>
+    new Promise<string>((resolve) => {
+      let text = '';
+      far.on('data', (bytes: Buffer) => {
+        text += bytes.toString('latin1');
+        if (text.length >= length) resolve(text);
+      });
+    });
+
+  test('leaves before the frames that follow at once', async () => {
+    const { near, far } = await tcpPair();
+    const received = read(far, 14);
+    writeBeforeFrames(near, 'answer \xe9');
+    void openConnection(near).connection.send(1, 'text');
+    expect(await received).toBe('answer \xe9\x81\x04text');
+  });
+
+  test('leaves after what the stream still holds', async () => {
+    const { near, far } = await tcpPair();
+    const received = read(far, 12);
+    near.cork();
+    near.write('before ');
+    writeBeforeFrames(near, 'after');
+    near.uncork();
+    expect(await received).toBe('before after');
+  });
+
+  test('is written whole, and before the frames, when the kernel takes only a part', async () => {
+    const { near, far } = await tcpPair();
+    const text = 'a'.repeat(20_000_000);
+    writeBeforeFrames(near, text);
+    void openConnection(near).connection.send(1, 'text');
+    const received = await read(far, text.length + 6);
+    expect(received === `${text}\x81\x04text`).toBe(true);
+  });
+
+  test('is an error of the stream if the stream has ended', async () => {
+    const { near } = await tcpPair();
+    const failed = once(near, 'error');
+    near.end();
+    writeBeforeFrames(near, 'too late');
+    expect((await failed)[0].message).toContain('write after end');
+  });
+
+  test.each(['has left', 'leaves while the kernel takes it'])('ends the socket if the peer %s', async (when) => {
+    const { near, far } = await tcpPair();
+    const failed = new Promise<Error>((resolve) => near.on('error', resolve));
+    const closed = new Promise((resolve) => near.on('close', resolve));
+    const leave = () => (far as Socket).resetAndDestroy();
+    if (when === 'has left') leave();
+    writeBeforeFrames(near, 'a'.repeat(20_000_000));
+    if (when !== 'has left') leave();
+    expect((await failed).message).toMatch(/^(read|write) E(PIPE|CONNRESET)$/);
+    await closed;
   });
 });
