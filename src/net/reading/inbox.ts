@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers';
 import { MAX_FRAME_HEADER, WINDOW_START } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
 import { type FrameReceiver, giveReceiverBack, takeReceiver } from '../../protocol/frame-receiver.js';

@@ -1,3 +1,5 @@
+import { clearImmediate, clearTimeout, setImmediate, setTimeout } from 'node:timers';
+
 /**
  * The largest number that Node's timers (24 days in milliseconds) and its HTTP parser accept. The timers take a larger
  * number for a very short delay, the parser for a very small size.

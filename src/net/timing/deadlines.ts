@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { performance } from 'node:perf_hooks';
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { MAX_INT32 } from './after-reading.js';
 
 /** Something with a deadline. It is in at most one slot of the wheel. */

@@ -5,6 +5,7 @@ import https from 'node:https';
 import type { Socket } from 'node:net';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers';
 import { acceptKey } from '../../handshake/key.js';
 import { afterReading } from '../../net/timing/after-reading.js';
 import { CLOSING, CONNECTING } from '../ready-state.js';

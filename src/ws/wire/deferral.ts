@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers';
+
 /** What a deferral stops and starts. */
 interface Deferrable {
   /** The user has paused. */

@@ -1,6 +1,15 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { CloseTimer } from '../../../src/ws/wire/close-timer.js';
 
+// What `useFakeTimers` replaces are the global ones.
+vi.mock('node:timers', () => {
+  const names = ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate'] as const;
+  const call =
+    (name: (typeof names)[number]) =>
+    (...given: unknown[]) =>
+      Reflect.apply(globalThis[name], null, given);
+  return Object.fromEntries(names.map((name) => [name, call(name)]));
+});
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate'] }));
 afterEach(() => void vi.useRealTimers());
 
