@@ -185,17 +185,17 @@ export function maskingKey(generateMask: GenerateMask | undefined): number {
 /** Makes the payload of a Close frame; empty without a code. */
 function closePayload(code: unknown, reason: unknown): Buffer {
   if (code === undefined) return NO_BYTES;
-  if (typeof code !== 'number' || !Number.isInteger(code) || !isCloseCode(code)) {
-    throw new TypeError('First argument must be a valid error code number');
-  }
-  const text = reason === undefined || (reason as string).length === 0 ? '' : reason;
+  const closeCode = typeof code === 'number' ? Math.trunc(code) : 0;
+  if (!isCloseCode(closeCode)) throw new TypeError('First argument must be a valid error code number');
+  // An Error, for example, has no length, and so is no reason.
+  const text = reason === undefined || (reason !== null && !(reason as string).length) ? '' : reason;
   if (typeof text !== 'string' && !isUint8Array(text)) {
     throw new TypeError('Second argument must be a string or a Uint8Array');
   }
   const bytes = typeof text === 'string' ? Buffer.from(text) : toBuffer(text);
   if (bytes.length > MAX_CLOSE_REASON) throw new RangeError('The message must not be greater than 123 bytes');
   const payload = Buffer.allocUnsafe(2 + bytes.length);
-  payload.writeUInt16BE(code, 0);
+  payload.writeUInt16BE(closeCode, 0);
   payload.set(bytes, 2);
   return payload;
 }

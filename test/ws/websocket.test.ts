@@ -296,6 +296,46 @@ describe.each(IMPLEMENTATIONS)('%s: a socket', (_, impl) => {
     ws.terminate();
   });
 
+  test.each<[string, unknown, unknown, [number, string]]>([
+    ['an Error as the reason', 1011, new Error('boom'), [1011, '']],
+    ['a number as the reason', 1000, 5, [1000, '']],
+    ['an object as the reason', 1000, { length: 0 }, [1000, '']],
+    ['an empty string as the reason', 1000, '', [1000, '']],
+    ['bytes as the reason', 4000, new Uint8Array([104, 105]), [4000, 'hi']],
+    ['a code with a fraction', 4000.7, 'cut', [4000, 'cut']],
+  ])('ws.M4: close takes %s', async (_name, code, reason, [closeCode, text]) => {
+    const { client, server } = await connect(impl);
+    const closed = once(server, 'close');
+    inner(client).close(code, reason);
+    expect((await closed).map(String)).toEqual([String(closeCode), text]);
+  });
+
+  test.each([
+    ['a code that may not be sent', 1005, ''],
+    ['a code that is a string', '1000', ''],
+    ['NaN as the code', Number.NaN, ''],
+    ['a reason that is an array', 1000, ['a']],
+    ['null as the reason', 1000, null],
+  ])('ws.M4: close refuses %s, and the socket stays open', async (_name, code, reason) => {
+    const { client } = await connect(impl);
+    expect(() => inner(client).close(code, reason)).toThrow(TypeError);
+    expect(client.readyState).toBe(impl.WebSocket.OPEN);
+  });
+
+  test('ws.I1: an error that a user emits on _socket ends the connection', async () => {
+    const { client, server } = await connect(impl);
+    const errors = vi.fn();
+    server.on('error', errors);
+    const closed = Promise.all([once(server, 'close'), once(client, 'close')]);
+    inner(server)._socket.emit('error', new Error('made up'));
+    expect(server.readyState).toBe(impl.WebSocket.CLOSING);
+    expect((await closed).map((end) => end.map(String))).toEqual([
+      ['1006', ''],
+      ['1006', ''],
+    ]);
+    expect(errors).not.toHaveBeenCalled();
+  });
+
   test('ws.I5: objects can be extended', async () => {
     const { client, server, wss } = await connect(impl);
     for (const object of [client, server, wss].map(inner)) {

@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers';
 import type { TLSSocket } from 'node:tls';
 import { toError } from '../../protocol/errors.js';
 import { holdHandle, letFlow, queuedBytes, releaseHandle } from '../node/socket-state.js';
@@ -45,6 +46,8 @@ function onEnd(this: TransportSocket): void {
 
 function onError(this: TransportSocket, error: Error): void {
   this[EVENTS].onError(error);
+  // Users may emit it themselves, and then nobody has ended the stream.
+  this.destroy();
 }
 
 function onClose(this: TransportSocket): void {

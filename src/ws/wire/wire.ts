@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers';
 import { Link } from '../../net/link.js';
 import { isPausedByUser } from '../../net/node/socket-state.js';
 import { showBytes } from '../../net/transport/window-transport.js';
@@ -319,8 +320,10 @@ export class Wire extends Link {
     this.end();
   }
 
-  /** A socket that fails also closes, and npm `ws` reports only that. */
-  onError(): void {}
+  /** The transport ends, and npm `ws` reports only that. */
+  onError(): void {
+    this.#end.onEnd();
+  }
 
   onClose(): void {
     // Some streams emit 'close' twice, and for others the transport reports it.
