@@ -10,6 +10,7 @@ export type {
   Data,
   ExtraHeaders,
   Packet,
+  PathRule,
   Pattern,
   PreparedMessage,
   Refusal,
@@ -23,6 +24,7 @@ export type {
   UpgradeContext,
   UpgradeRequest,
   UpgradeResult,
+  UpgradeSource,
   Upgrades,
 } from './index.js';
 export {

@@ -1,10 +1,11 @@
+export type { AcceptOptions, UpgradeSource } from './api/accept-request.js';
 export { acceptUpgrades } from './api/accept-upgrades.js';
 export { codec } from './api/codec.js';
 export type { CloseOptions, Connections } from './api/connections.js';
 export type { SocketHandlers } from './api/handler-delivery.js';
 export type { ConnectionLimits, ServerLimits } from './api/limits.js';
 export type { Packet } from './api/message-queue.js';
-export { type AcceptOptions, type ClientOptions, newWebSocket } from './api/new-websocket.js';
+export { type ClientOptions, newWebSocket } from './api/new-websocket.js';
 export type { Data } from './api/payload.js';
 export { type PreparedMessage, prepare } from './api/prepared-message.js';
 export { ReadyState } from './api/ready-state.js';
@@ -17,6 +18,7 @@ export type { CodecKind } from './codec/codec.js';
 export type { Pattern, Rule } from './handshake/origin.js';
 export { type Refusal, refuse } from './handshake/refusal.js';
 export { type ExtraHeaders, isUpgrade, offeredProtocols, type UpgradeRequest } from './handshake/server.js';
+export type { PathRule } from './net/opening/path-rule.js';
 export { CloseCode } from './protocol/close-code.js';
 export {
   type CloseResult,

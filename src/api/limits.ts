@@ -202,11 +202,25 @@ export function checkType(name: string, value: unknown, type: 'string' | 'boolea
   throw new TypeError(`${name} must be a ${type}, not ${show(value)}`);
 }
 
-/** @throws TypeError with the value, if `path` is neither `undefined` nor a string that begins with `/` */
+/** @throws TypeError with the value, if `path` is no `PathRule` */
 export function checkPath(path: unknown): void {
-  checkType('path', path, 'string');
-  if (typeof path === 'string' && !path.startsWith('/'))
-    throw new TypeError(`path must begin with "/", not ${show(path)}`);
+  rule('path', path);
+  const strings = [path].flat().filter((pattern) => typeof pattern === 'string');
+  const wrong = strings.find((pattern) => !pattern.startsWith('/'));
+  if (wrong !== undefined) throw new TypeError(`path must begin with "/", not ${show(wrong)}`);
+}
+
+/** Options of a socket whose messages are awaited. */
+export interface AwaitOptions {
+  /** Hand over every frame as it is, and leave Pong and Close to the user. Default off. */
+  raw?: boolean;
+  /** Text as a string, or as its UTF-8 bytes. Default `'string'`. */
+  textAs?: 'string' | 'bytes';
+  /**
+   * What `send` does if the socket is not open, or closes before the message has left: reject, or nothing. Default
+   * `'reject'`.
+   */
+  onClosed?: 'reject' | 'ignore';
 }
 
 /**

@@ -1,50 +1,20 @@
-import { Buffer } from 'node:buffer';
-import type { IncomingMessage } from 'node:http';
 import type { RequestOptions } from 'node:https';
-import type { Duplex } from 'node:stream';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { checkProtocols, openingHeaders, parseUrl } from '../handshake/client.js';
-import {
-  type Accepted,
-  chooseProtocol,
-  type ExtraHeaders,
-  formatAcceptance,
-  isRefusal,
-  judgeUpgrade,
-  type Refusal,
-  refuse,
-} from '../handshake/server.js';
-import { spendResponse } from '../net/opening/bound-response.js';
 import { connect } from '../net/opening/connect.js';
-import { NO_OWNER, PendingUpgrade } from '../net/opening/pending-upgrade.js';
-import { RequestHead } from '../net/opening/request-head.js';
-import { NO_BYTES } from '../protocol/bytes.js';
-import { WebSocketCreationError, WebSocketError, WebSocketHandshakeError } from '../protocol/errors.js';
+import { type CloseResult, WebSocketError } from '../protocol/errors.js';
+import { type AcceptOptions, acceptFor, acceptRequest, type Handler, type UpgradeSource } from './accept-request.js';
 import { handled, rejected } from './handled-promise.js';
 import {
+  type AwaitOptions,
   type ConnectionLimits,
   checkType,
   LIMIT_NAMES,
   ownOptions,
-  type ResolvedLimits,
   resolveLimits,
-  type ServerLimits,
 } from './limits.js';
-import { openClient, openForAwait } from './open.js';
-import { type AwaitedUpgrade, awaitedUpgrade } from './upgrades.js';
+import { openClient } from './open.js';
 import type { WebSocket } from './websocket.js';
-
-interface AwaitOptions {
-  /** Hand over every frame as it is, and leave Pong and Close to the user. Default off. */
-  raw?: boolean;
-  /** Text as a string, or as its UTF-8 bytes. Default `'string'`. */
-  textAs?: 'string' | 'bytes';
-  /**
-   * What `send` does if the socket is not open, or closes before the message has left: reject, or nothing. Default
-   * `'reject'`.
-   */
-  onClosed?: 'reject' | 'ignore';
-}
 
 /** Options of a client. Options of `tls.connect` are passed on to it. */
 export interface ClientOptions
@@ -66,18 +36,6 @@ export interface ClientOptions
   agent?: RequestOptions['agent'];
   /** As for `http.request`: makes the connection instead of the agent. */
   createConnection?: RequestOptions['createConnection'];
-}
-
-/** Options of a server that accepts one upgrade request. They override those of `acceptUpgrades`. */
-export interface AcceptOptions extends ServerLimits, AwaitOptions {
-  /** The socket of the `'upgrade'` event, if you listen for it yourself. The library then writes refusals itself. */
-  socket?: Duplex;
-  /** The head of the `'upgrade'` event: bytes that came after the request. Default none. */
-  head?: Buffer;
-  /** Whether it is a mismatch too if only one side names subprotocols. Default off. */
-  requireProtocol?: boolean;
-  /** Further headers of the 101: a record, or pairs if a name must appear twice. */
-  headers?: ExtraHeaders;
 }
 
 /** Our own options, which `http.request` must not see. */
@@ -113,25 +71,55 @@ export function newWebSocket<UserData = unknown>(
  *   request was answered already, or it did not come through `acceptUpgrades` or an `'upgrade'` event
  */
 export function newWebSocket<UserData = unknown>(
-  request: IncomingMessage,
+  request: UpgradeSource,
   protocols?: string | readonly string[],
   options?: AcceptOptions,
 ): Promise<WebSocket<UserData>>;
+/**
+ * Accepts an upgrade request, as above, and owns its handler, whatever the framework does with promises. If the handler
+ * throws or rejects, the socket closes with 1011, and `onError` of `acceptUpgrades` is told (without one:
+ * `console.error`); but not if the client has closed cleanly. When the handler is done, the socket closes with 1000.
+ *
+ * @returns the promise of the end, as `ws.closed`. It rejects only if the request cannot be accepted, as above
+ */
+export function newWebSocket<UserData = unknown>(
+  request: UpgradeSource,
+  handler: (ws: WebSocket<UserData>) => unknown,
+): Promise<CloseResult>;
+export function newWebSocket<UserData = unknown>(
+  request: UpgradeSource,
+  protocols: string | readonly string[] | undefined,
+  handler: (ws: WebSocket<UserData>) => unknown,
+): Promise<CloseResult>;
+export function newWebSocket<UserData = unknown>(
+  request: UpgradeSource,
+  protocols: string | readonly string[] | undefined,
+  options: AcceptOptions | undefined,
+  handler: (ws: WebSocket<UserData>) => unknown,
+): Promise<CloseResult>;
 export function newWebSocket(
-  target: string | URL | IncomingMessage,
-  protocols?: string | readonly string[],
-  options: ClientOptions | AcceptOptions = {},
-): Promise<WebSocket> {
+  target: string | URL | UpgradeSource,
+  ...rest: readonly unknown[]
+): Promise<WebSocket | CloseResult> {
   try {
-    const names = checkProtocols(protocols);
-    const own = checkOptions(options as ClientOptions & AcceptOptions);
-    if (typeof target === 'string' || target instanceof URL) return handled(connectTo(target, names, own));
-    return Promise.resolve(acceptRequest(target, names, own as AcceptOptions));
+    return open(target, rest);
   } catch (error) {
     // Faults of the peer or the network reject, as they would a moment later. The caller's faults throw.
     if (error instanceof WebSocketError) return rejected(error);
     throw error;
   }
+}
+
+function open(target: string | URL | UpgradeSource, rest: readonly unknown[]): Promise<WebSocket | CloseResult> {
+  const handler = typeof rest.at(-1) === 'function' ? (rest.at(-1) as Handler) : null;
+  const [protocols, options = {}] = handler === null ? rest : rest.slice(0, -1);
+  const names = checkProtocols(protocols as string | readonly string[] | undefined);
+  const own = checkOptions(options as ClientOptions & AcceptOptions);
+  const isUrl = typeof target === 'string' || target instanceof URL;
+  if (isUrl && handler !== null) throw new TypeError('A handler goes with an upgrade request, not with a URL');
+  if (isUrl) return handled(connectTo(target, names, own));
+  if (handler !== null) return acceptFor(target, names, own, handler);
+  return Promise.resolve(acceptRequest(target, names, own));
 }
 
 function checkOptions(options: ClientOptions & AcceptOptions): ClientOptions & AcceptOptions {
@@ -160,82 +148,4 @@ function connectTo(target: string | URL, protocols: string[], options: ClientOpt
   openingHeaders({ key: '', ...asked });
   const url = parseUrl(target);
   return connect(url, asked).then((connected) => openClient(connected, limits, options.onClosed === 'ignore'));
-}
-
-// ——— the server
-
-function acceptRequest(request: IncomingMessage, wanted: string[], options: AcceptOptions): WebSocket {
-  if (!Array.isArray(request?.rawHeaders)) {
-    throw new TypeError(`newWebSocket takes a URL or an upgrade request, not ${String(request)}`);
-  }
-  const upgrade = awaitedUpgrade(request);
-  const limits = limitsFor(upgrade, options);
-  const pending = upgrade?.pending ?? ownPending(request, options, limits);
-  const fail = (refusal: Refusal) => {
-    // A caller who passed the socket has no response to answer with.
-    if (upgrade === undefined) pending?.refuse(refusal);
-    else upgrade.refusal = refusal;
-  };
-
-  const verdict = judgeUpgrade(request, limits, () => request);
-  if (isRefusal(verdict)) {
-    fail(verdict);
-    throw new WebSocketHandshakeError(verdict.message, verdict.status, verdict.headers);
-  }
-  if (pending === null) throw new WebSocketCreationError(NO_SOCKET);
-  const isAnswered = !pending.isPending || upgrade?.response?.headersSent || upgrade?.response?.writableEnded;
-  if (pending.isGone || isAnswered) {
-    throw new WebSocketCreationError(pending.isGone ? 'The client has left' : 'The request was answered already');
-  }
-  const accepted = acceptance(verdict, wanted, options, fail);
-  const { remoteAddress } = pending;
-  pending.accept(accepted.text);
-  if (upgrade?.response) spendResponse(upgrade.response, pending);
-  const head = pending.takeHead();
-  const opening = { request: pending.request, remoteAddress, head, protocol: accepted.protocol, data: undefined };
-  const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.connections ?? null);
-  if (upgrade !== undefined) {
-    upgrade.ws = ws;
-    // The upgrade lives as long as the request, to which the socket refers.
-    upgrade.response = null;
-  }
-  return ws;
-}
-
-/** The limits of the server, so that all its connections share one object, unless this call has limits of its own. */
-function limitsFor(upgrade: AwaitedUpgrade | undefined, options: AcceptOptions): ResolvedLimits {
-  const hasOwn = Object.keys(options).some((name) => LIMIT_NAMES.includes(name));
-  if (upgrade !== undefined && !hasOwn) return upgrade.limits;
-  return resolveLimits('server', { ...upgrade?.given, ...options }, true);
-}
-
-function acceptance(verdict: Accepted, wanted: string[], options: AcceptOptions, fail: (refusal: Refusal) => void) {
-  const { requireProtocol = false, headers } = options;
-  let protocol: string;
-  try {
-    protocol = chooseProtocol(verdict.protocols, wanted, requireProtocol);
-  } catch (error) {
-    fail(refuse(400, { body: `${(error as Error).message}\n` }));
-    throw error;
-  }
-  return { protocol, text: formatAcceptance(verdict.key, protocol, headers) };
-}
-
-const NO_SOCKET =
-  'This request cannot be upgraded here: call acceptUpgrades(server) once for its HTTP server, or pass the socket ' +
-  "and the head of the server's 'upgrade' event as options.socket and options.head";
-
-/** One upgrade per socket: after a call that threw, another may follow, but no socket is upgraded twice. */
-const ownUpgrades = new WeakMap<Duplex, PendingUpgrade>();
-
-function ownPending(request: IncomingMessage, options: AcceptOptions, limits: ResolvedLimits): PendingUpgrade | null {
-  const { socket, head = NO_BYTES } = options;
-  if (!Buffer.isBuffer(head)) throw new TypeError(`head must be a Buffer, not ${String(head)}`);
-  if (socket === undefined) return null;
-  let pending = ownUpgrades.get(socket);
-  if (pending === undefined) {
-    pending = new PendingUpgrade(new RequestHead(request, socket), head, limits.handshakeTimeout, NO_OWNER).watch();
-    ownUpgrades.set(socket, pending);
-  }
-  return pending;
 }

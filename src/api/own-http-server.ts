@@ -1,6 +1,7 @@
 import http, { type ServerOptions as HttpOptions, type Server as HttpServer, type RequestListener } from 'node:http';
 import https, { type ServerOptions as TlsOptions } from 'node:https';
 import { readBeforeTimeouts } from '../net/node/http-server.js';
+import type { PathRule } from '../net/opening/path-rule.js';
 import { MAX_INT32 } from '../net/timing/after-reading.js';
 import { checkPath, checkType, type ResolvedLimits } from './limits.js';
 
@@ -11,7 +12,7 @@ interface Address {
   readonly unix?: string;
   readonly tls?: TlsOptions;
   readonly server?: HttpServer;
-  readonly path?: string;
+  readonly path?: PathRule;
 }
 
 /** @throws TypeError, RangeError if these options do not say where to listen */

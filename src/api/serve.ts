@@ -3,10 +3,12 @@ import type { ServerOptions as TlsOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Accepted, formatAcceptance, isRefusal, judgeUpgrade, type Refusal, refuse } from '../handshake/server.js';
 import { acceptCheaply } from '../net/node/accept.js';
-import { bindResponse } from '../net/opening/bound-response.js';
+import { answerInstead, bindResponse } from '../net/opening/bound-response.js';
 import { FirstReads } from '../net/opening/first-reads.js';
+import { Fit, type PathRule } from '../net/opening/path-rule.js';
 import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
-import { pathnameOf, UpgradeListener } from '../net/opening/upgrade-listener.js';
+import { RequestHead } from '../net/opening/request-head.js';
+import { UpgradeListener } from '../net/opening/upgrade-listener.js';
 import { toError } from '../protocol/errors.js';
 import { type CheckedCloseOptions, within } from './connections.js';
 import { handled } from './handled-promise.js';
@@ -37,8 +39,11 @@ export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHa
   tls?: TlsOptions;
   /** An HTTP server to share. `serve` then makes none of its own, and neither starts nor closes this one. */
   server?: HttpServer;
-  /** The exact pathname for WebSockets. Default all. */
-  path?: string;
+  /**
+   * Which requests are for WebSockets: those with this pathname, with one of a list, those whose pathname a RegExp
+   * finds, or those for which a function returns `true`. Default all.
+   */
+  path?: PathRule;
   /** Handles all other requests. Default: they are answered with 404, or with 426 if the path serves WebSockets. */
   request?(request: IncomingMessage, response: ServerResponse): unknown;
   /**
@@ -98,6 +103,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
       onUpgrade: (pending) => this.#onUpgrade(pending),
       onPlain: (pending) => this.#onPlain(pending),
       onUnclaimed: (pending) => this.#onPlain(pending),
+      onPathError: (error) => reportError(options, toError(error)),
     });
     if (options.server === undefined && options.tls === undefined) this.#firstReads = this.#watchFirstReads();
   }
@@ -166,8 +172,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
     return new FirstReads(this.#http, {
       maxHeaderBytes,
       patience: patienceOf(handshakeTimeout),
-      wants: (url) => this.#listener.wants(url),
-      onRequest: (request, socket, head) => this.#listener.onRequest(request, socket, head),
+      onRequest: (request, head) => this.#listener.onRequest(request, head),
     });
   }
 
@@ -188,24 +193,17 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
-    const handler = this.#options.request;
-    if (handler === undefined) {
-      const { status, headers, body } = this.#refusalOf(request);
-      response
-        .writeHead(status, { Connection: 'close', 'Content-Type': 'text/plain; charset=utf-8', ...headers })
-        .end(body);
-      return;
-    }
+    const fail = (error: unknown) => {
+      reportError(this.#options, toError(error));
+      answerInstead(response, refuse(500));
+    };
     this.#requests++;
     response.once('close', () => {
       if (--this.#requests === 0) this.#onAnswered?.();
     });
-    const fail = (error: unknown) => {
-      reportError(this.#options, toError(error));
-      if (response.headersSent) response.destroy();
-      else response.writeHead(500, { Connection: 'close' }).end();
-    };
     try {
+      const handler = this.#options.request;
+      if (handler === undefined) return answerInstead(response, this.#refusalOf(request));
       const returned = handler.call(this.#options, request, response);
       if (isThenable(returned)) returned.then(undefined, fail);
     } catch (error) {
@@ -214,8 +212,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   }
 
   #refusalOf(request: IncomingMessage): Refusal {
-    const { path } = this.#options;
-    if (path !== undefined && pathnameOf(request.url) !== path) return refuse(404);
+    if (this.#listener.fit(new RequestHead(request, request.socket)) === Fit.None) return refuse(404);
     const verdict = judgeUpgrade(request, this.#limits, () => request);
     return isRefusal(verdict) ? verdict : refuse(404);
   }

@@ -1,7 +1,8 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { type Refusal, refuse } from '../handshake/server.js';
 import { watchRequestListeners } from '../net/node/request-rejections.js';
-import { bindResponse } from '../net/opening/bound-response.js';
+import { answerInstead, bindResponse } from '../net/opening/bound-response.js';
+import type { PathRule } from '../net/opening/path-rule.js';
 import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { UpgradeListener } from '../net/opening/upgrade-listener.js';
 import {
@@ -18,8 +19,12 @@ import { internals, type WebSocket } from './websocket.js';
 
 /** Options of `acceptUpgrades`: its own, and limits for its clients. */
 export interface AcceptUpgradesOptions extends ServerLimits {
-  /** The exact pathname of the upgrade requests to claim. Default all. */
-  path?: string;
+  /**
+   * Which upgrade requests to claim: those with this pathname, with one of a list, those whose pathname a RegExp finds,
+   * or those for which a function returns `true`. The rest is left to others who listen for `'upgrade'`, such as the
+   * development servers of Vite and Next.js. Default all.
+   */
+  path?: PathRule;
   /**
    * A handler threw or rejected. Before the upgrade, the client gets 500 or the refusal that `newWebSocket` rejected
    * with; after it, Close 1011. It is not called if a handler rejects because its client closed cleanly. Default:
@@ -39,6 +44,8 @@ export interface AwaitedUpgrade {
   /** The refusal to answer with, after `newWebSocket` has rejected. */
   refusal: Refusal | null;
   ws: WebSocket | null;
+  /** A handler failed after the upgrade. */
+  fail(error: unknown): void;
 }
 
 const awaited = new WeakMap<IncomingMessage, AwaitedUpgrade>();
@@ -69,6 +76,7 @@ export class Upgrades extends SocketServer<unknown> {
       onUpgrade: (pending) => this.#handle(pending),
       onPlain: (pending) => this.#handle(pending),
       onUnclaimed: (pending) => pending.refuse(refuse(404)),
+      onPathError: (error) => this.#report(toError(error)),
     });
     this.#unwatch = watchRequestListeners(server, (error, _request, response) =>
       this.#onPlainRejection(error, response),
@@ -95,6 +103,7 @@ export class Upgrades extends SocketServer<unknown> {
       connections: this.sockets,
       refusal: null,
       ws: null,
+      fail: (error) => this.#onFailure(upgrade, toError(error)),
     };
     awaited.set(request, upgrade);
     const promises: PromiseLike<unknown>[] = [];
@@ -112,9 +121,7 @@ export class Upgrades extends SocketServer<unknown> {
   /** The handler of a plain request rejected. */
   #onPlainRejection(reason: unknown, response: ServerResponse): void {
     const error = toError(reason);
-    const { status, headers } = error instanceof WebSocketHandshakeError ? error : { status: 500, headers: {} };
-    if (response.headersSent) response.destroy();
-    else response.writeHead(status, { ...headers, Connection: 'close' }).end();
+    answerInstead(response, error instanceof WebSocketHandshakeError ? error : { status: 500, headers: {} });
     this.#report(error);
   }
 
@@ -136,13 +143,16 @@ export class Upgrades extends SocketServer<unknown> {
   #onRejection(upgrade: AwaitedUpgrade, reason: unknown): void {
     const error = toError(reason);
     const { pending, response, ws } = upgrade;
-    if (ws !== null) {
-      // If the peer closes cleanly while a handler waits for its next message, the handler has not failed.
-      if (error instanceof WebSocketClosedError && error.wasClean) return;
-      internals.connection(ws as WebSocket<never>).failByHandler(error);
-    } else if (response?.headersSent) pending.socket.destroy();
+    if (ws !== null) return this.#onFailure(upgrade, error);
+    if (response?.headersSent) pending.socket.destroy();
     else pending.refuse((isRefusalError(error) && upgrade.refusal) || refuse(500));
-    this.#report(error, ws ?? undefined);
+    this.#report(error);
+  }
+
+  #onFailure({ ws }: AwaitedUpgrade, error: Error): void {
+    if (ws === null || isCleanEnd(error)) return;
+    internals.connection(ws as WebSocket<never>).failByHandler(error);
+    this.#report(error, ws);
   }
 
   #report(error: Error, ws?: WebSocket): void {
@@ -150,6 +160,11 @@ export class Upgrades extends SocketServer<unknown> {
     if (this.#options.onError === undefined && (isRefusalError(error) || error instanceof WebSocketClosedError)) return;
     reportError({ error: this.#options.onError }, error, ws);
   }
+}
+
+/** If the peer closes cleanly while a handler waits for its next message, the handler has not failed. */
+export function isCleanEnd(error: unknown): boolean {
+  return error instanceof WebSocketClosedError && error.wasClean;
 }
 
 /** Whether `newWebSocket(req)` rejected with this error because the request cannot be accepted. */

@@ -206,6 +206,18 @@ export function checkField(name: unknown, value: unknown): void {
 const HANDSHAKE_FIELD = /^(?:upgrade|connection|content-length|transfer-encoding|sec-websocket-.*)$/i;
 
 /**
+ * Headers of an HTTP answer that say something about its connection (RFC 9110 §7.6.1) or its content (§8), and so have
+ * no place in a 101.
+ */
+const PLAIN_ANSWER_FIELD =
+  /^(?:keep-alive|te|trailer|proxy-connection|content-(?:type|encoding|language|location|range))$/i;
+
+/** Whether a header that was meant for any HTTP answer may go into the 101 as well. */
+export function mayMoveToAcceptance(name: string): boolean {
+  return !HANDSHAKE_FIELD.test(name) && !PLAIN_ANSWER_FIELD.test(name);
+}
+
+/**
  * Checks a header that the user wants to add to an opening handshake.
  *
  * @throws TypeError with the value, as `checkField` does, and if the opening handshake sets this header itself

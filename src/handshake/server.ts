@@ -167,10 +167,14 @@ export function formatAcceptance(key: string, protocol: string, headers?: ExtraH
   return `${text}\r\n`;
 }
 
+/** Names and values of extra headers. */
+export function pairsOf(headers: ExtraHeaders): Iterable<readonly [string, string]> {
+  return Symbol.iterator in headers ? (headers as Iterable<readonly [string, string]>) : Object.entries(headers);
+}
+
 function formatExtra(headers: ExtraHeaders): string {
-  const pairs = Symbol.iterator in headers ? (headers as Iterable<readonly [string, string]>) : Object.entries(headers);
   let text = '';
-  for (const [name, value] of pairs) {
+  for (const [name, value] of pairsOf(headers)) {
     checkExtraField(name, value);
     text += `${name}: ${value}\r\n`;
   }

@@ -5,7 +5,9 @@ import {
   acceptUpgrades,
   newWebSocket,
   Opcode,
+  type PathRule,
   ReadyState,
+  serve,
   type WebSocket,
   WebSocketClosedError,
 } from '../../src/index.js';
@@ -19,6 +21,7 @@ import {
   getPage,
   listening,
   rejection,
+  served,
   settles,
   until,
   withResolvers,
@@ -268,28 +271,71 @@ describe('what is claimed', () => {
     expect(statusOf(await rawAnswer(port, requestText({}, 'GET /a HTTP/1.1')))).toBe(404);
   });
 
-  test('hostile.H-10: another Upgrade value is answered as plain HTTP, and closed', async () => {
-    const { port } = await awaiting((request, response) => {
-      response.end(`plain ${request.headers.upgrade}`);
-    });
-    const answer = await rawAnswer(port, requestText({ Upgrade: 'h2c' }));
-    expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n/);
-    expect(answer).toContain('\r\nConnection: close\r\n');
-    expect(answer).toContain('plain h2c');
-  });
-
   test('hostile.H-10: websocket among several is 400', async () => {
     const { port } = await awaiting(echo);
     expect(statusOf(await rawAnswer(port, requestText({ Upgrade: 'h2c, websocket' })))).toBe(400);
   });
 
-  test('another Upgrade value with a body is 400, or plain HTTP where Node offers a way', async () => {
-    const { port } = await awaiting((request, response) => {
-      request.resume().on('end', () => response.writeHead(200, { Connection: 'close' }).end());
-    });
-    const request = requestText({ Upgrade: 'h2c', 'Content-Length': '5' }, 'POST /ws HTTP/1.1');
-    const offered = 'shouldUpgradeCallback' in http.createServer() && !IS_DOCUMENTED;
-    expect(statusOf(await rawAnswer(port, `${request}hello`))).toBe(offered ? 200 : 400);
+  test.runIf(IS_DOCUMENTED)(
+    'the documented way: another Upgrade value is answered as plain HTTP, and closed',
+    async () => {
+      const { port } = await awaiting((request, response) => {
+        response.end(`plain ${request.headers.upgrade}`);
+      });
+      const answer = await rawAnswer(port, requestText({ Upgrade: 'h2c' }));
+      expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+      expect(answer).toContain('\r\nConnection: close\r\n');
+      expect(answer).toContain('plain h2c');
+      const request = requestText({ Upgrade: 'h2c', 'Content-Length': '5' }, 'POST /ws HTTP/1.1');
+      expect(statusOf(await rawAnswer(port, `${request}hello`))).toBe(400);
+    },
+  );
+
+  const greeting = async (port: number, path: string) => {
+    const answer = await rawAnswer(port, requestText({ Connection: 'Upgrade' }, `GET ${path} HTTP/1.1`));
+    return statusOf(answer);
+  };
+
+  test.each<[string, PathRule, string[], string[]]>([
+    ['a list', ['/a', '/b'], ['/a', '/b?x'], ['/c']],
+    ['a RegExp', /^\/rooms\/\d+$/, ['/rooms/17'], ['/rooms/', '/x/rooms/1']],
+    ['a function', (request) => request.headers.host === 'localhost' && request.url === '/f', ['/f'], ['/g']],
+  ])('path as %s', async (_name, path, claimed, left) => {
+    const { port } = await awaiting(async (request) => (await newWebSocket(request)).hangup(), { path });
+    const own = await served({ path, open: (ws) => ws.hangup() });
+    for (const each of [port, own.port]) {
+      for (const url of claimed) expect([url, await greeting(each, url)]).toEqual([url, 101]);
+      for (const url of left) expect([url, await greeting(each, url)]).toEqual([url, 404]);
+    }
+  });
+
+  test('a path function that throws is 500, and reported; others are not disturbed', async () => {
+    const path = (request: IncomingMessage) => {
+      if (request.url === '/bad') throw new Error('no route');
+      return true;
+    };
+    const open = (ws: WebSocket) => ws.hangup();
+    const { port, errors } = await awaiting(async (request) => open(await newWebSocket(request)), { path });
+    const own = await served({ path, open });
+    for (const each of [port, own.port]) {
+      expect(await greeting(each, '/bad')).toBe(500);
+      expect(await greeting(each, '/good')).toBe(101);
+    }
+    expect([...errors, ...own.errors].map(({ message }) => message)).toEqual(['no route', 'no route']);
+    // A plain request is judged by the same function.
+    expect((await getPage(own.port, '/bad')).status).toBe(500);
+  });
+
+  test('a path function is asked once for each upgrade, and a list goes before it', async () => {
+    const server = http.createServer(async (request) => (await newWebSocket(request)).send('upgrades'));
+    const asked: (string | undefined)[] = [];
+    acceptUpgrades(server, { path: (request) => asked.push(request.url) > 0 });
+    await serve({ server, path: ['/a', '/b'], open: (ws) => ws.send('serve') });
+    const port = await listening(server);
+    const first = async (path: string) =>
+      (await rawWebSocket(port, {}, path)).take(7).then((bytes) => bytes.toString('latin1', 2));
+    expect([await first('/b'), await first('/c')]).toEqual(['serve', 'upgra']);
+    expect(asked).toEqual(['/b', '/c']);
   });
 });
 

@@ -187,10 +187,18 @@ describe('single values', () => {
     expect(() => checkType('host', 5, 'string')).toThrow(new TypeError('host must be a string, not 5'));
   });
 
-  test('checkPath takes what begins with a slash', () => {
-    expect(() => checkPath(undefined)).not.toThrow();
-    expect(() => checkPath('/ws')).not.toThrow();
-    expect(() => checkPath('ws')).toThrow(TypeError);
-    expect(() => checkPath(/ws/)).toThrow(TypeError);
+  test.each([[undefined], ['/ws'], [/ws/], [['/a', /b/]], [[]], [() => true]])('checkPath takes %s', (path) => {
+    expect(() => checkPath(path)).not.toThrow();
+  });
+
+  test.each([
+    ['ws', 'path must begin with "/", not "ws"'],
+    [['/a', 'b'], 'path must begin with "/", not "b"'],
+    [5, 'path must be a string, a RegExp, an array of these or a function, not 5'],
+    [['/a', 5], 'path must be a string, a RegExp, an array of these or a function, not'],
+    [null, 'path must be a string, a RegExp, an array of these or a function, not null'],
+  ])('checkPath refuses %j', (path, message) => {
+    expect(() => checkPath(path)).toThrow(TypeError);
+    expect(() => checkPath(path)).toThrow(message);
   });
 });

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import net, { type AddressInfo } from 'node:net';
@@ -355,48 +356,19 @@ describe('TLS', () => {
   );
 });
 
-describe('a server that listens for upgrades itself', () => {
-  test('passes the socket and the head, whose frames are delivered', async () => {
-    const server = http.createServer();
-    server.on('upgrade', async (request, socket, head) => {
-      const ws = await newWebSocket(request, undefined, { socket, head });
-      ws.send(await ws.receiveStrPacket());
-    });
-    const port = await listening(server);
-    const ws = await connected(`ws://127.0.0.1:${port}/`);
-    ws.send('x');
-    expect(await ws.receiveStrPacket()).toBe('x');
-  });
-
-  test('gets refusals written for it', async () => {
-    const errors: Error[] = [];
-    const server = http.createServer();
-    server.on('upgrade', async (request, socket, head) => {
-      errors.push(await rejection(newWebSocket(request, 'b', { socket, head })));
-    });
-    const url = `ws://127.0.0.1:${await listening(server)}/`;
-    expect(await rejection(newWebSocket(url, 'a'))).toMatchObject({ status: 400, headers: { connection: 'close' } });
-    const evil = newWebSocket(url, 'b', { origin: 'http://evil.example' });
-    expect(await rejection(evil)).toMatchObject({ status: 403 });
-    expect(errors.map(({ name }) => name)).toEqual(['WebSocketProtocolMismatchError', 'WebSocketHandshakeError']);
-  });
-
-  test('is told what to do where there is no socket', async () => {
-    const errors: Error[] = [];
-    const server = http.createServer();
-    server.on('upgrade', async (request, socket) => {
-      errors.push(await rejection(newWebSocket(request)));
-      socket.destroy();
-    });
-    await rejection(newWebSocket(`ws://127.0.0.1:${await listening(server)}/`));
-    expect(errors[0]).toBeInstanceOf(WebSocketCreationError);
-    expect(errors[0].message).toMatch(/acceptUpgrades.*options\.socket/);
-  });
-
-  test('a head that is no Buffer is a TypeError', () => {
-    const request = { rawHeaders: [], headers: {}, method: 'GET', httpVersion: '1.1' } as never;
-    expect(() => newWebSocket(request, [], { head: 'x' as never })).toThrow(TypeError);
-  });
+test('a host that refuses on each of its addresses: the error has the reason of each', async () => {
+  const closed = net.createServer().listen(0, '127.0.0.1');
+  await once(closed, 'listening');
+  const { port } = closed.address() as AddressInfo;
+  await new Promise((resolve) => closed.close(resolve));
+  const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }));
+  const lookup = ((_host: string, _options: unknown, found: (error: null, all: typeof addresses) => void) => {
+    found(null, addresses);
+  }) as unknown as net.LookupFunction;
+  const error = await rejection(newWebSocket(`ws://dual.test:${port}/`, undefined, { lookup }));
+  const reasons = addresses.map(({ address }) => `connect ECONNREFUSED ${address}:${port}`);
+  expect(error.message).toBe(`No connection to ws://dual.test:${port}: ${reasons.join('; ')}`);
+  expect(error.cause).toMatchObject({ errors: reasons.map((message) => ({ message })) });
 });
 
 test('a frame of a server larger than maxPayload is Close 1009', async () => {

@@ -1,22 +1,25 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import net from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { WebSocket } from '../../src/index.js';
+import { serve, type WebSocket } from '../../src/index.js';
 import { frameFor } from '../support/framer.js';
 import { rawWebSocket } from '../support/raw-peer.js';
-import { acceptedSocket, connected, type Served, served, until, withResolvers } from '../support/servers.js';
+import { connected, listening, type Served, served, until, withResolvers } from '../support/servers.js';
 
 describe('a socket that opens', () => {
   test('has neither the time-out that node:http set nor Nagle’s delay', async () => {
-    const setTimeout = vi.spyOn(net.Socket.prototype, 'setTimeout');
     const setNoDelay = vi.spyOn(net.Socket.prototype, 'setNoDelay');
-    onTestFinished(() => {
-      setTimeout.mockRestore();
-      setNoDelay.mockRestore();
-    });
-    const { ws } = await acceptedSocket();
-    expect(ws.request?.socket.timeout).toBe(0);
-    expect(setNoDelay.mock.contexts).toContain(ws.request?.socket);
-    expect(setTimeout.mock.contexts).toContain(ws.request?.socket);
+    onTestFinished(() => setNoDelay.mockRestore());
+    const http = createServer().setTimeout(60_000);
+    const { promise, resolve } = withResolvers<WebSocket>();
+    await serve({ server: http, open: (ws) => resolve(ws) });
+    const before = once(http, 'connection').then(([socket]) => (socket as net.Socket).timeout);
+    await rawWebSocket(await listening(http));
+    const { socket } = (await promise).request!;
+    expect(await before).toBe(60_000);
+    expect(socket.timeout).toBe(0);
+    expect(setNoDelay.mock.contexts).toContain(socket);
   });
 
   test('is among the connections when open is called, and no more when close is', async () => {

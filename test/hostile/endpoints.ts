@@ -1,5 +1,5 @@
-import type { AcceptOptions } from '../../src/api/new-websocket.js';
-import { newWebSocket } from '../../src/api/new-websocket.js';
+import type { AcceptOptions } from '../../src/index.js';
+import { newWebSocket } from '../../src/index.js';
 import { type CloseResult, WebSocketClosedError } from '../../src/protocol/errors.js';
 import { type ParsedFrame, parseFrames } from '../support/frame-parser.js';
 import { type RawPeer, rawClient, requestText } from '../support/raw-peer.js';

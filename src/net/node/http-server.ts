@@ -1,13 +1,16 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers';
+import tls from 'node:tls';
 import { mayUse } from './private-parts.js';
 
 /*
  * Private, seen on Node 20 to 26: `_httpMessage`, the response to which node:http has lent a socket; setting
- * `pauseOnConnect` on an existing server. On Node 24.9 and later: setting `shouldUpgradeCallback` on an existing
- * server. The documented way: track the responses of a server ourselves; let node:http read from connections; close the
- * connection after an upgrade request that was answered like a plain one.
+ * `pauseOnConnect` on an existing server. On Node 22.21, 24.9 and later: setting `shouldUpgradeCallback` on an existing
+ * server; before that `parser` of a socket and `onIncoming` of the parser. The documented way: track the responses of a
+ * server ourselves; let node:http read from connections; close the connection after an upgrade request that was
+ * answered like a plain one.
  */
 
 /** A response with its request. */
@@ -44,28 +47,55 @@ export function connectPaused(server: HttpServer): boolean {
   return true;
 }
 
-/** node:http asks this function which upgrade requests to emit as upgrades. */
-interface UpgradeChooser {
+/** Says whether node:http emits an upgrade request as `'upgrade'`. @param before what node:http would do without us */
+type UpgradeChoice = (request: IncomingMessage, before: () => boolean) => boolean;
+
+/** Newer Nodes ask this function. */
+interface ChoosingServer extends HttpServer {
   shouldUpgradeCallback?: (request: IncomingMessage) => boolean;
 }
 
 /**
- * Makes a server ask `choose` which upgrade requests to emit as upgrades, if this Node can.
+ * Makes a server ask `choose` which upgrade requests it emits as `'upgrade'`. To it, all others are plain requests, with
+ * their bodies, on connections that may be kept alive. On older Nodes this holds on connections that come from now on.
  *
- * @param choose gets the previous function
  * @returns a function that restores the server
  */
-export function chooseUpgrades(
-  server: HttpServer & UpgradeChooser,
-  choose: (request: IncomingMessage, before: () => boolean) => boolean,
-): () => void {
+export function chooseUpgrades(server: ChoosingServer, choose: UpgradeChoice): () => void {
+  if (!mayUse('http-server')) return () => {};
   const before = server.shouldUpgradeCallback;
-  if (!mayUse('http-server') || typeof before !== 'function') return () => {};
+  if (typeof before !== 'function') return chooseInParsers(server, choose);
   const choosing = (request: IncomingMessage) => choose(request, () => before.call(server, request));
   server.shouldUpgradeCallback = choosing;
   return () => {
     if (server.shouldUpgradeCallback === choosing) server.shouldUpgradeCallback = before;
   };
+}
+
+/** A socket that node:http reads requests from. */
+interface ParsedSocket {
+  parser?: { onIncoming?: ((request: IncomingMessage, keepAlive: boolean) => number) | null } | null;
+}
+
+/** What `chooseUpgrades` does on a Node that does not ask. */
+function chooseInParsers(server: HttpServer, choose: UpgradeChoice): () => void {
+  const isListenedTo = () => server.listenerCount('upgrade') > 0;
+  const onConnection = ({ parser }: ParsedSocket) => {
+    const onIncoming = parser?.onIncoming;
+    if (typeof onIncoming !== 'function') return;
+    parser!.onIncoming = (request, keepAlive) => {
+      const { upgrade } = request as { upgrade?: boolean };
+      // The parser sets it for CONNECT, too, which is another event.
+      if (upgrade && request.method !== 'CONNECT' && !choose(request, isListenedTo)) {
+        Object.assign(request, { upgrade: false });
+      }
+      return onIncoming(request, keepAlive);
+    };
+  };
+  // After the listener of node:http, which makes the parser.
+  const event = server instanceof tls.Server ? 'secureConnection' : 'connection';
+  server.on(event, onConnection);
+  return () => server.off(event, onConnection);
 }
 
 /** The error codes of node:http and node:tls for a client that was too slow. */

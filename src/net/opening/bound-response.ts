@@ -1,7 +1,7 @@
-import { ServerResponse } from 'node:http';
+import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { nextTick } from 'node:process';
-import { Writable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import type { PendingUpgrade } from './pending-upgrade.js';
 
 /**
@@ -14,6 +14,7 @@ export function bindResponse(pending: PendingUpgrade): ServerResponse {
   // Makes node:http write `Connection: close`: what follows the request must not be taken for another request.
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
+  passOnDrain(socket, response);
   response.once('finish', () => {
     if (response.socket === socket) response.detachSocket(socket);
     pending.end();
@@ -23,17 +24,70 @@ export function bindResponse(pending: PendingUpgrade): ServerResponse {
   return response;
 }
 
+/** node:http does this only for responses that it has made itself. */
+function passOnDrain(socket: Socket, response: ServerResponse): void {
+  const isOpen = () => !response.writableEnded && !response.destroyed;
+  const onDrain = () => void (isOpen() && response.emit('drain'));
+  Object.defineProperty(response, 'writableNeedDrain', { get: () => isOpen() && socket.writableNeedDrain });
+  socket.on('drain', onDrain);
+  response.once('finish', () => socket.off('drain', onDrain));
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: OutgoingHttpHeaders;
+  readonly body?: string;
+}
+
 /**
- * Marks the response of an accepted upgrade as sent (`headersSent`, `writableEnded`), so that a trailing `res.end()`
- * does nothing. The 101 itself was written to the socket.
+ * Gives another answer than the one that a handler had begun, whose headers would describe something else. If that one
+ * is on its way already, the connection ends.
+ */
+export function answerInstead(response: ServerResponse, { status, headers, body = '' }: Answer): void {
+  if (response.headersSent) return void response.destroy();
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
+  const type = body === '' ? {} : { 'Content-Type': 'text/plain; charset=utf-8' };
+  response.writeHead(status, STATUS_CODES[status], { Connection: 'close', ...type, ...headers }).end(body);
+}
+
+/**
+ * Marks the response of an accepted upgrade as sent, so that whatever a handler or its framework does with it
+ * afterwards does nothing. The 101 itself was written to the socket.
  */
 export function spendResponse(response: ServerResponse, pending: PendingUpgrade): void {
-  // A trailing `res.end('Hello')` emits an error, `write after end`, for which nobody listens.
-  response.on('error', () => {});
   response.detachSocket(pending.socket as Socket);
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() }) as unknown as Socket;
-  response.assignSocket(nowhere);
-  response.writeHead(101);
-  response.end();
-  response.detachSocket(nowhere);
+  // Set, not done: some runtimes would write a second head to the client.
+  Object.assign(response, { statusCode: 101, writeHead: self, end: self, write: () => true, flushHeaders: self });
+  for (const name of ['headersSent', 'writableEnded', 'writableFinished', 'finished']) {
+    Object.defineProperty(response, name, { value: true, configurable: true });
+  }
+  // Loggers wait for it.
+  nextTick(() => response.emit('finish'));
+}
+
+function self(this: ServerResponse): ServerResponse {
+  return this;
+}
+
+/**
+ * Makes `request.socket.destroy()` call `onDestroy` instead, after an accepted upgrade: Express destroys the socket of a
+ * request whose handler throws, which would end the connection without a Close frame. All else reaches the socket.
+ */
+export function shieldSocket(request: IncomingMessage, socket: Duplex, onDestroy: (error?: Error) => void): void {
+  let shield: Duplex | null = null;
+  const make = () => new Proxy(socket, { get: (_target, name) => memberOf(socket, name) });
+  const destroy = (error?: Error) => {
+    onDestroy(error);
+    return shield;
+  };
+  const memberOf = (target: Duplex, name: string | symbol): unknown => {
+    if (name === 'destroy') return destroy;
+    const member: unknown = Reflect.get(target, name);
+    return typeof member === 'function' ? member.bind(target) : member;
+  };
+  const get = () => {
+    shield ??= make();
+    return shield;
+  };
+  Object.defineProperty(request, 'socket', { get, configurable: true, enumerable: true });
 }

@@ -6,6 +6,7 @@ import { judgeResponse, openingHeaders, parseUrl } from '../../handshake/client.
 import { newKey } from '../../handshake/key.js';
 import { NO_BYTES } from '../../protocol/bytes.js';
 import {
+  toError,
   WebSocketCreationError,
   WebSocketError,
   WebSocketFailedUpgradeError,
@@ -227,5 +228,8 @@ function readRefusal(response: IncomingMessage, signal: AbortSignal): Promise<We
 
 function creationError(url: URL, error: Error): Error {
   if (error instanceof WebSocketError) return error;
-  return new WebSocketCreationError(`No connection to ${url.origin}: ${error.message}`, { cause: error });
+  // One for each address of the host, and no message of its own.
+  const { errors = [error] } = error as Partial<AggregateError>;
+  const text = errors.map((each) => toError(each).message).join('; ');
+  return new WebSocketCreationError(`No connection to ${url.origin}: ${text}`, { cause: error });
 }

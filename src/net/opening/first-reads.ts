@@ -1,10 +1,10 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import type { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { WINDOW_START } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
-import { type ParsedHead, parseRequestHead } from '../../handshake/request-head.js';
+import { parseRequestHead } from '../../handshake/request-head.js';
 import { NO_BYTES } from '../../protocol/bytes.js';
 import { connectPaused } from '../node/http-server.js';
 import { canBuildRequests } from '../node/incoming-message.js';
@@ -14,6 +14,7 @@ import { copyFromWindow } from '../transport/receive-window.js';
 import { listenTo, type TransportSocket } from '../transport/stream-transport.js';
 import type { ReadEvents, TransportEvents, WriteEvents } from '../transport/transport.js';
 import { readAsStream, readIntoWindow } from '../transport/window-transport.js';
+import { RequestHead } from './request-head.js';
 
 /** What to do with opening handshakes that need no HTTP parser. */
 interface EarlyRoutes {
@@ -21,10 +22,11 @@ interface EarlyRoutes {
   readonly maxHeaderBytes: number;
   /** Milliseconds that a client has to send its request before node:http gets the socket. */
   readonly patience: number;
-  /** Whether requests for this target are wanted. */
-  wants(url: string): boolean;
-  /** @param head what came after the request: the client's first frames */
-  onRequest(request: ParsedHead, socket: Socket, head: Buffer): void;
+  /**
+   * @param head what came after the request: the client's first frames
+   * @returns whether the request is taken. If not, node:http gets it
+   */
+  onRequest(request: RequestHead, head: Buffer): boolean;
 }
 
 /** A listener of an HTTP server to its own `'connection'` event. node:http is one. */
@@ -142,15 +144,16 @@ class FirstRead extends Ring implements TransportEvents, ReadEvents, WriteEvents
 
   onWindow(length: number): boolean {
     this.leave();
-    const socket = this.#socket;
     const { routes } = this.#reads;
     const end = WINDOW_START + length;
     const text = readHead(Math.min(length, routes.maxHeaderBytes));
-    const request = parseRequestHead(text, routes.maxHeaderBytes);
-    if (request === null || !routes.wants(request.url)) this.#giveAway(copyFromWindow(WINDOW_START, end));
-    else {
-      const stop = WINDOW_START + text.length;
-      routes.onRequest(request, socket, stop === end ? NO_BYTES : copyFromWindow(stop, end));
+    const parsed = parseRequestHead(text, routes.maxHeaderBytes);
+    const stop = WINDOW_START + (parsed === null ? 0 : text.length);
+    // Whoever looks at the request may be the user's code, and make other connections receive.
+    const rest = stop === end ? NO_BYTES : copyFromWindow(stop, end);
+    if (parsed === null) this.#giveAway(rest);
+    else if (!routes.onRequest(new RequestHead(parsed, this.#socket), rest)) {
+      this.#giveAway(Buffer.concat([Buffer.from(text, 'latin1'), rest]));
     }
     // If reading must stop, the new owner of the socket stops it at the next read.
     return true;

@@ -1,9 +1,9 @@
 import type { Buffer } from 'node:buffer';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { ParsedHead } from '../../handshake/request-head.js';
 import { isUpgrade, refuse } from '../../handshake/server.js';
 import { chooseUpgrades, responseOn, watchResponses } from '../node/http-server.js';
+import { conflictOf, Fit, fitOf, type PathRule } from './path-rule.js';
 import { type PendingOwner, PendingUpgrade } from './pending-upgrade.js';
 import { RequestHead } from './request-head.js';
 import { UnclaimedUpgrade } from './unclaimed-upgrade.js';
@@ -17,14 +17,23 @@ interface UpgradeLimits {
 
 /** What to do with the upgrade requests of an HTTP server. */
 interface UpgradeRoutes {
-  /** Exact pathname of the requests to claim; `undefined`: all. */
-  readonly path: string | undefined;
+  /** Which requests to claim; `undefined`: all. */
+  readonly path: PathRule | undefined;
   /** A claimed WebSocket upgrade. */
   onUpgrade(pending: PendingUpgrade): void;
-  /** An upgrade to answer like any other request. */
+  /** An upgrade to another protocol that node:http could not be kept from emitting: answer it like any other request. */
   onPlain(pending: PendingUpgrade): void;
   /** A WebSocket upgrade for another path, for which nobody else listens. */
   onUnclaimed(pending: PendingUpgrade): void;
+  /** A `path` function threw, and the client gets 500. */
+  onPathError(error: unknown): void;
+}
+
+/** Who takes a WebSocket upgrade. */
+interface Claim {
+  readonly listener: UpgradeListener;
+  /** What its `path` function threw, if it did. */
+  readonly fault: { readonly error: unknown } | null;
 }
 
 /** Our listeners on each HTTP server. If nobody else listens, one of them answers what none of them claims. */
@@ -46,9 +55,10 @@ export class UpgradeListener implements PendingOwner {
     this.#server = server;
     this.#limits = limits;
     this.#routes = routes;
-    const { path } = routes;
-    if (oursOn(server).some((listener) => listener.#routes.path === path)) {
-      throw new TypeError(`The upgrades of this server at ${path ?? 'every path'} are accepted already`);
+    for (const { path } of oursOn(server).map((listener) => listener.#routes)) {
+      const conflict = conflictOf(path, routes.path);
+      if (conflict === undefined) continue;
+      throw new TypeError(`The upgrades of this server at ${conflict} are accepted already`);
     }
     if (oursOn(server).length === 0) {
       server.prependListener('upgrade', guard);
@@ -88,39 +98,45 @@ export class UpgradeListener implements PendingOwner {
   }
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const claimed = this.claims(request);
-    if (!claimed && !this.#isLastResort(request)) return;
+    const claim = claimOf(this.#server, request, socket);
+    const claimed = claim?.listener === this;
+    if (!claimed && !this.#isLastResort(claim)) return;
     if (followsAnother(socket)) return destroy(socket);
 
-    const pending = this.#begin(request, socket, head).watch();
-    if (pending.isPending) this.#route(pending, request, claimed);
-    pending.readAhead();
-  };
-
-  #route(pending: PendingUpgrade, request: IncomingMessage, claimed: boolean): void {
-    if (claimed) this.#routes.onUpgrade(pending);
+    const pending = this.#begin(new RequestHead(request, socket), head).watch();
+    if (!pending.isPending) return;
+    if (claimed) this.#take(pending, claim);
     else if (isWebSocket(request)) this.#routes.onUnclaimed(pending);
     else if (hasBody(request)) {
       // Its body is unparsed, in `head` and in the socket, so no handler could read it.
       pending.refuse(refuse(400, { body: 'An upgrade request to another protocol may not have a body here\n' }));
     } else this.#routes.onPlain(pending);
-  }
-
-  /** Whether a request for this target is claimed, on a server with no other listeners. */
-  wants(url: string): boolean {
-    const { path } = this.#routes;
-    return path === undefined || pathnameOf(url) === path;
-  }
-
-  /** Takes a wanted WebSocket upgrade that was read without node:http. */
-  onRequest(request: ParsedHead, socket: Duplex, head: Buffer): void {
-    const pending = this.#begin(request, socket, head);
-    if (pending.isPending) this.#routes.onUpgrade(pending);
     pending.readAhead();
+  };
+
+  #take(pending: PendingUpgrade, { fault }: Claim): void {
+    if (fault === null) return this.#routes.onUpgrade(pending);
+    pending.refuse(refuse(500));
+    this.#routes.onPathError(fault.error);
   }
 
-  #begin(request: IncomingMessage | ParsedHead, socket: Duplex, head: Buffer): PendingUpgrade {
-    const pending = new PendingUpgrade(new RequestHead(request, socket), head, this.#limits.handshakeTimeout, this);
+  /** How closely a WebSocket upgrade fits, on a server with no other listeners. @throws what the user's function throws */
+  fit(request: RequestHead): number {
+    return fitOf(this.#routes.path, request);
+  }
+
+  /** Takes a WebSocket upgrade that was read without node:http, if it fits. @returns whether it did */
+  onRequest(request: RequestHead, head: Buffer): boolean {
+    const claim = closestOf([this], request);
+    if (claim === null) return false;
+    const pending = this.#begin(request, head);
+    if (pending.isPending) this.#take(pending, claim);
+    pending.readAhead();
+    return true;
+  }
+
+  #begin(request: RequestHead, head: Buffer): PendingUpgrade {
+    const pending = new PendingUpgrade(request, head, this.#limits.handshakeTimeout, this);
     if (this.#pending.size >= this.#limits.maxPendingHandshakes) {
       pending.refuse(unavailable('Too many opening handshakes are under way'));
     } else if (this.#closing) pending.refuse(unavailable('The server is closing'));
@@ -131,19 +147,37 @@ export class UpgradeListener implements PendingOwner {
     return this.#limits.handshakeTimeout;
   }
 
-  /** Whether this listener claims the request. An exact path takes precedence over a listener for all paths. */
-  claims(request: IncomingMessage): boolean {
-    if (!isWebSocket(request)) return false;
-    const { path } = this.#routes;
-    if (path !== undefined) return pathnameOf(request.url) === path;
-    return !oursOn(this.#server).some((other) => other.#routes.path === pathnameOf(request.url));
+  /** Whether this listener must answer what nobody else claims or might want. */
+  #isLastResort(claim: Claim | null): boolean {
+    return claim === null && oursOn(this.#server)[0] === this && areOursAlone(this.#server);
   }
+}
 
-  /** Whether this listener must answer what it does not claim, because nobody else claims it or might want it. */
-  #isLastResort(request: IncomingMessage): boolean {
-    const [first] = oursOn(this.#server);
-    return first === this && areOursAlone(this.#server) && !isClaimed(this.#server, request);
+const claims = new WeakMap<IncomingMessage, Claim | null>();
+
+/** Who takes a request. Asked once, because the answer may be a function of the user's. */
+function claimOf(server: HttpServer, request: IncomingMessage, socket: Duplex): Claim | null {
+  const known = claims.get(request);
+  if (known !== undefined) return known;
+  const claim = isWebSocket(request) ? closestOf(oursOn(server), new RequestHead(request, socket)) : null;
+  claims.set(request, claim);
+  return claim;
+}
+
+function closestOf(candidates: readonly UpgradeListener[], request: RequestHead): Claim | null {
+  let closest: Claim | null = null;
+  let best: number = Fit.None;
+  for (const listener of candidates) {
+    try {
+      const fit = listener.fit(request);
+      if (fit <= best) continue;
+      best = fit;
+      closest = { listener, fault: null };
+    } catch (error) {
+      return { listener, fault: { error } };
+    }
   }
+  return closest;
 }
 
 /**
@@ -163,16 +197,12 @@ function destroy(socket: Duplex): void {
 
 /** Runs before all listeners of a server that has some of ours: other listeners may ignore what none of ours claims. */
 function guard(this: HttpServer, request: IncomingMessage, socket: Duplex): void {
-  if (areOursAlone(this) || isClaimed(this, request)) return;
+  if (areOursAlone(this) || claimOf(this, request, socket) !== null) return;
   // An answer under way belongs to somebody, and we cannot see what a listener before us has done to the socket.
   const isTouched = followsAnother(socket) || this.rawListeners('upgrade')[0] !== guard;
-  const timeouts = isTouched ? [] : oursOn(this).map((listener) => listener.handshakeTimeout);
+  const timeouts = isTouched || !isWebSocket(request) ? [] : oursOn(this).map((listener) => listener.handshakeTimeout);
   const limited = timeouts.filter((timeout) => timeout > 0);
   new UnclaimedUpgrade(request, socket, limited.length === 0 ? 0 : Math.min(...limited));
-}
-
-function isClaimed(server: HttpServer, request: IncomingMessage): boolean {
-  return oursOn(server).some((listener) => listener.claims(request));
 }
 
 /** Whether nobody else listens for the upgrades of this server. */
@@ -200,23 +230,11 @@ function hasBody(request: IncomingMessage): boolean {
 }
 
 /**
- * On a Node that asks, upgrades to other protocols that have a body stay plain requests, unless somebody else listens.
+ * Requests for upgrades to other protocols are none of our business: as long as nobody else listens, they stay plain
+ * requests, as on a server without us.
  *
  * @returns a function that restores the server
  */
 function leavePlainRequests(server: HttpServer): () => void {
-  return chooseUpgrades(server, (request, before) => {
-    // Without a body we answer it ourselves, in the same way on every Node: with the end of the connection.
-    return areOursAlone(server) ? isWebSocket(request) || !hasBody(request) : before();
-  });
-}
-
-/** The pathname of a request target, in origin-form or in absolute-form (RFC 9112 §3.2). */
-export function pathnameOf(target: string | undefined): string {
-  if (target === undefined) return '';
-  if (!target.startsWith('/')) {
-    return URL.canParse(target) ? new URL(target).pathname : target;
-  }
-  const end = target.search(/[?#]/);
-  return end === -1 ? target : target.slice(0, end);
+  return chooseUpgrades(server, (request, before) => (areOursAlone(server) ? isWebSocket(request) : before()));
 }

@@ -35,8 +35,11 @@ async function receiving({ patience = 10_000, ...options }: { patience?: number 
   const firstReads = new FirstReads(server, {
     maxHeaderBytes: 1024,
     patience,
-    wants: (url) => url !== '/other',
-    onRequest: (request, socket, head) => early.push({ request, socket, head }),
+    onRequest: (request, head) => {
+      const isWanted = request.fields.url !== '/other';
+      if (isWanted) early.push({ request: request.fields as ParsedHead, socket: request.socket as Socket, head });
+      return isWanted;
+    },
   });
   server.on('connection', (socket) => sockets.push(socket));
   const port = await listen(server);

@@ -1,6 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { newWebSocket } from '../../../src/index.js';
-import { pathnameOf } from '../../../src/net/opening/upgrade-listener.js';
 import { frameFor } from '../../support/framer.js';
 import { Program } from '../../support/program.js';
 import { type RawPeer, rawAnswer, rawClient, rawWebSocket, requestText } from '../../support/raw-peer.js';
@@ -304,20 +303,4 @@ describe('many opening handshakes at once', () => {
     expect(await answer).toContain('ended');
     expect(await settles(upgrades.close())).toBe(true);
   });
-});
-
-test.each([
-  ['/', '/'],
-  ['/ws', '/ws'],
-  ['/ws?a=/b', '/ws'],
-  ['/ws#f', '/ws'],
-  ['//evil.example/ws', '//evil.example/ws'],
-  ['/a/../ws', '/a/../ws'],
-  ['/%2e%2e/ws', '/%2e%2e/ws'],
-  ['http://localhost/ws?a', '/ws'],
-  ['*', '*'],
-  ['localhost:80', '80'],
-  [undefined, ''],
-])('the pathname of the target %j is %j', (target, pathname) => {
-  expect(pathnameOf(target)).toBe(pathname);
 });

@@ -1,0 +1,194 @@
+import { Buffer } from 'node:buffer';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { mayMoveToAcceptance } from '../handshake/header-values.js';
+import {
+  type Accepted,
+  chooseProtocol,
+  type ExtraHeaders,
+  formatAcceptance,
+  isRefusal,
+  judgeUpgrade,
+  pairsOf,
+  type Refusal,
+  refuse,
+} from '../handshake/server.js';
+import { shieldSocket, spendResponse } from '../net/opening/bound-response.js';
+import { NO_OWNER, PendingUpgrade } from '../net/opening/pending-upgrade.js';
+import { RequestHead } from '../net/opening/request-head.js';
+import { NO_BYTES } from '../protocol/bytes.js';
+import {
+  type CloseResult,
+  WebSocketClosedError,
+  WebSocketCreationError,
+  WebSocketHandshakeError,
+} from '../protocol/errors.js';
+import { reportError } from './handler-delivery.js';
+import { type AwaitOptions, LIMIT_NAMES, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
+import { openForAwait } from './open.js';
+import { type AwaitedUpgrade, awaitedUpgrade, isCleanEnd } from './upgrades.js';
+import { internals, type WebSocket } from './websocket.js';
+
+/** Options of a server that accepts one upgrade request. They override those of `acceptUpgrades`. */
+export interface AcceptOptions extends ServerLimits, AwaitOptions {
+  /** The socket of the `'upgrade'` event, if you listen for it yourself. The library then writes refusals itself. */
+  socket?: Duplex;
+  /** The head of the `'upgrade'` event: bytes that came after the request. Default none. */
+  head?: Buffer;
+  /** Whether it is a mismatch too if only one side names subprotocols. Default off. */
+  requireProtocol?: boolean;
+  /** Further headers of the 101: a record, or pairs if a name must appear twice. */
+  headers?: ExtraHeaders;
+}
+
+/** What frameworks call a request: that of node:http, or an object that has it. */
+export type UpgradeSource =
+  | IncomingMessage
+  /** Fastify. */
+  | { readonly raw: IncomingMessage }
+  /** Koa. */
+  | { readonly req: IncomingMessage }
+  /** Hono on node-server. */
+  | { readonly env: { readonly incoming: IncomingMessage } };
+
+/** @throws TypeError if it is not such an object */
+function messageOf(source: unknown): IncomingMessage {
+  const { raw, req, env } = Object(source) as Record<string, unknown>;
+  const candidates = [source, raw, req, (env as { incoming?: unknown } | undefined)?.incoming];
+  const message = candidates.find((each) => Array.isArray((each as Partial<IncomingMessage> | undefined)?.rawHeaders));
+  if (message !== undefined) return message as IncomingMessage;
+  throw new TypeError(`newWebSocket takes a URL or an upgrade request, not ${String(source)}`);
+}
+
+/** Accepts an upgrade request for `newWebSocket`. @throws what its docs say */
+export function acceptRequest(source: unknown, wanted: string[], options: AcceptOptions): WebSocket {
+  return accept(messageOf(source), wanted, options);
+}
+
+/** Handles one socket from its upgrade to its end. */
+export type Handler = (ws: WebSocket) => unknown;
+
+/**
+ * As `acceptRequest`, and then runs `handler`. If it throws or rejects, the socket closes with 1011, and the error is
+ * reported. If it returns while the socket is open, the socket closes with 1000.
+ *
+ * @returns the promise of the end
+ */
+export function acceptFor(
+  source: unknown,
+  wanted: string[],
+  options: AcceptOptions,
+  handler: Handler,
+): Promise<CloseResult> {
+  const request = messageOf(source);
+  const upgrade = awaitedUpgrade(request);
+  const ws = accept(request, wanted, options);
+  const fail = (error: unknown) => (upgrade === undefined ? failAlone(ws, error) : upgrade.fail(error));
+  // In a turn of its own, so that an error cannot be taken for one of this call.
+  Promise.resolve(ws)
+    .then(handler)
+    .then(() => void ws.close(), fail);
+  return ws.closed;
+}
+
+/** A handler failed whose socket belongs to no server. */
+function failAlone(ws: WebSocket, error: unknown): void {
+  if (isCleanEnd(error)) return;
+  const cause = internals.connection(ws as WebSocket<never>).failByHandler(error);
+  if (!(cause instanceof WebSocketClosedError)) reportError({}, cause, ws);
+}
+
+function accept(request: IncomingMessage, wanted: string[], options: AcceptOptions): WebSocket {
+  const upgrade = awaitedUpgrade(request);
+  const limits = limitsFor(upgrade, options);
+  const pending = upgrade?.pending ?? ownPending(request, options, limits);
+  const fail = (refusal: Refusal) => {
+    // A caller who passed the socket has no response to answer with.
+    if (upgrade === undefined) pending?.refuse(refusal);
+    else upgrade.refusal = refusal;
+  };
+
+  const verdict = judgeUpgrade(request, limits, () => request);
+  if (isRefusal(verdict)) {
+    fail(verdict);
+    throw new WebSocketHandshakeError(verdict.message, verdict.status, verdict.headers);
+  }
+  if (pending === null) throw new WebSocketCreationError(NO_SOCKET);
+  const isAnswered = !pending.isPending || upgrade?.response?.headersSent || upgrade?.response?.writableEnded;
+  if (pending.isGone || isAnswered) {
+    throw new WebSocketCreationError(pending.isGone ? 'The client has left' : 'The request was answered already');
+  }
+  const accepted = acceptance(verdict, wanted, options, upgrade?.response ?? null, fail);
+  const { remoteAddress } = pending;
+  pending.accept(accepted.text);
+  if (upgrade?.response) spendResponse(upgrade.response, pending);
+  const head = pending.takeHead();
+  const opening = { request: pending.request, remoteAddress, head, protocol: accepted.protocol, data: undefined };
+  const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.connections ?? null);
+  if (upgrade !== undefined) {
+    upgrade.ws = ws;
+    shieldSocket(request, pending.socket, (error) => upgrade.fail(error ?? new Error(DESTROYED)));
+    // The upgrade lives as long as the request, to which the socket refers.
+    upgrade.response = null;
+  }
+  return ws;
+}
+
+/** The limits of the server, so that all its connections share one object, unless this call has limits of its own. */
+function limitsFor(upgrade: AwaitedUpgrade | undefined, options: AcceptOptions): ResolvedLimits {
+  const hasOwn = Object.keys(options).some((name) => LIMIT_NAMES.includes(name));
+  if (upgrade !== undefined && !hasOwn) return upgrade.limits;
+  return resolveLimits('server', { ...upgrade?.given, ...options }, true);
+}
+
+function acceptance(
+  verdict: Accepted,
+  wanted: string[],
+  options: AcceptOptions,
+  response: ServerResponse | null,
+  fail: (refusal: Refusal) => void,
+) {
+  const { requireProtocol = false, headers } = options;
+  let protocol: string;
+  try {
+    protocol = chooseProtocol(verdict.protocols, wanted, requireProtocol);
+  } catch (error) {
+    fail(refuse(400, { body: `${(error as Error).message}\n` }));
+    throw error;
+  }
+  const given = headers === undefined ? [] : [...pairsOf(headers)];
+  const names = new Set(given.map(([name]) => name.toLowerCase()));
+  // Two cookies do not exclude each other, and each has a line of its own.
+  names.delete('set-cookie');
+  const before = response === null ? [] : headersOf(response).filter(([name]) => !names.has(name.toLowerCase()));
+  return { protocol, text: formatAcceptance(verdict.key, protocol, [...before, ...given]) };
+}
+
+/** The headers that middleware has set on the response and that say nothing about a plain answer. */
+function headersOf(response: ServerResponse): [string, string][] {
+  const names = response.getHeaderNames().filter(mayMoveToAcceptance);
+  return names.flatMap((name) =>
+    [response.getHeader(name)].flat().map((value): [string, string] => [name, String(value)]),
+  );
+}
+
+const DESTROYED = 'The socket of the request was destroyed after the upgrade, as Express does if a handler throws';
+
+const NO_SOCKET =
+  'This request cannot be upgraded here: call acceptUpgrades(server) once for its HTTP server, or pass the socket ' +
+  "and the head of the server's 'upgrade' event as options.socket and options.head";
+
+/** One upgrade per socket: after a call that threw, another may follow, but no socket is upgraded twice. */
+const ownUpgrades = new WeakMap<Duplex, PendingUpgrade>();
+
+function ownPending(request: IncomingMessage, options: AcceptOptions, limits: ResolvedLimits): PendingUpgrade | null {
+  const { socket, head = NO_BYTES } = options;
+  if (!Buffer.isBuffer(head)) throw new TypeError(`head must be a Buffer, not ${String(head)}`);
+  if (socket === undefined) return null;
+  let pending = ownUpgrades.get(socket);
+  if (pending === undefined) {
+    pending = new PendingUpgrade(new RequestHead(request, socket), head, limits.handshakeTimeout, NO_OWNER).watch();
+    ownUpgrades.set(socket, pending);
+  }
+  return pending;
+}
