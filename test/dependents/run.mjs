@@ -7,10 +7,11 @@
 // the fastest one on the others. Overrides by file stand for "npm:wasock-ws@^8", which needs a registry that has it.
 
 import { execFile } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { installProject } from '../support/installed-project.mjs';
 
 const run = promisify(execFile);
 
@@ -31,24 +32,6 @@ const { values, positionals } = parseArgs({
     node: { type: 'string', multiple: true, default: [process.execPath] },
   },
 });
-
-/** A project in which `ws` is ours, whoever requires it. */
-async function makeProject(tarballs) {
-  const folder = mkdtempSync(path.join(tmpdir(), 'dependents-'));
-  cpSync(HERE, folder, { recursive: true });
-  const tarball = (pattern) => {
-    const name = readdirSync(tarballs).find((file) => pattern.test(file));
-    if (name === undefined) throw new Error(`No ${pattern} in ${tarballs}`);
-    return `file:${path.resolve(tarballs, name)}`;
-  };
-  const manifest = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
-  manifest.dependencies.wasock = tarball(/^wasock-\d.*\.tgz$/);
-  manifest.dependencies.ws = tarball(/^wasock-ws-.*\.tgz$/);
-  manifest.overrides = { wasock: '$wasock', ws: '$ws' };
-  writeFileSync(path.join(folder, 'package.json'), JSON.stringify(manifest));
-  await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'], { cwd: folder });
-  return folder;
-}
 
 /** @returns {Promise<{ path: string, version: string, major: number }[]>} */
 function nodesAt(paths) {
@@ -86,7 +69,9 @@ async function exchange(folder, { program, node, codec }) {
 
 const programs = readdirSync(HERE).filter((file) => file.endsWith('.mjs') && !NO_PROGRAMS.includes(file));
 const jobs = jobsFor(programs, await nodesAt(values.node));
-const folder = await makeProject(positionals[0]);
+// `ws` is ours, whoever requires it.
+const packed = { wasock: /^wasock-\d.*\.tgz$/, ws: /^wasock-ws-.*\.tgz$/ };
+const { folder, remove } = await installProject(HERE, positionals[0], packed, ['--ignore-scripts']);
 let failed = 0;
 async function work() {
   for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
@@ -94,6 +79,6 @@ async function work() {
   }
 }
 await Promise.all(Array.from({ length: availableParallelism() }, work));
-rmSync(folder, { recursive: true, force: true });
+remove();
 console.log(failed === 0 ? 'all exchanges went well' : `${failed} exchanges failed`);
 process.exitCode = failed === 0 ? 0 : 1;

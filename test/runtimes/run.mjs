@@ -1,0 +1,97 @@
+// What other runtimes than Node can do with the packed tarball, and what they use of the library.
+//
+//   node test/runtimes/run.mjs FOLDER [--node PATH]… [--write]
+//
+// FOLDER has the packed tarball wasock-*.tgz. Installs Bun and Deno beside it, in a folder that is removed at the end, and runs
+// exchange.mjs on each of them and on each Node, which have to be alike. Fails if a check does, or if the table in docs/runtimes.md is
+// another than what was found; --write writes it there.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { isDeepStrictEqual, parseArgs, promisify } from 'node:util';
+import { installProject } from '../support/installed-project.mjs';
+
+const run = promisify(execFile);
+
+const PAGE = path.join(import.meta.dirname, '../../docs/runtimes.md');
+const TIME_LIMIT = 180_000;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    node: { type: 'string', multiple: true, default: [process.execPath] },
+    write: { type: 'boolean' },
+  },
+});
+
+const { folder, remove } = await installProject(import.meta.dirname, positionals[0], {
+  wasock: /^wasock-\d.*\.tgz$/,
+});
+
+const installed = (name) => path.join(folder, 'node_modules/.bin', name);
+
+async function versionOf(command) {
+  const { stdout } = await run(command, ['--version']);
+  return /\d+\.\d+\.\d+/.exec(stdout)[0];
+}
+
+/** @returns {Promise<{ uses: Record<string, string>, results: Record<string, string> }>} */
+async function exchange({ name, command: [file, ...flags] }) {
+  const { stdout, stderr } = await run(file, [...flags, 'exchange.mjs'], { cwd: folder, timeout: TIME_LIMIT }).catch(
+    (error) => error,
+  );
+  const line = (stdout ?? '').trim().split('\n').at(-1);
+  if (!line?.startsWith('{')) throw new Error(`${name}: ${stdout}${stderr}`);
+  return JSON.parse(line);
+}
+
+const tableRow = (cells) => `| ${cells.join(' | ')} |`;
+
+function tableOf(outcomes) {
+  const rows = [
+    ['', ...outcomes.map(({ name }) => name)],
+    ['---', ...outcomes.map(() => '---')],
+  ];
+  for (const what of Object.keys(outcomes[0].uses))
+    rows.push([`**${what}**`, ...outcomes.map(({ uses }) => uses[what])]);
+  for (const check of Object.keys(outcomes[0].results)) {
+    rows.push([check, ...outcomes.map(({ results }) => (results[check] === 'ok' ? 'yes' : '**no**'))]);
+  }
+  return rows.map(tableRow).join('\n');
+}
+
+async function runtimeAt(name, file, flags = []) {
+  return { name: `${name} ${await versionOf(file)}`, command: [file, ...flags] };
+}
+
+const nodes = await Promise.all(values.node.map((file) => runtimeAt('Node', path.resolve(file))));
+const others = [
+  await runtimeAt('Bun', installed('bun')),
+  await runtimeAt('Deno', installed('deno'), ['run', '--allow-all']),
+];
+const columns = [];
+for (const runtime of [...nodes, ...others]) {
+  const outcome = await exchange(runtime);
+  for (const [check, result] of Object.entries(outcome.results)) {
+    if (result === 'ok') continue;
+    console.error(`FAIL ${runtime.name}: ${check}\n${result}`);
+    process.exitCode = 1;
+  }
+  columns.push({ name: runtime.name, ...outcome });
+}
+remove();
+
+const [first, ...rest] = columns.slice(0, nodes.length);
+assert.ok(rest.every(({ uses, results }) => isDeepStrictEqual([uses, results], [first.uses, first.results])));
+const majors = nodes.map(({ name }) => name.split(/[ .]/)[1]);
+const table = tableOf([{ ...first, name: `Node ${majors.join(', ')}` }, ...columns.slice(nodes.length)]);
+console.log(table);
+const page = readFileSync(PAGE, 'utf8');
+const current = page.replace(/^\| {2}\|(.*\n)+?(?=\n)/m, `${table}\n`);
+if (values.write) writeFileSync(PAGE, current);
+else if (current !== page) {
+  console.error('docs/runtimes.md has another table: run this with --write');
+  process.exitCode = 1;
+}
