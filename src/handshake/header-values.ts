@@ -9,7 +9,7 @@ const BACKSLASH = 0x5c;
 const DELETE = 0x7f;
 
 /** RFC 9110 §5.6.2: 1 at the code of each character that a token may contain. RFC 6455 §4.3 adopts `token`. */
-export const TCHAR = new Uint8Array(128);
+export const TCHAR: Uint8Array = new Uint8Array(128);
 for (const char of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
   TCHAR[char.charCodeAt(0)] = 1;
 }

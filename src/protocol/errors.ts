@@ -103,11 +103,16 @@ export const ERROR_CODE = {
   HANDLER: 'WASOCK_HANDLER',
 } as const;
 
+/** `ErrorOptions`, which the typings of ES2020 do not know. */
+interface Caused {
+  cause?: unknown;
+}
+
 /** The base class of every error of this library. */
 export class WebSocketError extends Error {
   /** `WASOCK_…`: stable, so that programs may compare it. */
   readonly code: string;
-  constructor(message: string, code: string, options?: ErrorOptions) {
+  constructor(message: string, code: string, options?: Caused) {
     super(message, options);
     this.code = code;
   }
@@ -131,7 +136,7 @@ export class WebSocketClosedError extends WebSocketError implements CloseResult 
   readonly closeCode: number;
   readonly reason: string;
   readonly wasClean: boolean;
-  constructor(result: CloseResult, options?: ErrorOptions & { code?: string; message?: string }) {
+  constructor(result: CloseResult, options?: Caused & { code?: string; message?: string }) {
     const reason = result.reason === '' ? '' : `: ${result.reason}`;
     super(
       options?.message ?? `Socket closed (${result.closeCode}${reason})`,
@@ -149,7 +154,7 @@ export class WebSocketClosedError extends WebSocketError implements CloseResult 
  * here.
  */
 export class WebSocketCreationError extends WebSocketError {
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options?: Caused) {
     super(message, ERROR_CODE.CREATION, options);
   }
 }
@@ -183,7 +188,7 @@ export class WebSocketFailedUpgradeError extends WebSocketError {
     status: number,
     headers: Readonly<Record<string, string | string[] | undefined>>,
     body: Buffer,
-    options?: ErrorOptions,
+    options?: Caused,
   ) {
     super(
       `Failed to Upgrade (Possibly Connected to non-WebSocket url): the server answered ${status}`,
@@ -206,7 +211,7 @@ export class WebSocketHandshakeError extends WebSocketError {
     message: string,
     status: number,
     headers: Readonly<Record<string, string | string[] | undefined>> = {},
-    options?: ErrorOptions,
+    options?: Caused,
   ) {
     super(message, ERROR_CODE.HANDSHAKE, options);
     this.status = status;
