@@ -3,7 +3,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 
-const BUILD = path.join(import.meta.dirname, '../../build');
+const BUILD = path.join(__dirname, '../../build');
 
 /** What jest with jsdom gives a test: timers that are numbers, and no immediates. The errors of such timers would end the process. */
 const PROGRAM = `
