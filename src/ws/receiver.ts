@@ -11,8 +11,11 @@ interface ReceiverSettings extends SocketOptions {
   readonly isServer?: boolean;
 }
 
-/** The WebSocket that gets the events of its receiver. */
+/** What gets the events of its receiver, for a WebSocket. */
 type Listener = FrameEvents;
+
+/** The receiver of a WebSocket has that WebSocket here. The alias package tells agents. */
+const WEBSOCKET = Symbol.for('wasock.ws.websocket');
 
 const NO_END: EndEvents = { onEnd() {}, onClosed() {} };
 
@@ -40,9 +43,18 @@ export class Receiver extends Writable {
       new Wire(silentPeer(), wireSettings(!!settings.isServer, settings, this._binaryType), this.#events(), NO_END);
   }
 
-  /** Makes a receiver that sits between a wire and its listener, so that events go through it. */
-  static between(wire: Wire, listener: Listener): Receiver {
+  /**
+   * Whether a monitoring agent has wrapped how listeners are added, to see the messages of every WebSocket. A Receiver
+   * that nobody wrapped inherits these methods.
+   */
+  static get isWatched(): boolean {
+    return Object.hasOwn(Receiver.prototype, 'on') || Object.hasOwn(Receiver.prototype, 'addListener');
+  }
+
+  /** Makes a receiver that sits between the wire of a WebSocket and its listener, so that events go through it. */
+  static between(wire: Wire, listener: Listener, websocket: object): Receiver {
     const receiver = new Receiver({}, wire);
+    Object.assign(receiver, { [WEBSOCKET]: websocket });
     receiver.#listener = listener;
     receiver.on('message', (bytes: MessageBytes, isBinary: boolean) => listener.onMessage(bytes, isBinary));
     receiver.on('ping', (payload: Buffer) => listener.onPing(payload));

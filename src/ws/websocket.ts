@@ -138,7 +138,7 @@ export class WebSocket extends EventEmitter {
   /** After the first use, everything received goes through its events, and bytes may be written to it. */
   get _receiver(): Receiver | null {
     if (this.#receiver === null && this.#wire !== null)
-      this.#receiver = Receiver.between(this.#wire, this.#wire.frames);
+      this.#receiver = Receiver.between(this.#wire, this.#wire.frames, this);
     return this.#receiver;
   }
 
@@ -158,6 +158,7 @@ export class WebSocket extends EventEmitter {
     const events = new WebSocket.#Events(this);
     const wire = new Wire(socket, wireSettings(this._isServer, options, this._binaryType), events, events);
     this.#wire = wire;
+    if (Receiver.isWatched) this.#receiver = Receiver.between(wire, events, this);
     this._socket = socket;
     linkSocket(socket, wire);
     openOn.add(socket);

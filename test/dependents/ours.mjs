@@ -11,6 +11,12 @@ export function expectOurs(name) {
   const requireThere = createRequire(manifest);
   assert.equal(requireThere('ws/package.json').name, 'wasock-ws', `${name} has another ws`);
   assert.equal(requireThere('ws'), require('wasock/ws'));
+  return versionOf(name);
+}
+
+/** A package and its version, for the report. */
+export function versionOf(name) {
+  const manifest = new URL(`node_modules/${name}/package.json`, import.meta.url);
   return `${name} ${JSON.parse(readFileSync(manifest, 'utf8')).version}`;
 }
 

@@ -23,8 +23,15 @@ const CODECS = ['wasm-simd', 'wasm', 'ts'];
 /** The oldest Node of programs that do not support all of ours: by the `engines` of their packages, and of what these need. */
 const OLDEST_NODE = {
   'fastify.mjs': 22, // cookie 2, by way of light-my-request
+  'handlers.mjs': 22, // as fastify.mjs and nestjs.mjs
+  'hocuspocus.mjs': 22,
+  'miniflare.mjs': 22,
+  'kubernetes.mjs': 22, // undici 8
   'nestjs.mjs': 22, // file-type 22
 };
+
+/** These stand on `wasock` beside it, not on `ws`: whatever the codec, they see the same. */
+const ONE_CODEC = ['handlers.mjs', 'next.mjs', 'vite.mjs'];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -49,7 +56,11 @@ function jobsFor(programs, nodes) {
     const supported = nodes.filter(({ major }) => major >= (OLDEST_NODE[program] ?? 0));
     if (supported.length === 0) console.log(`none ${program}: no Node that its packages support`);
     return supported.flatMap((node, index) =>
-      CODECS.slice(0, index === 0 ? undefined : 1).map((codec) => ({ program, node, codec })),
+      CODECS.slice(0, index === 0 && !ONE_CODEC.includes(program) ? undefined : 1).map((codec) => ({
+        program,
+        node,
+        codec,
+      })),
     );
   });
 }

@@ -185,6 +185,39 @@ describe.each(TENANTS)('%s, as a package', (tenant) => {
   });
 });
 
+describe.each(TENANTS)('%s, and an agent that wraps its Receiver', (tenant) => {
+  test.each(['cjs', 'mjs'] as const)(
+    'ws.E3 ws.P.dd-trace: it sees each message, with its WebSocket, for users of .%s',
+    async (kind) => {
+      const project = projectWith(tenant);
+      project.write(
+        'agent.cjs',
+        `const { realpathSync } = require('node:fs');
+        globalThis.report = [];
+        const load = (file) => require(realpathSync('node_modules/ws/lib/' + file));
+        const { kWebSocket } = load('constants.js');
+        const { prototype } = load('receiver.js');
+        for (const method of ['on', 'addListener']) {
+          const original = prototype[method];
+          prototype[method] = function (event, handler) {
+            if (event !== 'message') return original.call(this, event, handler);
+            return original.call(this, event, function (data, isBinary) {
+              const { _socket, readyState } = this[kWebSocket];
+              globalThis.report.push([String(data), isBinary, readyState, typeof _socket.remotePort]);
+              return handler.call(this, data, isBinary);
+            });
+          };
+        }`,
+      );
+      const found = await project.run(kind, LOADED[kind], ['--require', './agent.cjs']);
+      expect(found).toEqual([
+        ['x', false, 1, 'number'],
+        ['x', true, 1, 'number'],
+      ]);
+    },
+  );
+});
+
 describe('the package wasock-ws', () => {
   test('ws.E2 ws.P.y-websocket: the class that is imported has the statics, too', async () => {
     const found = await projectWith('wasock-ws').run(
@@ -211,7 +244,9 @@ describe('the package wasock-ws', () => {
     const named = JSON.stringify([manifest.main, manifest.types, manifest.browser, manifest.exports]).match(
       /\.\/[^"]+/g,
     )!;
-    const listed = [...named, ...manifest.files, 'lib/websocket.js', 'lib/websocket-server.js', 'README.md', 'LICENSE'];
+    const listed = [...named, ...manifest.files, 'README.md', 'LICENSE'].concat(
+      ['constants', 'receiver', 'websocket', 'websocket-server'].map((file) => `lib/${file}.js`),
+    );
     expect(listed.length).toBeGreaterThan(10);
     expect(listed.filter((file) => !existsSync(project.at(path.join('node_modules/ws', file))))).toEqual([]);
   });
