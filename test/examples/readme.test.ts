@@ -44,6 +44,12 @@ describe('the examples of the README', () => {
     for (const client of clients) expect(await client.next()).toBe('How are you?');
   });
 
+  test('In a framework: a route of Express echoes', async () => {
+    const client = await connectWs(await run('In a framework', '(server.address()?.port ?? 0)'));
+    client.ws.send('héllo');
+    expect(await client.next()).toBe('héllo');
+  });
+
   test('In place of npm ws: text and bytes come back as they were', async () => {
     const client = await connectWs(await run('In place of npm ws', '(wss.address()?.port ?? 0)'));
     for (const message of ['héllo', Buffer.from([0, 255])]) {
