@@ -5,11 +5,12 @@ import { acceptUpgrades, newWebSocket } from 'wasock';
 
 const router = express.Router();
 
-router.get('/ws', async (req, _res) => {
-  const ws = await newWebSocket(req);
-  await ws.send('Welcome to simple echo server');
-  for await (const message of ws) await ws.send(message);
-});
+router.get('/ws', (req) =>
+  newWebSocket(req, async (ws) => {
+    await ws.send('Welcome to simple echo server');
+    for await (const message of ws) await ws.send(message);
+  }),
+);
 
 router.get('/', (_req, res) => {
   res.send('Hello World');

@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { mayMoveToAcceptance } from '../handshake/header-values.js';
+import { mayBeInAcceptance } from '../handshake/header-values.js';
 import {
   type Accepted,
   chooseProtocol,
@@ -17,17 +18,11 @@ import { shieldSocket, spendResponse } from '../net/opening/bound-response.js';
 import { NO_OWNER, PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { RequestHead } from '../net/opening/request-head.js';
 import { NO_BYTES } from '../protocol/bytes.js';
-import {
-  type CloseResult,
-  WebSocketClosedError,
-  WebSocketCreationError,
-  WebSocketHandshakeError,
-} from '../protocol/errors.js';
-import { reportError } from './handler-delivery.js';
+import { type CloseResult, WebSocketCreationError, WebSocketHandshakeError } from '../protocol/errors.js';
 import { type AwaitOptions, LIMIT_NAMES, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { openForAwait } from './open.js';
-import { type AwaitedUpgrade, awaitedUpgrade, isCleanEnd } from './upgrades.js';
-import { internals, type WebSocket } from './websocket.js';
+import { type AwaitedUpgrade, awaitedUpgrade, failHandler } from './upgrades.js';
+import type { WebSocket } from './websocket.js';
 
 /** Options of a server that accepts one upgrade request. They override those of `acceptUpgrades`. */
 export interface AcceptOptions extends ServerLimits, AwaitOptions {
@@ -37,7 +32,11 @@ export interface AcceptOptions extends ServerLimits, AwaitOptions {
   head?: Buffer;
   /** Whether it is a mismatch too if only one side names subprotocols. Default off. */
   requireProtocol?: boolean;
-  /** Further headers of the 101: a record, or pairs if a name must appear twice. */
+  /**
+   * Further headers of the 101: a record, or pairs if a name must appear twice. Headers that were set on the response
+   * before are sent, too, except those of a body or of the connection; one here replaces one of the same name, unless it
+   * is Set-Cookie.
+   */
   headers?: ExtraHeaders;
 }
 
@@ -60,45 +59,31 @@ function messageOf(source: unknown): IncomingMessage {
   throw new TypeError(`newWebSocket takes a URL or an upgrade request, not ${String(source)}`);
 }
 
-/** Accepts an upgrade request for `newWebSocket`. @throws what its docs say */
-export function acceptRequest(source: unknown, wanted: string[], options: AcceptOptions): WebSocket {
-  return accept(messageOf(source), wanted, options);
-}
-
 /** Handles one socket from its upgrade to its end. */
 export type Handler = (ws: WebSocket) => unknown;
 
-/**
- * As `acceptRequest`, and then runs `handler`. If it throws or rejects, the socket closes with 1011, and the error is
- * reported. If it returns while the socket is open, the socket closes with 1000.
- *
- * @returns the promise of the end
- */
+/** As `acceptRequest`, and then runs `handler`. @returns how the connection ended */
 export function acceptFor(
   source: unknown,
   wanted: string[],
   options: AcceptOptions,
   handler: Handler,
 ): Promise<CloseResult> {
-  const request = messageOf(source);
-  const upgrade = awaitedUpgrade(request);
-  const ws = accept(request, wanted, options);
-  const fail = (error: unknown) => (upgrade === undefined ? failAlone(ws, error) : upgrade.fail(error));
-  // In a turn of its own, so that an error cannot be taken for one of this call.
+  const onError = awaitedUpgrade(messageOf(source))?.given.onError;
+  const ws = acceptRequest(source, wanted, options);
+  // After this call has returned, so that what `handler` throws is not taken for a refusal.
   Promise.resolve(ws)
     .then(handler)
-    .then(() => void ws.close(), fail);
+    .then(
+      () => void ws.close(),
+      (error) => failHandler(ws, error, onError),
+    );
   return ws.closed;
 }
 
-/** A handler failed whose socket belongs to no server. */
-function failAlone(ws: WebSocket, error: unknown): void {
-  if (isCleanEnd(error)) return;
-  const cause = internals.connection(ws as WebSocket<never>).failByHandler(error);
-  if (!(cause instanceof WebSocketClosedError)) reportError({}, cause, ws);
-}
-
-function accept(request: IncomingMessage, wanted: string[], options: AcceptOptions): WebSocket {
+/** Accepts an upgrade request. @throws as `newWebSocket` rejects and throws */
+export function acceptRequest(source: unknown, wanted: string[], options: AcceptOptions): WebSocket {
+  const request = messageOf(source);
   const upgrade = awaitedUpgrade(request);
   const limits = limitsFor(upgrade, options);
   const pending = upgrade?.pending ?? ownPending(request, options, limits);
@@ -127,7 +112,9 @@ function accept(request: IncomingMessage, wanted: string[], options: AcceptOptio
   const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.connections ?? null);
   if (upgrade !== undefined) {
     upgrade.ws = ws;
-    shieldSocket(request, pending.socket, (error) => upgrade.fail(error ?? new Error(DESTROYED)));
+    shieldSocket(request, pending.socket as Socket, (error = new Error(DESTROYED)) =>
+      failHandler(ws, error, upgrade.given.onError),
+    );
     // The upgrade lives as long as the request, to which the socket refers.
     upgrade.response = null;
   }
@@ -164,15 +151,15 @@ function acceptance(
   return { protocol, text: formatAcceptance(verdict.key, protocol, [...before, ...given]) };
 }
 
-/** The headers that middleware has set on the response and that say nothing about a plain answer. */
+/** The headers that middleware has set on the response, without those of a body or a connection. */
 function headersOf(response: ServerResponse): [string, string][] {
-  const names = response.getHeaderNames().filter(mayMoveToAcceptance);
+  const names = response.getHeaderNames().filter(mayBeInAcceptance);
   return names.flatMap((name) =>
     [response.getHeader(name)].flat().map((value): [string, string] => [name, String(value)]),
   );
 }
 
-const DESTROYED = 'The socket of the request was destroyed after the upgrade, as Express does if a handler throws';
+const DESTROYED = 'request.socket.destroy() was called after the upgrade; Express does so if a handler throws';
 
 const NO_SOCKET =
   'This request cannot be upgraded here: call acceptUpgrades(server) once for its HTTP server, or pass the socket ' +

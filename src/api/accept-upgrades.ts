@@ -4,10 +4,11 @@ import { type AcceptUpgradesOptions, Upgrades } from './upgrades.js';
 
 /**
  * Lets the `'request'` listeners of an HTTP server, including a framework's, accept WebSockets with
- * `await newWebSocket(req)`. Upgrade requests reach them like any other request.
+ * `await newWebSocket(req)`. WebSocket upgrades reach them like any other request. Upgrades to other protocols are plain
+ * requests, as without this library, unless somebody else listens for `'upgrade'`.
  *
- * @throws TypeError, RangeError if an option is invalid, or if the upgrades of this server and path are accepted
- *   already
+ * @throws TypeError, RangeError if an option is invalid, or if upgrades at one of these paths are accepted already on
+ *   this server
  */
 export function acceptUpgrades(server: HttpServer, options: AcceptUpgradesOptions = {}): Upgrades {
   if (typeof server?.on !== 'function' || typeof server === 'function') {

@@ -93,6 +93,19 @@ const DURATIONS: Partial<Record<Numbers, number>> = {
   closeTimeout: 5000,
 };
 
+/** Options of a socket whose messages are awaited. */
+export interface AwaitOptions {
+  /** Hand over every frame as it is, and leave Pong and Close to the user. Default off. */
+  raw?: boolean;
+  /** Text as a string, or as its UTF-8 bytes. Default `'string'`. */
+  textAs?: 'string' | 'bytes';
+  /**
+   * What `send` does if the socket is not open, or closes before the message has left: reject, or nothing. Default
+   * `'reject'`.
+   */
+  onClosed?: 'reject' | 'ignore';
+}
+
 /** The names of all limits and delivery options. */
 export const LIMIT_NAMES: readonly string[] = [
   ...Object.keys(SIZES),
@@ -208,19 +221,6 @@ export function checkPath(path: unknown): void {
   const strings = [path].flat().filter((pattern) => typeof pattern === 'string');
   const wrong = strings.find((pattern) => !pattern.startsWith('/'));
   if (wrong !== undefined) throw new TypeError(`path must begin with "/", not ${show(wrong)}`);
-}
-
-/** Options of a socket whose messages are awaited. */
-export interface AwaitOptions {
-  /** Hand over every frame as it is, and leave Pong and Close to the user. Default off. */
-  raw?: boolean;
-  /** Text as a string, or as its UTF-8 bytes. Default `'string'`. */
-  textAs?: 'string' | 'bytes';
-  /**
-   * What `send` does if the socket is not open, or closes before the message has left: reject, or nothing. Default
-   * `'reject'`.
-   */
-  onClosed?: 'reject' | 'ignore';
 }
 
 /**

@@ -76,26 +76,25 @@ export function newWebSocket<UserData = unknown>(
   options?: AcceptOptions,
 ): Promise<WebSocket<UserData>>;
 /**
- * Accepts an upgrade request, as above, and owns its handler, whatever the framework does with promises. If the handler
- * throws or rejects, the socket closes with 1011, and `onError` of `acceptUpgrades` is told (without one:
- * `console.error`); but not if the client has closed cleanly. When the handler is done, the socket closes with 1000.
+ * Accepts an upgrade request and runs `handler` with its socket. If `handler` throws or rejects, the socket closes with
+ * 1011 and `onError` of `acceptUpgrades` is called (default `console.error`), unless the client has closed cleanly. When
+ * `handler` has finished, the socket closes with 1000.
  *
- * @returns the promise of the end, as `ws.closed`. It rejects only if the request cannot be accepted, as above
+ * @param args `handler` is the last argument; before it `protocols` and `options`, which may be left out
+ * @throws TypeError, RangeError, SyntaxError if an argument is invalid; nothing was written then
+ * @returns how the connection ended, as `ws.closed`. Rejects only if the request cannot be accepted; it is up to you, or
+ *   to the framework that you return the promise to, to answer it then
  */
 export function newWebSocket<UserData = unknown>(
   request: UpgradeSource,
-  handler: (ws: WebSocket<UserData>) => unknown,
-): Promise<CloseResult>;
-export function newWebSocket<UserData = unknown>(
-  request: UpgradeSource,
-  protocols: string | readonly string[] | undefined,
-  handler: (ws: WebSocket<UserData>) => unknown,
-): Promise<CloseResult>;
-export function newWebSocket<UserData = unknown>(
-  request: UpgradeSource,
-  protocols: string | readonly string[] | undefined,
-  options: AcceptOptions | undefined,
-  handler: (ws: WebSocket<UserData>) => unknown,
+  ...args:
+    | [handler: (ws: WebSocket<UserData>) => unknown]
+    | [protocols: string | readonly string[] | undefined, handler: (ws: WebSocket<UserData>) => unknown]
+    | [
+        protocols: string | readonly string[] | undefined,
+        options: AcceptOptions | undefined,
+        handler: (ws: WebSocket<UserData>) => unknown,
+      ]
 ): Promise<CloseResult>;
 export function newWebSocket(
   target: string | URL | UpgradeSource,

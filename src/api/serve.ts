@@ -7,7 +7,6 @@ import { answerInstead, bindResponse } from '../net/opening/bound-response.js';
 import { FirstReads } from '../net/opening/first-reads.js';
 import { Fit, type PathRule } from '../net/opening/path-rule.js';
 import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
-import { RequestHead } from '../net/opening/request-head.js';
 import { UpgradeListener } from '../net/opening/upgrade-listener.js';
 import { toError } from '../protocol/errors.js';
 import { type CheckedCloseOptions, within } from './connections.js';
@@ -39,10 +38,7 @@ export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHa
   tls?: TlsOptions;
   /** An HTTP server to share. `serve` then makes none of its own, and neither starts nor closes this one. */
   server?: HttpServer;
-  /**
-   * Which requests are for WebSockets: those with this pathname, with one of a list, those whose pathname a RegExp
-   * finds, or those for which a function returns `true`. Default all.
-   */
+  /** Which WebSocket upgrades to accept; see `PathRule`. Default all. */
   path?: PathRule;
   /** Handles all other requests. Default: they are answered with 404, or with 426 if the path serves WebSockets. */
   request?(request: IncomingMessage, response: ServerResponse): unknown;
@@ -102,8 +98,8 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
       path: options.path,
       onUpgrade: (pending) => this.#onUpgrade(pending),
       onPlain: (pending) => this.#onPlain(pending),
-      onUnclaimed: (pending) => this.#onPlain(pending),
-      onPathError: (error) => reportError(options, toError(error)),
+      onUnclaimed: (pending) => (options.request ? this.#onPlain(pending) : pending.refuse(refuse(404))),
+      onPathError: (error) => reportError(options, error),
     });
     if (options.server === undefined && options.tls === undefined) this.#firstReads = this.#watchFirstReads();
   }
@@ -186,7 +182,6 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   // ——— requests other than WebSocket upgrades
 
   #onPlain(pending: PendingUpgrade): void {
-    if (this.#options.request === undefined) return pending.refuse(this.#refusalOf(pending.request.message));
     const response = bindResponse(pending);
     pending.isAnswering = () => response.headersSent;
     this.#onRequest(pending.request.message, response);
@@ -212,7 +207,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   }
 
   #refusalOf(request: IncomingMessage): Refusal {
-    if (this.#listener.fit(new RequestHead(request, request.socket)) === Fit.None) return refuse(404);
+    if (this.#listener.fit({ fields: request, message: request }) === Fit.None) return refuse(404);
     const verdict = judgeUpgrade(request, this.#limits, () => request);
     return isRefusal(verdict) ? verdict : refuse(404);
   }

@@ -20,9 +20,8 @@ import { internals, type WebSocket } from './websocket.js';
 /** Options of `acceptUpgrades`: its own, and limits for its clients. */
 export interface AcceptUpgradesOptions extends ServerLimits {
   /**
-   * Which upgrade requests to claim: those with this pathname, with one of a list, those whose pathname a RegExp finds,
-   * or those for which a function returns `true`. The rest is left to others who listen for `'upgrade'`, such as the
-   * development servers of Vite and Next.js. Default all.
+   * Which WebSocket upgrades to claim; see `PathRule`. Others are left to whoever else listens for `'upgrade'`, such as
+   * the development servers of Vite and Next.js. Default all.
    */
   path?: PathRule;
   /**
@@ -39,13 +38,11 @@ export interface AwaitedUpgrade {
   /** `null` once the upgrade is accepted. */
   response: ServerResponse | null;
   readonly limits: ResolvedLimits;
-  readonly given: ServerLimits;
+  readonly given: AcceptUpgradesOptions;
   readonly connections: ConnectionSet<unknown>;
   /** The refusal to answer with, after `newWebSocket` has rejected. */
   refusal: Refusal | null;
   ws: WebSocket | null;
-  /** A handler failed after the upgrade. */
-  fail(error: unknown): void;
 }
 
 const awaited = new WeakMap<IncomingMessage, AwaitedUpgrade>();
@@ -76,7 +73,7 @@ export class Upgrades extends SocketServer<unknown> {
       onUpgrade: (pending) => this.#handle(pending),
       onPlain: (pending) => this.#handle(pending),
       onUnclaimed: (pending) => pending.refuse(refuse(404)),
-      onPathError: (error) => this.#report(toError(error)),
+      onPathError: (error) => this.#report(error),
     });
     this.#unwatch = watchRequestListeners(server, (error, _request, response) =>
       this.#onPlainRejection(error, response),
@@ -103,7 +100,6 @@ export class Upgrades extends SocketServer<unknown> {
       connections: this.sockets,
       refusal: null,
       ws: null,
-      fail: (error) => this.#onFailure(upgrade, toError(error)),
     };
     awaited.set(request, upgrade);
     const promises: PromiseLike<unknown>[] = [];
@@ -121,7 +117,7 @@ export class Upgrades extends SocketServer<unknown> {
   /** The handler of a plain request rejected. */
   #onPlainRejection(reason: unknown, response: ServerResponse): void {
     const error = toError(reason);
-    answerInstead(response, error instanceof WebSocketHandshakeError ? error : { status: 500, headers: {} });
+    answerInstead(response, error instanceof WebSocketHandshakeError ? error : refuse(500));
     this.#report(error);
   }
 
@@ -143,28 +139,30 @@ export class Upgrades extends SocketServer<unknown> {
   #onRejection(upgrade: AwaitedUpgrade, reason: unknown): void {
     const error = toError(reason);
     const { pending, response, ws } = upgrade;
-    if (ws !== null) return this.#onFailure(upgrade, error);
+    if (ws !== null) return failHandler(ws, error, this.#options.onError);
     if (response?.headersSent) pending.socket.destroy();
     else pending.refuse((isRefusalError(error) && upgrade.refusal) || refuse(500));
     this.#report(error);
   }
 
-  #onFailure({ ws }: AwaitedUpgrade, error: Error): void {
-    if (ws === null || isCleanEnd(error)) return;
-    internals.connection(ws as WebSocket<never>).failByHandler(error);
-    this.#report(error, ws);
-  }
-
-  #report(error: Error, ws?: WebSocket): void {
+  #report(error: Error): void {
     // What peers do must not fill a log by default.
     if (this.#options.onError === undefined && (isRefusalError(error) || error instanceof WebSocketClosedError)) return;
-    reportError({ error: this.#options.onError }, error, ws);
+    reportError({ error: this.#options.onError }, error);
   }
 }
 
-/** If the peer closes cleanly while a handler waits for its next message, the handler has not failed. */
-export function isCleanEnd(error: unknown): boolean {
-  return error instanceof WebSocketClosedError && error.wasClean;
+/**
+ * A handler failed after the upgrade: Close 1011. If the peer closes cleanly while a handler waits for its next message,
+ * the handler has not failed.
+ */
+export function failHandler(ws: WebSocket, reason: unknown, onError: AcceptUpgradesOptions['onError']): void {
+  const hasEnded = reason instanceof WebSocketClosedError;
+  if (hasEnded && reason.wasClean) return;
+  const cause = internals.connection(ws as WebSocket<never>).failByHandler(reason);
+  // What peers do must not fill a log by default.
+  const isTheirs = hasEnded || isRefusalError(cause);
+  if (onError !== undefined || !isTheirs) reportError({ error: onError }, cause, ws);
 }
 
 /** Whether `newWebSocket(req)` rejected with this error because the request cannot be accepted. */

@@ -213,7 +213,7 @@ const PLAIN_ANSWER_FIELD =
   /^(?:keep-alive|te|trailer|proxy-connection|content-(?:type|encoding|language|location|range))$/i;
 
 /** Whether a header that was meant for any HTTP answer may go into the 101 as well. */
-export function mayMoveToAcceptance(name: string): boolean {
+export function mayBeInAcceptance(name: string): boolean {
   return !HANDSHAKE_FIELD.test(name) && !PLAIN_ANSWER_FIELD.test(name);
 }
 

@@ -104,7 +104,7 @@ export const ERROR_CODE = {
 } as const;
 
 /** `ErrorOptions`, which the typings of ES2020 do not know. */
-interface Caused {
+interface CauseOption {
   cause?: unknown;
 }
 
@@ -112,7 +112,7 @@ interface Caused {
 export class WebSocketError extends Error {
   /** `WASOCK_…`: stable, so that programs may compare it. */
   readonly code: string;
-  constructor(message: string, code: string, options?: Caused) {
+  constructor(message: string, code: string, options?: CauseOption) {
     super(message, options);
     this.code = code;
   }
@@ -136,7 +136,7 @@ export class WebSocketClosedError extends WebSocketError implements CloseResult 
   readonly closeCode: number;
   readonly reason: string;
   readonly wasClean: boolean;
-  constructor(result: CloseResult, options?: Caused & { code?: string; message?: string }) {
+  constructor(result: CloseResult, options?: CauseOption & { code?: string; message?: string }) {
     const reason = result.reason === '' ? '' : `: ${result.reason}`;
     super(
       options?.message ?? `Socket closed (${result.closeCode}${reason})`,
@@ -154,7 +154,7 @@ export class WebSocketClosedError extends WebSocketError implements CloseResult 
  * here.
  */
 export class WebSocketCreationError extends WebSocketError {
-  constructor(message: string, options?: Caused) {
+  constructor(message: string, options?: CauseOption) {
     super(message, ERROR_CODE.CREATION, options);
   }
 }
@@ -188,7 +188,7 @@ export class WebSocketFailedUpgradeError extends WebSocketError {
     status: number,
     headers: Readonly<Record<string, string | string[] | undefined>>,
     body: Buffer,
-    options?: Caused,
+    options?: CauseOption,
   ) {
     super(
       `Failed to Upgrade (Possibly Connected to non-WebSocket url): the server answered ${status}`,
@@ -211,7 +211,7 @@ export class WebSocketHandshakeError extends WebSocketError {
     message: string,
     status: number,
     headers: Readonly<Record<string, string | string[] | undefined>> = {},
-    options?: Caused,
+    options?: CauseOption,
   ) {
     super(message, ERROR_CODE.HANDSHAKE, options);
     this.status = status;

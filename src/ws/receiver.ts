@@ -11,10 +11,7 @@ interface ReceiverSettings extends SocketOptions {
   readonly isServer?: boolean;
 }
 
-/** What gets the events of its receiver, for a WebSocket. */
-type Listener = FrameEvents;
-
-/** The receiver of a WebSocket has that WebSocket here. The alias package tells agents. */
+/** The key under which a receiver holds its WebSocket. The alias package exports it as `kWebSocket`, for agents. */
 const WEBSOCKET = Symbol.for('wasock.ws.websocket');
 
 const NO_END: EndEvents = { onEnd() {}, onClosed() {} };
@@ -33,7 +30,7 @@ export class Receiver extends Writable {
   readonly #wire: Wire;
   /** The error of the bytes that are being handled. */
   #error: Error | null = null;
-  #listener: Listener | null = null;
+  #listener: FrameEvents | null = null;
 
   constructor(settings: ReceiverSettings = {}, wire?: Wire) {
     super();
@@ -52,7 +49,7 @@ export class Receiver extends Writable {
   }
 
   /** Makes a receiver that sits between the wire of a WebSocket and its listener, so that events go through it. */
-  static between(wire: Wire, listener: Listener, websocket: object): Receiver {
+  static between(wire: Wire, listener: FrameEvents, websocket: object): Receiver {
     const receiver = new Receiver({}, wire);
     Object.assign(receiver, { [WEBSOCKET]: websocket });
     receiver.#listener = listener;

@@ -158,7 +158,7 @@ export class WebSocket extends EventEmitter {
     const events = new WebSocket.#Events(this);
     const wire = new Wire(socket, wireSettings(this._isServer, options, this._binaryType), events, events);
     this.#wire = wire;
-    if (Receiver.isWatched) this.#receiver = Receiver.between(wire, events, this);
+    if (Receiver.isWatched) void this._receiver;
     this._socket = socket;
     linkSocket(socket, wire);
     openOn.add(socket);

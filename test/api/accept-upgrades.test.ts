@@ -291,7 +291,7 @@ describe('what is claimed', () => {
     },
   );
 
-  const greeting = async (port: number, path: string) => {
+  const statusAt = async (port: number, path: string) => {
     const answer = await rawAnswer(port, requestText({ Connection: 'Upgrade' }, `GET ${path} HTTP/1.1`));
     return statusOf(answer);
   };
@@ -304,8 +304,8 @@ describe('what is claimed', () => {
     const { port } = await awaiting(async (request) => (await newWebSocket(request)).hangup(), { path });
     const own = await served({ path, open: (ws) => ws.hangup() });
     for (const each of [port, own.port]) {
-      for (const url of claimed) expect([url, await greeting(each, url)]).toEqual([url, 101]);
-      for (const url of left) expect([url, await greeting(each, url)]).toEqual([url, 404]);
+      for (const url of claimed) expect([url, await statusAt(each, url)]).toEqual([url, 101]);
+      for (const url of left) expect([url, await statusAt(each, url)]).toEqual([url, 404]);
     }
   });
 
@@ -318,23 +318,39 @@ describe('what is claimed', () => {
     const { port, errors } = await awaiting(async (request) => open(await newWebSocket(request)), { path });
     const own = await served({ path, open });
     for (const each of [port, own.port]) {
-      expect(await greeting(each, '/bad')).toBe(500);
-      expect(await greeting(each, '/good')).toBe(101);
+      expect(await statusAt(each, '/bad')).toBe(500);
+      expect(await statusAt(each, '/good')).toBe(101);
     }
     expect([...errors, ...own.errors].map(({ message }) => message)).toEqual(['no route', 'no route']);
-    // A plain request is judged by the same function.
+    // A plain request, and one for another protocol, is judged by the same function.
     expect((await getPage(own.port, '/bad')).status).toBe(500);
+    expect(
+      statusOf(
+        await rawAnswer(own.port, requestText({ Upgrade: 'h2c', Connection: 'Upgrade, close' }, 'GET /bad HTTP/1.1')),
+      ),
+    ).toBe(500);
+  });
+
+  test('a path function that throws does not keep an exact path from being taken', async () => {
+    const server = http.createServer();
+    const path = () => {
+      throw new Error('no route');
+    };
+    acceptUpgrades(server, { path, onError() {} });
+    await serve({ server, path: '/exact', open: (ws) => ws.hangup() });
+    const port = await listening(server);
+    expect([await statusAt(port, '/exact'), await statusAt(port, '/other')]).toEqual([101, 500]);
   });
 
   test('a path function is asked once for each upgrade, and a list goes before it', async () => {
-    const server = http.createServer(async (request) => (await newWebSocket(request)).send('upgrades'));
+    const server = http.createServer(async (request) => (await newWebSocket(request)).send('await'));
     const asked: (string | undefined)[] = [];
     acceptUpgrades(server, { path: (request) => asked.push(request.url) > 0 });
     await serve({ server, path: ['/a', '/b'], open: (ws) => ws.send('serve') });
     const port = await listening(server);
     const first = async (path: string) =>
       (await rawWebSocket(port, {}, path)).take(7).then((bytes) => bytes.toString('latin1', 2));
-    expect([await first('/b'), await first('/c')]).toEqual(['serve', 'upgra']);
+    expect([await first('/b'), await first('/c')]).toEqual(['serve', 'await']);
     expect(asked).toEqual(['/b', '/c']);
   });
 });

@@ -15,11 +15,11 @@ import { done, listen, versionOf } from './ours.mjs';
 
 /** Echoes one message, and then fails. */
 async function failAfterOne(ws) {
-  ws.send(await ws.receivePacket().then(({ data }) => data));
+  ws.send((await ws.receivePacket()).data);
   throw new Error('handler failed');
 }
 
-/** What each framework does: `own` with a handler of its own, `awaited` without, and a page. @returns its server, and how to stop it */
+/** Routes of each framework: `own` accepts with a handler, `page` is a page. Express also has `awaited`, which accepts without. */
 const FRAMEWORKS = {
   async express() {
     const app = Express();

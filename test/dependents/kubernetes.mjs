@@ -40,9 +40,7 @@ const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassT
 let printed = '';
 stdout.on('data', (chunk) => (printed += chunk));
 const status = new Promise((resolve) => {
-  new Exec(config)
-    .exec('default', 'pod', 'container', ['sh'], stdout, stderr, stdin, false, resolve)
-    .then((ws) => once(ws, 'open').catch(() => {}));
+  void new Exec(config).exec('default', 'pod', 'container', ['sh'], stdout, stderr, stdin, false, resolve);
 });
 stdin.write('hello');
 assert.deepEqual(await status, { status: 'Success' });

@@ -35,8 +35,9 @@ assert.match(await (await fetch(`http://127.0.0.1:${port}/`)).text(), /a page of
 await expectEcho();
 
 const hmr = await connect('/_next/hmr?id=wasock');
-assert.equal(typeof (await hmr.receivePacket()).data.length, 'number');
+assert.ok((await hmr.receivePacket()).data.length > 0);
 hmr.hangup();
+// 404 by wasock at handshakeTimeout, unless Next.js has ended the connection by then.
 await assert.rejects(connect('/elsewhere'), (error) => error.status === 404 || error.code === 'WASOCK_CREATION');
 
 await upgrades.close();

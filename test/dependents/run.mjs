@@ -11,7 +11,7 @@ import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { installProject } from '../support/installed-project.mjs';
+import { installProject, PACKED, versionAt } from '../support/installed-project.mjs';
 
 const run = promisify(execFile);
 
@@ -25,12 +25,12 @@ const OLDEST_NODE = {
   'fastify.mjs': 22, // cookie 2, by way of light-my-request
   'handlers.mjs': 22, // as fastify.mjs and nestjs.mjs
   'hocuspocus.mjs': 22,
-  'miniflare.mjs': 22,
+  'miniflare.mjs': 22, // itself
   'kubernetes.mjs': 22, // undici 8
   'nestjs.mjs': 22, // file-type 22
 };
 
-/** These stand on `wasock` beside it, not on `ws`: whatever the codec, they see the same. */
+/** Programs that use `wasock` and no `ws`: the codec makes no difference to them. */
 const ONE_CODEC = ['handlers.mjs', 'next.mjs', 'vite.mjs'];
 
 const { values, positionals } = parseArgs({
@@ -44,8 +44,8 @@ const { values, positionals } = parseArgs({
 function nodesAt(paths) {
   return Promise.all(
     paths.map(async (file) => {
-      const { stdout } = await run(file, ['--version']);
-      return { path: path.resolve(file), version: stdout.trim(), major: Number.parseInt(stdout.slice(1), 10) };
+      const version = await versionAt(file);
+      return { path: path.resolve(file), version: `v${version}`, major: Number.parseInt(version, 10) };
     }),
   );
 }
@@ -55,13 +55,10 @@ function jobsFor(programs, nodes) {
   return programs.flatMap((program) => {
     const supported = nodes.filter(({ major }) => major >= (OLDEST_NODE[program] ?? 0));
     if (supported.length === 0) console.log(`none ${program}: no Node that its packages support`);
-    return supported.flatMap((node, index) =>
-      CODECS.slice(0, index === 0 && !ONE_CODEC.includes(program) ? undefined : 1).map((codec) => ({
-        program,
-        node,
-        codec,
-      })),
-    );
+    return supported.flatMap((node, index) => {
+      const codecs = index === 0 && !ONE_CODEC.includes(program) ? CODECS : CODECS.slice(0, 1);
+      return codecs.map((codec) => ({ program, node, codec }));
+    });
   });
 }
 
@@ -81,8 +78,7 @@ async function exchange(folder, { program, node, codec }) {
 const programs = readdirSync(HERE).filter((file) => file.endsWith('.mjs') && !NO_PROGRAMS.includes(file));
 const jobs = jobsFor(programs, await nodesAt(values.node));
 // `ws` is ours, whoever requires it.
-const packed = { wasock: /^wasock-\d.*\.tgz$/, ws: /^wasock-ws-.*\.tgz$/ };
-const { folder, remove } = await installProject(HERE, positionals[0], packed, ['--ignore-scripts']);
+const { folder, remove } = await installProject(HERE, positionals[0], PACKED, ['--ignore-scripts']);
 let failed = 0;
 async function work() {
   for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {

@@ -1,5 +1,4 @@
-import type { AcceptOptions } from '../../src/index.js';
-import { newWebSocket } from '../../src/index.js';
+import { type AcceptOptions, newWebSocket } from '../../src/index.js';
 import { type CloseResult, WebSocketClosedError } from '../../src/protocol/errors.js';
 import { type ParsedFrame, parseFrames } from '../support/frame-parser.js';
 import { type RawPeer, rawClient, requestText } from '../support/raw-peer.js';

@@ -148,7 +148,7 @@ const CHECKS = {
     assert.deepEqual([atServer.digest('hex'), echoed.digest('hex')], [expected, expected]);
   },
 
-  async 'closing, from both sides and without'() {
+  async 'closing: by either side, and without a handshake'() {
     const ends = [];
     const server = await started({ close: (_ws, code, reason) => ends.push([code, reason]) });
     await (await connect(server.port)).close(1000, 'client');

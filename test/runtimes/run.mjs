@@ -11,7 +11,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual, parseArgs, promisify } from 'node:util';
-import { installProject } from '../support/installed-project.mjs';
+import { installProject, PACKED, versionAt } from '../support/installed-project.mjs';
 
 const run = promisify(execFile);
 
@@ -26,16 +26,9 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const { folder, remove } = await installProject(import.meta.dirname, positionals[0], {
-  wasock: /^wasock-\d.*\.tgz$/,
-});
+const { folder, remove } = await installProject(import.meta.dirname, positionals[0], { wasock: PACKED.wasock });
 
 const installed = (name) => path.join(folder, 'node_modules/.bin', name);
-
-async function versionOf(command) {
-  const { stdout } = await run(command, ['--version']);
-  return /\d+\.\d+\.\d+/.exec(stdout)[0];
-}
 
 /** @returns {Promise<{ uses: Record<string, string>, results: Record<string, string> }>} */
 async function exchange({ name, command: [file, ...flags] }) {
@@ -63,35 +56,42 @@ function tableOf(outcomes) {
 }
 
 async function runtimeAt(name, file, flags = []) {
-  return { name: `${name} ${await versionOf(file)}`, command: [file, ...flags] };
+  return { name: `${name} ${await versionAt(file)}`, command: [file, ...flags] };
 }
 
-const nodes = await Promise.all(values.node.map((file) => runtimeAt('Node', path.resolve(file))));
-const others = [
-  await runtimeAt('Bun', installed('bun')),
-  await runtimeAt('Deno', installed('deno'), ['run', '--allow-all']),
-];
-const columns = [];
-for (const runtime of [...nodes, ...others]) {
-  const outcome = await exchange(runtime);
-  for (const [check, result] of Object.entries(outcome.results)) {
-    if (result === 'ok') continue;
-    console.error(`FAIL ${runtime.name}: ${check}\n${result}`);
-    process.exitCode = 1;
+/** @returns a column of the table for each of some runtimes */
+async function columnsOf(runtimes) {
+  const columns = [];
+  for (const runtime of runtimes) {
+    const outcome = await exchange(runtime);
+    for (const [check, result] of Object.entries(outcome.results)) {
+      if (result === 'ok') continue;
+      console.error(`FAIL ${runtime.name}: ${check}\n${result}`);
+      process.exitCode = 1;
+    }
+    columns.push({ name: runtime.name, ...outcome });
   }
-  columns.push({ name: runtime.name, ...outcome });
+  return columns;
 }
-remove();
 
-const [first, ...rest] = columns.slice(0, nodes.length);
-assert.ok(rest.every(({ uses, results }) => isDeepStrictEqual([uses, results], [first.uses, first.results])));
-const majors = nodes.map(({ name }) => name.split(/[ .]/)[1]);
-const table = tableOf([{ ...first, name: `Node ${majors.join(', ')}` }, ...columns.slice(nodes.length)]);
-console.log(table);
-const page = readFileSync(PAGE, 'utf8');
-const current = page.replace(/^\| {2}\|(.*\n)+?(?=\n)/m, `${table}\n`);
-if (values.write) writeFileSync(PAGE, current);
-else if (current !== page) {
-  console.error('docs/runtimes.md has another table: run this with --write');
-  process.exitCode = 1;
+try {
+  const nodes = await columnsOf(await Promise.all(values.node.map((file) => runtimeAt('Node', path.resolve(file)))));
+  const others = await columnsOf([
+    await runtimeAt('Bun', installed('bun')),
+    await runtimeAt('Deno', installed('deno'), ['run', '--allow-all']),
+  ]);
+  const [{ uses, results }, ...rest] = nodes;
+  assert.ok(
+    rest.every((each) => isDeepStrictEqual([each.uses, each.results], [uses, results])),
+    'the Nodes differ',
+  );
+  const majors = nodes.map(({ name }) => name.split(/[ .]/)[1]);
+  const table = tableOf([{ name: `Node ${majors.join(', ')}`, uses, results }, ...others]);
+  console.log(table);
+  const page = readFileSync(PAGE, 'utf8');
+  const [old] = /^\| {2}\|(.*\n)+?(?=\n)/m.exec(page);
+  if (values.write) writeFileSync(PAGE, page.replace(old, `${table}\n`));
+  else assert.equal(old, `${table}\n`, 'docs/runtimes.md has another table: run this with --write');
+} finally {
+  remove();
 }

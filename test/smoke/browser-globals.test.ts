@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 
 const BUILD = path.join(__dirname, '../../build');
 
-/** What jest with jsdom gives a test: timers that are numbers, and no immediates. The errors of such timers would end the process. */
+/** What jest with jsdom gives a test: timers that are numbers, and no immediates. `unref` of such a timer throws, which would end the process. */
 const PROGRAM = `
   const { setTimeout: original } = globalThis;
   globalThis.setTimeout = (...given) => Number(original(...given));

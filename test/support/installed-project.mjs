@@ -6,6 +6,15 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
+/** The packed tarballs by the names under which packages are installed from them. */
+export const PACKED = { wasock: /^wasock-\d.*\.tgz$/, ws: /^wasock-ws-.*\.tgz$/ };
+
+/** @returns {Promise<string>} such as `20.20.2` */
+export async function versionAt(file) {
+  const { stdout } = await run(file, ['--version']);
+  return /\d+\.\d+\.\d+/.exec(stdout)[0];
+}
+
 /**
  * Copies a folder of programs, and installs there what its package.json names beside packed tarballs of this project.
  *

@@ -1,7 +1,7 @@
+import { Buffer } from 'node:buffer';
 import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { nextTick } from 'node:process';
-import type { Duplex } from 'node:stream';
 import type { PendingUpgrade } from './pending-upgrade.js';
 
 /**
@@ -47,7 +47,9 @@ export function answerInstead(response: ServerResponse, { status, headers, body 
   if (response.headersSent) return void response.destroy();
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   const type = body === '' ? {} : { 'Content-Type': 'text/plain; charset=utf-8' };
-  response.writeHead(status, STATUS_CODES[status], { Connection: 'close', ...type, ...headers }).end(body);
+  const fields = { Connection: 'close', 'Content-Length': Buffer.byteLength(body), ...type, ...headers };
+  // With its reason phrase, as the handler may have set another.
+  response.writeHead(status, STATUS_CODES[status], fields).end(body);
 }
 
 /**
@@ -56,12 +58,12 @@ export function answerInstead(response: ServerResponse, { status, headers, body 
  */
 export function spendResponse(response: ServerResponse, pending: PendingUpgrade): void {
   response.detachSocket(pending.socket as Socket);
-  // Set, not done: some runtimes would write a second head to the client.
+  // Overwritten rather than called: Bun would write a second head to the client.
   Object.assign(response, { statusCode: 101, writeHead: self, end: self, write: () => true, flushHeaders: self });
   for (const name of ['headersSent', 'writableEnded', 'writableFinished', 'finished']) {
     Object.defineProperty(response, name, { value: true, configurable: true });
   }
-  // Loggers wait for it.
+  // Loggers wait for 'finish'. `bindResponse` then emits 'close'.
   nextTick(() => response.emit('finish'));
 }
 
@@ -73,21 +75,27 @@ function self(this: ServerResponse): ServerResponse {
  * Makes `request.socket.destroy()` call `onDestroy` instead, after an accepted upgrade: Express destroys the socket of a
  * request whose handler throws, which would end the connection without a Close frame. All else reaches the socket.
  */
-export function shieldSocket(request: IncomingMessage, socket: Duplex, onDestroy: (error?: Error) => void): void {
-  let shield: Duplex | null = null;
-  const make = () => new Proxy(socket, { get: (_target, name) => memberOf(socket, name) });
+export function shieldSocket(request: IncomingMessage, socket: Socket, onDestroy: (error?: Error) => void): void {
+  let shield: Socket | null = null;
+  const shielded = (returned: unknown) => (returned === socket ? shield : returned);
   const destroy = (error?: Error) => {
     onDestroy(error);
     return shield;
   };
-  const memberOf = (target: Duplex, name: string | symbol): unknown => {
+  const get = (_target: Socket, name: string | symbol): unknown => {
     if (name === 'destroy') return destroy;
-    const member: unknown = Reflect.get(target, name);
-    return typeof member === 'function' ? member.bind(target) : member;
+    const member: unknown = Reflect.get(socket, name);
+    if (typeof member !== 'function' || name === 'constructor') return member;
+    return (...given: unknown[]) => shielded(Reflect.apply(member, socket, given));
   };
-  const get = () => {
-    shield ??= make();
-    return shield;
-  };
-  Object.defineProperty(request, 'socket', { get, configurable: true, enumerable: true });
+  Object.defineProperty(request, 'socket', {
+    get: () => {
+      shield ??= new Proxy(socket, { get });
+      return shield;
+    },
+    // Whoever replaces it means it.
+    set: (value: unknown) => void Object.defineProperty(request, 'socket', { value, writable: true }),
+    configurable: true,
+    enumerable: true,
+  });
 }

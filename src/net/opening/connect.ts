@@ -228,7 +228,7 @@ function readRefusal(response: IncomingMessage, signal: AbortSignal): Promise<We
 
 function creationError(url: URL, error: Error): Error {
   if (error instanceof WebSocketError) return error;
-  // One for each address of the host, and no message of its own.
+  // An AggregateError has one error for each address of the host, and no message of its own.
   const { errors = [error] } = error as Partial<AggregateError>;
   const text = errors.map((each) => toError(each).message).join('; ');
   return new WebSocketCreationError(`No connection to ${url.origin}: ${text}`, { cause: error });

@@ -149,7 +149,7 @@ class FirstRead extends Ring implements TransportEvents, ReadEvents, WriteEvents
     const text = readHead(Math.min(length, routes.maxHeaderBytes));
     const parsed = parseRequestHead(text, routes.maxHeaderBytes);
     const stop = WINDOW_START + (parsed === null ? 0 : text.length);
-    // Whoever looks at the request may be the user's code, and make other connections receive.
+    // `onRequest` may run the user's code, which may make other connections receive into the window.
     const rest = stop === end ? NO_BYTES : copyFromWindow(stop, end);
     if (parsed === null) this.#giveAway(rest);
     else if (!routes.onRequest(new RequestHead(parsed, this.#socket), rest)) {

@@ -1,26 +1,29 @@
 import type { IncomingMessage } from 'node:http';
 import type { RequestHead } from './request-head.js';
 
-/** An exact pathname, or a RegExp to search the pathname with, which the user has to anchor. */
 type PathPattern = string | RegExp;
 
-/** Which upgrade requests to take: those that one of some patterns matches, or that a function returns `true` for. */
+/**
+ * Which upgrade requests to take: an exact pathname; a RegExp, which is searched for in the pathname, so anchor it
+ * (`/^\/ws$/`); a list of both; or a function that returns `true` for them. Any other value means no, a promise
+ * included; if the function throws, the client gets 500. If several rules on one server match, an exact pathname wins
+ * over a RegExp or a function, these win over no `path` at all, and the first wins among equals.
+ */
 export type PathRule = PathPattern | readonly PathPattern[] | ((request: IncomingMessage) => boolean);
 
-/** How closely a rule fits a request. Where several fit, the closest takes it, and among those the first. */
+/** A request by which it is decided who takes it. */
+export type RoutedRequest = Pick<RequestHead, 'fields' | 'message'>;
+
+/** How closely a rule fits a request. */
 export const Fit = { None: 0, EveryPath: 1, Pattern: 2, Exact: 3 } as const;
 
 /** @param rule `undefined` takes every path. @throws what a function of the user throws */
-export function fitOf(rule: PathRule | undefined, request: RequestHead): number {
+export function fitOf(rule: PathRule | undefined, request: RoutedRequest): number {
   if (rule === undefined) return Fit.EveryPath;
   // Only `true` takes it: the promise of an async function is truthy and would take everything.
   if (typeof rule === 'function') return rule(request.message) === true ? Fit.Pattern : Fit.None;
   const pathname = pathnameOf(request.fields.url);
-  return Math.max(...patternsOf(rule).map((pattern) => fitOfPattern(pattern, pathname)), Fit.None);
-}
-
-function patternsOf(rule: PathPattern | readonly PathPattern[]): readonly PathPattern[] {
-  return Array.isArray(rule) ? (rule as readonly PathPattern[]) : [rule as PathPattern];
+  return Math.max(Fit.None, ...[rule].flat().map((pattern) => fitOfPattern(pattern, pathname)));
 }
 
 function fitOfPattern(pattern: PathPattern, pathname: string): number {
@@ -32,8 +35,8 @@ function fitOfPattern(pattern: PathPattern, pathname: string): number {
 /** A path that both rules take, so that two listeners would claim the same requests; `undefined` if none is known. */
 export function conflictOf(rule: PathRule | undefined, other: PathRule | undefined): string | undefined {
   if (rule === undefined || other === undefined) return rule === other ? 'every path' : undefined;
-  const [exact, others] = [rule, other].map((each) => (typeof each === 'function' ? [] : patternsOf(each)));
-  return exact.find((pattern) => typeof pattern === 'string' && others.includes(pattern)) as string | undefined;
+  const [ours, theirs] = [rule, other].map((each) => (typeof each === 'function' ? [] : [each].flat()));
+  return ours.find((pattern) => typeof pattern === 'string' && theirs.includes(pattern)) as string | undefined;
 }
 
 /** The pathname of a request target, in origin-form or in absolute-form (RFC 9112 §3.2). */

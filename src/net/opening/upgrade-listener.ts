@@ -2,8 +2,9 @@ import type { Buffer } from 'node:buffer';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isUpgrade, refuse } from '../../handshake/server.js';
+import { toError } from '../../protocol/errors.js';
 import { chooseUpgrades, responseOn, watchResponses } from '../node/http-server.js';
-import { conflictOf, Fit, fitOf, type PathRule } from './path-rule.js';
+import { conflictOf, Fit, fitOf, type PathRule, type RoutedRequest } from './path-rule.js';
 import { type PendingOwner, PendingUpgrade } from './pending-upgrade.js';
 import { RequestHead } from './request-head.js';
 import { UnclaimedUpgrade } from './unclaimed-upgrade.js';
@@ -26,14 +27,14 @@ interface UpgradeRoutes {
   /** A WebSocket upgrade for another path, for which nobody else listens. */
   onUnclaimed(pending: PendingUpgrade): void;
   /** A `path` function threw, and the client gets 500. */
-  onPathError(error: unknown): void;
+  onPathError(error: Error): void;
 }
 
 /** Who takes a WebSocket upgrade. */
 interface Claim {
   readonly listener: UpgradeListener;
   /** What its `path` function threw, if it did. */
-  readonly fault: { readonly error: unknown } | null;
+  readonly fault: Error | null;
 }
 
 /** Our listeners on each HTTP server. If nobody else listens, one of them answers what none of them claims. */
@@ -98,7 +99,7 @@ export class UpgradeListener implements PendingOwner {
   }
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const claim = claimOf(this.#server, request, socket);
+    const claim = claimOf(this.#server, request);
     const claimed = claim?.listener === this;
     if (!claimed && !this.#isLastResort(claim)) return;
     if (followsAnother(socket)) return destroy(socket);
@@ -117,11 +118,11 @@ export class UpgradeListener implements PendingOwner {
   #take(pending: PendingUpgrade, { fault }: Claim): void {
     if (fault === null) return this.#routes.onUpgrade(pending);
     pending.refuse(refuse(500));
-    this.#routes.onPathError(fault.error);
+    this.#routes.onPathError(fault);
   }
 
-  /** How closely a WebSocket upgrade fits, on a server with no other listeners. @throws what the user's function throws */
-  fit(request: RequestHead): number {
+  /** How closely `path` fits a request. @throws what the user's function throws */
+  fit(request: RoutedRequest): number {
     return fitOf(this.#routes.path, request);
   }
 
@@ -155,27 +156,29 @@ export class UpgradeListener implements PendingOwner {
 
 const claims = new WeakMap<IncomingMessage, Claim | null>();
 
-/** Who takes a request. Asked once, because the answer may be a function of the user's. */
-function claimOf(server: HttpServer, request: IncomingMessage, socket: Duplex): Claim | null {
+/** Who takes a request that node:http has emitted. A function of the user's is asked once. */
+function claimOf(server: HttpServer, request: IncomingMessage): Claim | null {
   const known = claims.get(request);
   if (known !== undefined) return known;
-  const claim = isWebSocket(request) ? closestOf(oursOn(server), new RequestHead(request, socket)) : null;
+  const claim = isWebSocket(request) ? closestOf(oursOn(server), { fields: request, message: request }) : null;
   claims.set(request, claim);
   return claim;
 }
 
-function closestOf(candidates: readonly UpgradeListener[], request: RequestHead): Claim | null {
+function closestOf(candidates: readonly UpgradeListener[], request: RoutedRequest): Claim | null {
   let closest: Claim | null = null;
   let best: number = Fit.None;
   for (const listener of candidates) {
+    let fit: number = Fit.Pattern;
+    let fault: Error | null = null;
     try {
-      const fit = listener.fit(request);
-      if (fit <= best) continue;
-      best = fit;
-      closest = { listener, fault: null };
+      fit = listener.fit(request);
     } catch (error) {
-      return { listener, fault: { error } };
+      fault = toError(error);
     }
+    if (fit <= best) continue;
+    best = fit;
+    closest = { listener, fault };
   }
   return closest;
 }
@@ -197,10 +200,12 @@ function destroy(socket: Duplex): void {
 
 /** Runs before all listeners of a server that has some of ours: other listeners may ignore what none of ours claims. */
 function guard(this: HttpServer, request: IncomingMessage, socket: Duplex): void {
-  if (areOursAlone(this) || claimOf(this, request, socket) !== null) return;
+  if (areOursAlone(this) || claimOf(this, request) !== null) return;
   // An answer under way belongs to somebody, and we cannot see what a listener before us has done to the socket.
   const isTouched = followsAnother(socket) || this.rawListeners('upgrade')[0] !== guard;
-  const timeouts = isTouched || !isWebSocket(request) ? [] : oursOn(this).map((listener) => listener.handshakeTimeout);
+  // An upgrade to another protocol is the other listeners' business alone.
+  const isTheirs = isTouched || !isWebSocket(request);
+  const timeouts = isTheirs ? [] : oursOn(this).map((listener) => listener.handshakeTimeout);
   const limited = timeouts.filter((timeout) => timeout > 0);
   new UnclaimedUpgrade(request, socket, limited.length === 0 ? 0 : Math.min(...limited));
 }

@@ -67,9 +67,9 @@ export function readAsStream(socket: Duplex): void {
 export function writeBeforeFrames(socket: Duplex, text: string): void {
   // Whoever has replaced `write` wants to see it.
   const isPlain = socket.write === Socket.prototype.write && canWriteDirectly(socket);
-  const mayWrite = isPlain && socket.writable && socket.writableLength === 0;
   const owner = { onDirectWrite: (status: number) => void destroyIfFailed(socket, status) };
-  if (mayWrite && writeDirectly(socket, Buffer.from(text, 'latin1'), owner) !== 'not begun') return;
+  const isIdle = socket.writable && socket.writableLength === 0;
+  if (isPlain && isIdle && writeDirectly(socket, Buffer.from(text, 'latin1'), owner) !== 'not begun') return;
   socket.write(text, 'latin1');
 }
 

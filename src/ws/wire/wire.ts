@@ -320,7 +320,7 @@ export class Wire extends Link {
     this.end();
   }
 
-  /** The transport ends, and npm `ws` reports only that. */
+  /** npm `ws` turns to CLOSING and reports only the close. */
   onError(): void {
     this.#end.onEnd();
   }

@@ -135,7 +135,7 @@ async function converse(peer: RawPeer, program: Program): Promise<string> {
     if (typeof step === 'number') await aWhile(step);
     else peer.write(step);
   }
-  // node:http drops what comes in one read with such a request and behind it.
+  // node:http drops what comes in one read with such a request and after it.
   await aWhile(60);
   peer.write(LAST);
   const answer = (await peer.takeAll()).toString('latin1').replace(/Date: .*\r\n/g, '');
@@ -167,9 +167,9 @@ function withServe(listener: RequestListener): http.Server {
 describe.skipIf(IS_DOCUMENTED)(
   'hostile.H-10: a request for another protocol is answered as on a server without us',
   () => {
-    test.each(Object.entries(PROGRAMS))('%s', async (_name, program) => {
+    test.each(Object.entries(PROGRAMS))('%s', async (name, program) => {
       const expected = await answerOf(plain, program);
-      expect(expected).toMatch(/^(HTTP\/1\.1 \d|$)/);
+      expect(expected).toMatch(name === 'an answer that breaks off' ? /^$/ : /^HTTP\/1\.1 \d/);
       expect(await answerOf(withUpgrades, program)).toBe(expected);
       expect(await answerOf(withServe, program)).toBe(expected);
     });
@@ -196,9 +196,9 @@ describe.skipIf(IS_DOCUMENTED)(
       const server = http.createServer(app as RequestListener);
       const port = await listening(server);
       for (let i = 0; i < 3; i++) await acceptUpgrades(server).close();
-      const peer = await rawClient(port);
       acceptUpgrades(server);
-      expect(await converse(peer, [ask('GET / HTTP/1.1')])).toContain('HTTP/1.1 200 OK');
+      const answer = await converse(await rawClient(port), [ask('GET / HTTP/1.1')]);
+      expect(answer.match(/HTTP\/1\.1 200/g)).toHaveLength(2);
     });
 
     test('one that somebody else listens for is theirs', async () => {
