@@ -14,14 +14,16 @@ import {
   type Refusal,
   refuse,
 } from '../handshake/server.js';
-import { shieldSocket, spendResponse } from '../net/opening/bound-response.js';
+import { responseOn } from '../net/node/http-server.js';
+import { answerInstead, shieldSocket, spendResponse } from '../net/opening/bound-response.js';
 import { NO_OWNER, PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { RequestHead } from '../net/opening/request-head.js';
 import { NO_BYTES } from '../protocol/bytes.js';
 import { type CloseResult, WebSocketCreationError, WebSocketHandshakeError } from '../protocol/errors.js';
 import { type AwaitOptions, LIMIT_NAMES, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { openForAwait } from './open.js';
-import { type AwaitedUpgrade, awaitedUpgrade, failHandler } from './upgrades.js';
+import { ReadyState } from './ready-state.js';
+import { type AwaitedUpgrade, awaitedUpgrade, failHandler, refusalOf } from './upgrades.js';
 import type { WebSocket } from './websocket.js';
 
 /** Options of a server that accepts one upgrade request. They override those of `acceptUpgrades`. */
@@ -69,8 +71,15 @@ export function acceptFor(
   options: AcceptOptions,
   handler: Handler,
 ): Promise<CloseResult> {
-  const onError = awaitedUpgrade(messageOf(source))?.given.onError;
-  const ws = acceptRequest(source, wanted, options);
+  const request = messageOf(source);
+  const onError = awaitedUpgrade(request)?.given.onError;
+  let ws: WebSocket;
+  try {
+    ws = acceptRequest(request, wanted, options);
+  } catch (error) {
+    answerFor(request, error);
+    throw error;
+  }
   // After this call has returned, so that what `handler` throws is not taken for a refusal.
   Promise.resolve(ws)
     .then(handler)
@@ -79,6 +88,18 @@ export function acceptFor(
       (error) => failHandler(ws, error, onError),
     );
   return ws.closed;
+}
+
+/** Answers a request that cannot be accepted: whoever drops the promise would leave the client waiting. */
+function answerFor(request: IncomingMessage, error: unknown): void {
+  const upgrade = awaitedUpgrade(request);
+  if (upgrade?.refusal) {
+    upgrade.pending.refuse(upgrade.refusal);
+    if (upgrade.response) spendResponse(upgrade.response, upgrade.pending);
+  } else if (upgrade === undefined && error instanceof WebSocketHandshakeError) {
+    const response = responseOn(request.socket);
+    if (response?.req === request) answerInstead(response, refusalOf(error));
+  }
 }
 
 /** Accepts an upgrade request. @throws as `newWebSocket` rejects and throws */
@@ -112,9 +133,9 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
   const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.connections ?? null);
   if (upgrade !== undefined) {
     upgrade.ws = ws;
-    shieldSocket(request, pending.socket as Socket, (error = new Error(DESTROYED)) =>
-      failHandler(ws, error, upgrade.given.onError),
-    );
+    shieldSocket(request, pending.socket as Socket, (error) => {
+      if (ws.readyState === ReadyState.Open) failHandler(ws, error ?? new Error(DESTROYED), upgrade.given.onError);
+    });
     // The upgrade lives as long as the request, to which the socket refers.
     upgrade.response = null;
   }

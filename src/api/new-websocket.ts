@@ -82,8 +82,8 @@ export function newWebSocket<UserData = unknown>(
  *
  * @param args `handler` is the last argument; before it `protocols` and `options`, which may be left out
  * @throws TypeError, RangeError, SyntaxError if an argument is invalid; nothing was written then
- * @returns how the connection ended, as `ws.closed`. Rejects only if the request cannot be accepted; it is up to you, or
- *   to the framework that you return the promise to, to answer it then
+ * @returns how the connection ended, as `ws.closed`. Rejects only if the request cannot be accepted, which the client
+ *   has been told then
  */
 export function newWebSocket<UserData = unknown>(
   request: UpgradeSource,

@@ -117,7 +117,7 @@ export class Upgrades extends SocketServer<unknown> {
   /** The handler of a plain request rejected. */
   #onPlainRejection(reason: unknown, response: ServerResponse): void {
     const error = toError(reason);
-    answerInstead(response, error instanceof WebSocketHandshakeError ? error : refuse(500));
+    answerInstead(response, refusalOf(error));
     this.#report(error);
   }
 
@@ -140,7 +140,7 @@ export class Upgrades extends SocketServer<unknown> {
     const error = toError(reason);
     const { pending, response, ws } = upgrade;
     if (ws !== null) return failHandler(ws, error, this.#options.onError);
-    if (response?.headersSent) pending.socket.destroy();
+    if (pending.isPending && response?.headersSent) pending.socket.destroy();
     else pending.refuse((isRefusalError(error) && upgrade.refusal) || refuse(500));
     this.#report(error);
   }
@@ -163,6 +163,17 @@ export function failHandler(ws: WebSocket, reason: unknown, onError: AcceptUpgra
   // What peers do must not fill a log by default.
   const isTheirs = hasEnded || isRefusalError(cause);
   if (onError !== undefined || !isTheirs) reportError({ error: onError }, cause, ws);
+}
+
+/** How to answer a plain request whose handler rejected: as the error says, if that can be said. */
+export function refusalOf(error: Error): Refusal {
+  if (!(error instanceof WebSocketHandshakeError)) return refuse(500);
+  try {
+    return refuse(error.status, { headers: error.headers as Record<string, string> });
+  } catch {
+    // It is the user's own, or that of a connection to another server.
+    return refuse(500);
+  }
 }
 
 /** Whether `newWebSocket(req)` rejected with this error because the request cannot be accepted. */

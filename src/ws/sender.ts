@@ -186,7 +186,8 @@ export function maskingKey(generateMask: GenerateMask | undefined): number {
 function closePayload(code: unknown, reason: unknown): Buffer {
   if (code === undefined) return NO_BYTES;
   const closeCode = typeof code === 'number' ? Math.trunc(code) : 0;
-  if (!isCloseCode(closeCode)) throw new TypeError('First argument must be a valid error code number');
+  const isBeyond = Number(code) > 4999 || (closeCode === 1014 && code !== 1014);
+  if (!isCloseCode(closeCode) || isBeyond) throw new TypeError('First argument must be a valid error code number');
   // An Error, for example, has no length, and so is no reason.
   const text = reason === undefined || (reason !== null && !(reason as string).length) ? '' : reason;
   if (typeof text !== 'string' && !isUint8Array(text)) {

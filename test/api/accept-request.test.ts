@@ -119,6 +119,30 @@ describe('a handler of its own', () => {
     expect(handler).not.toHaveBeenCalled();
   });
 
+  test('is refused at once, though nobody waits for the promise: an upgrade, and a plain request', async () => {
+    const { port } = await awaiting((request) => {
+      void newWebSocket(request, () => {});
+    });
+    const denied = await rawAnswer(port, requestText({ Origin: 'https://evil.example' }));
+    expect(denied).toMatch(/^HTTP\/1\.1 403 /);
+    const plain = await rawAnswer(port, requestText({ Upgrade: undefined, Connection: undefined }));
+    expect(plain).toMatch(/^HTTP\/1\.1 426 /);
+  });
+
+  test('that is refused by a framework as well: one answer', async () => {
+    const { port, errors } = await awaiting(async (request, response) => {
+      await newWebSocket(request, () => {}).catch((error) => response.writeHead(error.status).end('again'));
+      throw new Error('behind it');
+    });
+    for (const changes of [{ Origin: 'https://evil.example' }, { Upgrade: undefined }]) {
+      const answer = await rawAnswer(port, requestText(changes));
+      expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
+      expect(answer).not.toContain('again');
+    }
+    // A response of node:http says itself that it was used.
+    expect(errors).toMatchObject([{ message: 'behind it' }, { code: 'ERR_HTTP_HEADERS_SENT' }]);
+  });
+
   test('takes protocols and options before it', async () => {
     const { url } = await awaiting((request) =>
       newWebSocket(request, 'b', { headers: { 'X-Mine': '1' } }, (ws) => void ws.send(ws.protocol)),

@@ -10,6 +10,7 @@ import {
   serve,
   type WebSocket,
   WebSocketClosedError,
+  WebSocketHandshakeError,
 } from '../../src/index.js';
 import { IS_DOCUMENTED } from '../support/documented.js';
 import { frameFor } from '../support/framer.js';
@@ -331,15 +332,30 @@ describe('what is claimed', () => {
     ).toBe(500);
   });
 
+  test.each<[string, Error]>([
+    ['a header that cannot be written', new WebSocketHandshakeError('no', 401, { 'X-Name': '\u0100' })],
+    ['a status that is none', new WebSocketHandshakeError('no', 42)],
+    ['a status that accepts', new WebSocketHandshakeError('no', 101)],
+    [
+      'headers of another answer',
+      new WebSocketHandshakeError('no', 403, { connection: 'keep-alive', 'set-cookie': ['a'] }),
+    ],
+  ])('a plain request whose handler rejects with %s is 500, and the process lives', async (_name, error) => {
+    const { port } = await awaiting(() => Promise.reject(error));
+    expect((await getPage(port, '/')).status).toBe(500);
+  });
+
   test('a path function that throws does not keep an exact path from being taken', async () => {
     const server = http.createServer();
     const path = () => {
       throw new Error('no route');
     };
-    acceptUpgrades(server, { path, onError() {} });
+    const onError = vi.fn();
+    acceptUpgrades(server, { path, onError });
     await serve({ server, path: '/exact', open: (ws) => ws.hangup() });
     const port = await listening(server);
     expect([await statusAt(port, '/exact'), await statusAt(port, '/other')]).toEqual([101, 500]);
+    expect(onError).toHaveBeenCalledTimes(2);
   });
 
   test('a path function is asked once for each upgrade, and a list goes before it', async () => {
@@ -352,6 +368,9 @@ describe('what is claimed', () => {
       (await rawWebSocket(port, {}, path)).take(7).then((bytes) => bytes.toString('latin1', 2));
     expect([await first('/b'), await first('/c')]).toEqual(['serve', 'await']);
     expect(asked).toEqual(['/b', '/c']);
+    const own = await served({ path: (request) => asked.push(request.url) < 0 });
+    expect(await statusAt(own.port, '/d')).toBe(404);
+    expect(asked.slice(2)).toEqual(['/d']);
   });
 });
 

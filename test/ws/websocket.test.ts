@@ -314,6 +314,8 @@ describe.each(IMPLEMENTATIONS)('%s: a socket', (_, impl) => {
     ['a code that may not be sent', 1005, ''],
     ['a code that is a string', '1000', ''],
     ['NaN as the code', Number.NaN, ''],
+    ['a fraction above the last code', 4999.5, ''],
+    ['a fraction above 1014', 1014.5, ''],
     ['a reason that is an array', 1000, ['a']],
     ['null as the reason', 1000, null],
   ])('ws.M4: close refuses %s, and the socket stays open', async (_name, code, reason) => {

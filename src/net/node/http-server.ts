@@ -14,7 +14,7 @@ import { mayUse } from './private-parts.js';
  */
 
 /** A response with its request. */
-type Answering = Pick<ServerResponse, 'headersSent'> & { readonly req: IncomingMessage };
+type Answering = ServerResponse & { readonly req: IncomingMessage };
 
 /** The response that each socket is lent to, on watched servers. */
 const lent = new WeakMap<Duplex, Answering>();

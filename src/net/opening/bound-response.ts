@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer';
-import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { nextTick } from 'node:process';
+import type { Refusal } from '../../handshake/refusal.js';
 import type { PendingUpgrade } from './pending-upgrade.js';
 
 /**
@@ -16,12 +17,19 @@ export function bindResponse(pending: PendingUpgrade): ServerResponse {
   response.assignSocket(socket);
   passOnDrain(socket, response);
   response.once('finish', () => {
-    if (response.socket === socket) response.detachSocket(socket);
+    // It was spent.
+    if (response.socket !== socket) return;
+    response.detachSocket(socket);
     pending.end();
     // As node:http does with its own responses, after the listeners to 'finish'.
-    nextTick(() => response.emit('close'));
+    nextTick(() => emitClose(response));
   });
   return response;
+}
+
+function emitClose(response: ServerResponse): void {
+  for (const name of ['destroyed', 'closed']) Object.defineProperty(response, name, { value: true });
+  response.emit('close');
 }
 
 /** node:http does this only for responses that it has made itself. */
@@ -33,17 +41,12 @@ function passOnDrain(socket: Socket, response: ServerResponse): void {
   response.once('finish', () => socket.off('drain', onDrain));
 }
 
-interface Answer {
-  readonly status: number;
-  readonly headers: OutgoingHttpHeaders;
-  readonly body?: string;
-}
-
 /**
- * Gives another answer than the one that a handler had begun, whose headers would describe something else. If that one
- * is on its way already, the connection ends.
+ * Gives another answer than the one that a handler had begun, whose headers would describe something else. If only a
+ * part of that one is on its way, the connection ends.
  */
-export function answerInstead(response: ServerResponse, { status, headers, body = '' }: Answer): void {
+export function answerInstead(response: ServerResponse, { status, headers, body }: Refusal): void {
+  if (response.writableEnded) return;
   if (response.headersSent) return void response.destroy();
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   const type = body === '' ? {} : { 'Content-Type': 'text/plain; charset=utf-8' };
@@ -59,17 +62,36 @@ export function answerInstead(response: ServerResponse, { status, headers, body 
 export function spendResponse(response: ServerResponse, pending: PendingUpgrade): void {
   response.detachSocket(pending.socket as Socket);
   // Overwritten rather than called: Bun would write a second head to the client.
-  Object.assign(response, { statusCode: 101, writeHead: self, end: self, write: () => true, flushHeaders: self });
+  Object.assign(response, {
+    statusCode: 101,
+    writeHead: () => response,
+    flushHeaders: () => {},
+    write: (...given: unknown[]) => callBack(given) === undefined,
+    end: (...given: unknown[]) => callBack(given) ?? response,
+  });
   for (const name of ['headersSent', 'writableEnded', 'writableFinished', 'finished']) {
     Object.defineProperty(response, name, { value: true, configurable: true });
   }
-  // Loggers wait for 'finish'. `bindResponse` then emits 'close'.
-  nextTick(() => response.emit('finish'));
+  nextTick(() => {
+    // Loggers and those who count connections wait for these events.
+    telling = response.req;
+    try {
+      response.emit('finish');
+      emitClose(response);
+    } finally {
+      telling = null;
+    }
+  });
 }
 
-function self(this: ServerResponse): ServerResponse {
-  return this;
+/** Calls the callback among the arguments of `write` or `end`. */
+function callBack(given: readonly unknown[]): void {
+  const callback = given.find((each) => typeof each === 'function');
+  if (callback !== undefined) nextTick(callback as () => void);
 }
+
+/** The request whose response emits its last events. Their listeners know the socket by its identity. */
+let telling: IncomingMessage | null = null;
 
 /**
  * Makes `request.socket.destroy()` call `onDestroy` instead, after an accepted upgrade: Express destroys the socket of a
@@ -85,11 +107,12 @@ export function shieldSocket(request: IncomingMessage, socket: Socket, onDestroy
   const get = (_target: Socket, name: string | symbol): unknown => {
     if (name === 'destroy') return destroy;
     const member: unknown = Reflect.get(socket, name);
-    if (typeof member !== 'function' || name === 'constructor') return member;
+    if (typeof member !== 'function' || name === 'constructor' || Object.hasOwn(socket, name)) return member;
     return (...given: unknown[]) => shielded(Reflect.apply(member, socket, given));
   };
   Object.defineProperty(request, 'socket', {
     get: () => {
+      if (telling === request) return socket;
       shield ??= new Proxy(socket, { get });
       return shield;
     },

@@ -5,8 +5,8 @@ type PathPattern = string | RegExp;
 
 /**
  * Which upgrade requests to take: an exact pathname; a RegExp, which is searched for in the pathname, so anchor it
- * (`/^\/ws$/`); a list of both; or a function that returns `true` for them. Any other value means no, a promise
- * included; if the function throws, the client gets 500. If several rules on one server match, an exact pathname wins
+ * (`/^\/ws$/`); a list of both; or a function that returns `true` for them. Any other value means no; if the function
+ * throws, or is async, the client gets 500. If several rules on one server match, an exact pathname wins
  * over a RegExp or a function, these win over no `path` at all, and the first wins among equals.
  */
 export type PathRule = PathPattern | readonly PathPattern[] | ((request: IncomingMessage) => boolean);
@@ -20,10 +20,17 @@ export const Fit = { None: 0, EveryPath: 1, Pattern: 2, Exact: 3 } as const;
 /** @param rule `undefined` takes every path. @throws what a function of the user throws */
 export function fitOf(rule: PathRule | undefined, request: RoutedRequest): number {
   if (rule === undefined) return Fit.EveryPath;
-  // Only `true` takes it: the promise of an async function is truthy and would take everything.
-  if (typeof rule === 'function') return rule(request.message) === true ? Fit.Pattern : Fit.None;
+  if (typeof rule === 'function') return fitOfAnswer(rule(request.message));
   const pathname = pathnameOf(request.fields.url);
   return Math.max(Fit.None, ...[rule].flat().map((pattern) => fitOfPattern(pattern, pathname)));
+}
+
+function fitOfAnswer(answer: unknown): number {
+  if (answer instanceof Promise) {
+    answer.catch(() => {});
+    throw new TypeError('The path function is async: it must return true or false');
+  }
+  return answer === true ? Fit.Pattern : Fit.None;
 }
 
 function fitOfPattern(pattern: PathPattern, pathname: string): number {
@@ -39,12 +46,13 @@ export function conflictOf(rule: PathRule | undefined, other: PathRule | undefin
   return ours.find((pattern) => typeof pattern === 'string' && theirs.includes(pattern)) as string | undefined;
 }
 
-/** The pathname of a request target, in origin-form or in absolute-form (RFC 9112 §3.2). */
+/** RFC 9112 §3.2.2. */
+const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i;
+
+/** The pathname of a request target, as the client wrote it, in origin-form or in absolute-form. */
 export function pathnameOf(target: string | undefined): string {
   if (target === undefined) return '';
-  if (!target.startsWith('/')) {
-    return URL.canParse(target) ? new URL(target).pathname : target;
-  }
-  const end = target.search(/[?#]/);
-  return end === -1 ? target : target.slice(0, end);
+  const path = target.startsWith('/') ? target : target.replace(ABSOLUTE_FORM, '');
+  const end = path.search(/[?#]/);
+  return (end === -1 ? path : path.slice(0, end)) || '/';
 }

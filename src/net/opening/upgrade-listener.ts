@@ -33,8 +33,8 @@ interface UpgradeRoutes {
 /** Who takes a WebSocket upgrade. */
 interface Claim {
   readonly listener: UpgradeListener;
-  /** What its `path` function threw, if it did. */
-  readonly fault: Error | null;
+  /** Whether its `path` function threw. */
+  readonly isFaulty: boolean;
 }
 
 /** Our listeners on each HTTP server. If nobody else listens, one of them answers what none of them claims. */
@@ -115,10 +115,9 @@ export class UpgradeListener implements PendingOwner {
     pending.readAhead();
   };
 
-  #take(pending: PendingUpgrade, { fault }: Claim): void {
-    if (fault === null) return this.#routes.onUpgrade(pending);
-    pending.refuse(refuse(500));
-    this.#routes.onPathError(fault);
+  #take(pending: PendingUpgrade, { isFaulty }: Claim): void {
+    if (isFaulty) pending.refuse(refuse(500));
+    else this.#routes.onUpgrade(pending);
   }
 
   /** How closely `path` fits a request. @throws what the user's function throws */
@@ -126,9 +125,14 @@ export class UpgradeListener implements PendingOwner {
     return fitOf(this.#routes.path, request);
   }
 
+  onPathError(error: unknown): void {
+    this.#routes.onPathError(toError(error));
+  }
+
   /** Takes a WebSocket upgrade that was read without node:http, if it fits. @returns whether it did */
   onRequest(request: RequestHead, head: Buffer): boolean {
     const claim = closestOf([this], request);
+    if (claim === null) unclaimed.add(request.socket);
     if (claim === null) return false;
     const pending = this.#begin(request, head);
     if (pending.isPending) this.#take(pending, claim);
@@ -156,11 +160,15 @@ export class UpgradeListener implements PendingOwner {
 
 const claims = new WeakMap<IncomingMessage, Claim | null>();
 
+/** Sockets whose first request nobody took when it was read without node:http, which will emit it. */
+const unclaimed = new WeakSet<Duplex>();
+
 /** Who takes a request that node:http has emitted. A function of the user's is asked once. */
 function claimOf(server: HttpServer, request: IncomingMessage): Claim | null {
   const known = claims.get(request);
   if (known !== undefined) return known;
-  const claim = isWebSocket(request) ? closestOf(oursOn(server), { fields: request, message: request }) : null;
+  const isOpen = isWebSocket(request) && !unclaimed.delete(request.socket);
+  const claim = isOpen ? closestOf(oursOn(server), { fields: request, message: request }) : null;
   claims.set(request, claim);
   return claim;
 }
@@ -170,15 +178,16 @@ function closestOf(candidates: readonly UpgradeListener[], request: RoutedReques
   let best: number = Fit.None;
   for (const listener of candidates) {
     let fit: number = Fit.Pattern;
-    let fault: Error | null = null;
+    let isFaulty = false;
     try {
       fit = listener.fit(request);
     } catch (error) {
-      fault = toError(error);
+      isFaulty = true;
+      listener.onPathError(error);
     }
     if (fit <= best) continue;
     best = fit;
-    closest = { listener, fault };
+    closest = { listener, isFaulty };
   }
   return closest;
 }
@@ -241,5 +250,5 @@ function hasBody(request: IncomingMessage): boolean {
  * @returns a function that restores the server
  */
 function leavePlainRequests(server: HttpServer): () => void {
-  return chooseUpgrades(server, (request, before) => (areOursAlone(server) ? isWebSocket(request) : before()));
+  return chooseUpgrades(server, (request, before) => before() && (isWebSocket(request) || !areOursAlone(server)));
 }

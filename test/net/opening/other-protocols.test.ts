@@ -136,7 +136,7 @@ async function converse(peer: RawPeer, program: Program): Promise<string> {
     else peer.write(step);
   }
   // node:http drops what comes in one read with such a request and after it.
-  await aWhile(60);
+  for (let before = -1; before !== peer.received.length; await aWhile(80)) before = peer.received.length;
   peer.write(LAST);
   const answer = (await peer.takeAll()).toString('latin1').replace(/Date: .*\r\n/g, '');
   return answer.length < 100_000 ? answer : answer.replace(/(\r\n|(?<=[ax]))[0-9a-f]+\r\n/g, '');

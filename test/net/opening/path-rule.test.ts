@@ -20,7 +20,6 @@ describe('how closely a rule fits', () => {
     ['a list with a RegExp', ['/a', /^\/w/], '/ws', Fit.Pattern],
     ['a function', (request) => request.url === '/ws?a', '/ws?a', Fit.Pattern],
     ['a function that returns what is not true', (() => 1) as unknown as PathRule, '/ws', Fit.None],
-    ['an async function', (async () => true) as unknown as PathRule, '/ws', Fit.None],
   ])('%s', (_name, rule, url, fit) => {
     expect(fitOf(rule, requestFor(url))).toBe(fit);
   });
@@ -29,6 +28,15 @@ describe('how closely a rule fits', () => {
     const rule = /ws/g;
     for (let i = 0; i < 3; i++) expect(fitOf(rule, requestFor('/ws'))).toBe(Fit.Pattern);
   });
+});
+
+test('an async function is a TypeError, and its rejection ends nothing', () => {
+  const rule = (async () => {
+    throw new Error('no route');
+  }) as unknown as PathRule;
+  expect(() => fitOf(rule, requestFor('/ws'))).toThrow(
+    new TypeError('The path function is async: it must return true or false'),
+  );
 });
 
 test.each<[string, PathRule | undefined, PathRule | undefined, string | undefined]>([
@@ -53,7 +61,10 @@ test.each([
   ['/%2e%2e/ws', '/%2e%2e/ws'],
   ['http://localhost/ws?a', '/ws'],
   ['*', '*'],
-  ['localhost:80', '80'],
+  ['localhost:80', 'localhost:80'],
+  ['http://localhost', '/'],
+  ['http://localhost?a', '/'],
+  ['ws://a/x/../ws#f', '/x/../ws'],
   [undefined, ''],
 ])('the pathname of the target %j is %j', (target, pathname) => {
   expect(pathnameOf(target)).toBe(pathname);
