@@ -36,7 +36,9 @@ function emitClose(response: ServerResponse): void {
 function passOnDrain(socket: Socket, response: ServerResponse): void {
   const isOpen = () => !response.writableEnded && !response.destroyed;
   const onDrain = () => void (isOpen() && response.emit('drain'));
-  Object.defineProperty(response, 'writableNeedDrain', { get: () => isOpen() && socket.writableNeedDrain });
+  // Newer Nodes keep what is written in one turn in the response until its end.
+  const isFull = () => socket.writableNeedDrain || response.writableLength >= response.writableHighWaterMark;
+  Object.defineProperty(response, 'writableNeedDrain', { get: () => isOpen() && isFull() });
   socket.on('drain', onDrain);
   response.once('finish', () => socket.off('drain', onDrain));
 }
