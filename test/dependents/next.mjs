@@ -1,6 +1,7 @@
 // The custom server of Next.js in development, with WebSockets of wasock on one path: both get their upgrades, and each answers only
 // its own.
 import assert from 'node:assert/strict';
+import { cpSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import next from 'next';
@@ -8,6 +9,10 @@ import { acceptUpgrades, newWebSocket } from 'wasock';
 import { listen, versionOf } from './ours.mjs';
 
 process.env.NEXT_TELEMETRY_DISABLED = '1';
+
+// Next.js serves one folder once at a time, and this may run on several Nodes at once.
+const dir = path.join(import.meta.dirname, `next-app-${process.pid}`);
+cpSync(path.join(import.meta.dirname, 'next-app'), dir, { recursive: true });
 
 const server = http.createServer(async (request, response) => {
   if (request.url !== '/ws') return handle(request, response);
@@ -17,7 +22,7 @@ const server = http.createServer(async (request, response) => {
 });
 const upgrades = acceptUpgrades(server, { path: ['/ws'], handshakeTimeout: 500 });
 const port = await listen(server);
-const app = next({ dev: true, dir: path.join(import.meta.dirname, 'next-app'), hostname: '127.0.0.1', port });
+const app = next({ dev: true, dir, hostname: '127.0.0.1', port });
 const handle = app.getRequestHandler();
 await app.prepare();
 const connect = (to) => newWebSocket(`ws://127.0.0.1:${port}${to}`);
