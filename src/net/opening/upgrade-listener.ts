@@ -50,6 +50,7 @@ export class UpgradeListener implements PendingOwner {
   readonly #limits: UpgradeLimits;
   readonly #pending = new Set<PendingUpgrade>();
   readonly #unwatch: () => void;
+  readonly #everyPath: Claim = { listener: this, isFaulty: false };
   #closing = false;
 
   constructor(server: HttpServer, limits: UpgradeLimits, routes: UpgradeRoutes) {
@@ -131,9 +132,12 @@ export class UpgradeListener implements PendingOwner {
 
   /** Takes a WebSocket upgrade that was read without node:http, if it fits. @returns whether it did */
   onRequest(request: RequestHead, head: Buffer): boolean {
-    const claim = closestOf([this], request);
-    if (claim === null) unclaimed.add(request.socket);
-    if (claim === null) return false;
+    // Nearly always every path is taken: it costs each handshake as little as can be.
+    const claim = this.#routes.path === undefined ? this.#everyPath : closestOf([this], request);
+    if (claim === null) {
+      unclaimed.add(request.socket);
+      return false;
+    }
     const pending = this.#begin(request, head);
     if (pending.isPending) this.#take(pending, claim);
     pending.readAhead();
