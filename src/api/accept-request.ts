@@ -95,7 +95,7 @@ function answerFor(request: IncomingMessage, error: unknown): void {
   const upgrade = awaitedUpgrade(request);
   if (upgrade?.refusal) {
     upgrade.pending.refuse(upgrade.refusal);
-    if (upgrade.response) spendResponse(upgrade.response, upgrade.pending);
+    if (upgrade.response) spendResponse(upgrade.response, upgrade.pending, upgrade.refusal.status);
   } else if (upgrade === undefined && error instanceof WebSocketHandshakeError) {
     const response = responseOn(request.socket);
     if (response?.req === request) answerInstead(response, refusalOf(error));
@@ -127,7 +127,7 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
   const accepted = acceptance(verdict, wanted, options, upgrade?.response ?? null, fail);
   const { remoteAddress } = pending;
   pending.accept(accepted.text);
-  if (upgrade?.response) spendResponse(upgrade.response, pending);
+  if (upgrade?.response) spendResponse(upgrade.response, pending, 101);
   const head = pending.takeHead();
   const opening = { request: pending.request, remoteAddress, head, protocol: accepted.protocol, data: undefined };
   const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.connections ?? null);

@@ -275,7 +275,7 @@ function readKey(lines: FieldLines): string | Refusal {
   if (key === undefined) return new Refusal(400, `${UNUSABLE} the Sec-WebSocket-Key header is missing`);
   if (typeof key !== 'string') return new Refusal(400, `${UNUSABLE} more than one Sec-WebSocket-Key header`);
   if (isKey(key)) return key;
-  return new Refusal(400, `${UNUSABLE} Sec-WebSocket-Key is not the base64 of 16 octets`);
+  return new Refusal(400, `${UNUSABLE} Sec-WebSocket-Key is not the base64 of 16 bytes`);
 }
 
 function readProtocols(lines: FieldLines): string[] | Refusal {

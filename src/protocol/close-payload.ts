@@ -56,7 +56,7 @@ export function formatClosePayload(closeCode?: number, reason = ''): Buffer {
   const length = Buffer.byteLength(reason);
   if (length > MAX_CLOSE_REASON) {
     throw new RangeError(
-      `The close reason is ${length} octets long: at most ${MAX_CLOSE_REASON} fit into a Close frame`,
+      `The close reason is ${length} bytes long: at most ${MAX_CLOSE_REASON} fit into a Close frame`,
     );
   }
   const payload = Buffer.allocUnsafe(2 + length);

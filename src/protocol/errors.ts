@@ -32,7 +32,7 @@ export const FAULT = {
     'CONTROL_TOO_LONG',
     CloseCode.ProtocolError,
     '5.5',
-    'The payload of a control frame is longer than 125 octets',
+    'The payload of a control frame is longer than 125 bytes',
   ),
   UNEXPECTED_CONTINUATION: fault(
     'UNEXPECTED_CONTINUATION',
@@ -50,7 +50,7 @@ export const FAULT = {
     'LENGTH_NOT_MINIMAL',
     CloseCode.ProtocolError,
     '5.2',
-    'The payload length is not encoded in the minimal number of octets',
+    'The payload length is not encoded in the minimal number of bytes',
   ),
   LENGTH_SIGN_BIT: fault(
     'LENGTH_SIGN_BIT',

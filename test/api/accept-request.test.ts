@@ -130,7 +130,9 @@ describe('a handler of its own', () => {
   });
 
   test('that is refused by a framework as well: one answer', async () => {
+    const statuses: number[] = [];
     const { port, errors } = await awaiting(async (request, response) => {
+      response.on('finish', () => statuses.push(response.statusCode));
       await newWebSocket(request, () => {}).catch((error) => response.writeHead(error.status).end('again'));
       throw new Error('behind it');
     });
@@ -139,6 +141,7 @@ describe('a handler of its own', () => {
       expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
       expect(answer).not.toContain('again');
     }
+    expect(statuses).toEqual([403, 426]);
     // A response of node:http says itself that it was used.
     expect(errors).toMatchObject([{ message: 'behind it' }, { code: 'ERR_HTTP_HEADERS_SENT' }]);
   });

@@ -88,7 +88,7 @@ describe('formatClosePayload', () => {
     expect(formatClosePayload(1000, 'x'.repeat(123))).toHaveLength(125);
     expect(formatClosePayload(1000, '€'.repeat(41))).toHaveLength(125);
     expect(() => formatClosePayload(1000, 'x'.repeat(124))).toThrow(RangeError);
-    expect(() => formatClosePayload(1000, '€'.repeat(42))).toThrow('126 octets');
+    expect(() => formatClosePayload(1000, '€'.repeat(42))).toThrow('126 bytes');
   });
 
   it('a lone surrogate becomes U+FFFD, so that what is sent is UTF-8', () => {

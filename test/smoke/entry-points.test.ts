@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
-import type { AddressInfo } from 'node:net';
 import tls from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
@@ -18,7 +17,7 @@ import {
 import { CERTIFICATE, PRIVATE_KEY } from '../support/certificate.js';
 import { fragmentsFor, frameFor } from '../support/framer.js';
 import { RawPeer, rawWebSocket, requestText } from '../support/raw-peer.js';
-import { until, withResolvers } from '../support/servers.js';
+import { listening, until, withResolvers } from '../support/servers.js';
 import { WASOCK } from '../ws/implementations.js';
 
 // One look at each entry point, on whatever codec this run is of. What goes over the wire is compared byte for byte.
@@ -91,16 +90,6 @@ const startServe: Start = async (secure, options = {}) => {
   return { port: server.port, closes, publish: (...args) => server.publish('all', ...args) };
 };
 
-async function portOf(server: http.Server): Promise<number> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return (server.address() as AddressInfo).port;
-}
-
 const startAwaiting: Start = async (secure) => {
   const closes: [number, string][] = [];
   const server = secure ? https.createServer(TLS) : http.createServer();
@@ -115,7 +104,7 @@ const startAwaiting: Start = async (secure) => {
     }
   });
   const upgrades = acceptUpgrades(server);
-  const port = await portOf(server);
+  const port = await listening(server);
   onTestFinished(() => upgrades.close({ timeout: 1 }));
   return { port, closes, publish: (...args) => upgrades.publish('all', ...args) };
 };
@@ -288,7 +277,7 @@ describe.each(TRANSPORTS)('wasock/ws, over %s', (_transport, secure) => {
       });
       ws.on('close', (code, reason) => closes.push([code, String(reason)]));
     });
-    const port = await portOf(server);
+    const port = await listening(server);
     return { port, closes, wss };
   };
 

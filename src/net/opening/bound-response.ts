@@ -58,18 +58,26 @@ export function answerInstead(response: ServerResponse, { status, headers, body 
 }
 
 /**
- * Marks the response of an accepted upgrade as sent, so that whatever a handler or its framework does with it
- * afterwards does nothing. The 101 itself was written to the socket.
+ * Marks a response as sent, so that whatever a handler or its framework does with it afterwards does nothing: the answer
+ * was written to the socket.
+ *
+ * @param status of that answer
  */
-export function spendResponse(response: ServerResponse, pending: PendingUpgrade): void {
+export function spendResponse(response: ServerResponse, pending: PendingUpgrade, status: number): void {
   response.detachSocket(pending.socket as Socket);
   // Overwritten rather than called: Bun would write a second head to the client.
   Object.assign(response, {
-    statusCode: 101,
+    statusCode: status,
     writeHead: () => response,
     flushHeaders: () => {},
-    write: (...given: unknown[]) => callBack(given) === undefined,
-    end: (...given: unknown[]) => callBack(given) ?? response,
+    write: (...given: unknown[]) => {
+      callBack(given);
+      return true;
+    },
+    end: (...given: unknown[]) => {
+      callBack(given);
+      return response;
+    },
   });
   for (const name of ['headersSent', 'writableEnded', 'writableFinished', 'finished']) {
     Object.defineProperty(response, name, { value: true, configurable: true });
