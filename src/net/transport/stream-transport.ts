@@ -40,6 +40,14 @@ function callMethod(socket: Duplex, name: 'pause' | 'resume'): void {
   Object.getPrototypeOf(socket)[name].call(socket);
 }
 
+/** Has the stream emit what it holds, and read on. */
+function flowOn(socket: Duplex): void {
+  // A stream that is being destroyed would drop what it holds. `onClose` takes that.
+  if (socket.destroyed) return;
+  releaseHandle(socket);
+  callMethod(socket, 'resume');
+}
+
 function onEnd(this: TransportSocket): void {
   this[EVENTS].inbox.onEnd();
 }
@@ -89,8 +97,7 @@ export class StreamTransport implements Transport {
   }
 
   resume(): void {
-    releaseHandle(this.socket);
-    callMethod(this.socket, 'resume');
+    flowOn(this.socket);
   }
 
   markPaused(): void {
@@ -100,8 +107,7 @@ export class StreamTransport implements Transport {
   }
 
   markResumed(): void {
-    releaseHandle(this.socket);
-    callMethod(this.socket, 'resume');
+    flowOn(this.socket);
   }
 
   write(part: Uint8Array): boolean {

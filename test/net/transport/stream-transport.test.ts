@@ -126,6 +126,25 @@ describe('reading', () => {
     expect(events.log.at(-1)).toBe('close');
   });
 
+  test('loses nothing of what a destroyed stream holds, however often it is told to read on', async () => {
+    for (const method of ['resume', 'markResumed'] as const) {
+      const { near, far } = await tcpPair();
+      const { events, transport } = transportOver(near);
+      transport.start();
+      transport.resume();
+      events.readsOn = false;
+      far.write('first');
+      await until(() => events.chunks.length === 1);
+      transport.markPaused();
+      far.write('second');
+      await until(() => near.readableLength === 6);
+      near.destroy();
+      transport[method]();
+      await until(() => events.log.includes('close'));
+      expect(Buffer.concat(events.chunks).toString(), method).toBe('firstsecond');
+    }
+  });
+
   test('tells of FIN, and does not answer it by itself', async () => {
     const { near, far } = await tcpPair();
     near.allowHalfOpen = false;
