@@ -108,7 +108,7 @@ export default defineConfig({
     projects: PROJECTS,
     coverage: {
       provider: 'v8',
-      include: ['src/{protocol,handshake,net,ws}/**/*.ts', 'src/codec/ts.ts', 'src/codec/utf8.ts'],
+      include: ['src/{protocol,handshake,net,ws}/**/*.ts', 'src/codec/{huffman,inflate,ts,utf8,zlib-deflate}.ts'],
       // No statements of their own: interfaces alone.
       exclude: ['src/net/transport/transport.ts', 'src/net/connection-handler.ts', 'src/ws/wire/wire-events.ts'],
       reporter: [['text', { skipFull: true }]],

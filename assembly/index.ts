@@ -1,5 +1,10 @@
-export { mask } from './mask';
+export { deflate } from './deflate';
+export { inflate, inflateMore } from './inflate';
+export { hasNonAscii, mask } from './mask';
 export {
+  DEFLATE_MOST,
+  DEFLATE_OUT,
+  DEFLATE_TABLES,
   FLAG_MASKED,
   FLAG_NON_ASCII,
   FLAG_PARTIAL,
@@ -7,6 +12,13 @@ export {
   FRAME_TABLE,
   FRAME_WORDS,
   HEADER_OCTETS_SHIFT,
+  HISTORY_SIZE,
+  INDEX_SIZE,
+  INDEX_START,
+  INFLATE_OUT,
+  INFLATE_OUT_SIZE,
+  INFLATE_STATE,
+  INFLATE_TAKEN,
   LENGTH7_SHIFT,
   MEMORY_SIZE,
   ROW_FLAGS,

@@ -2,10 +2,12 @@
  * The map of linear memory, in octets from 0. The same numbers stand in `src/codec/memory-map.ts`, which explains them;
  * a test compares the two. Nothing else is in this memory: no heap, no stack, no static data.
  */
-export const MEMORY_SIZE: u32 = 655_360;
+export const MEMORY_SIZE: u32 = 1_310_720;
 
 /** Word in which `scan` leaves where it stopped. */
 export const SCAN_END: u32 = 0;
+/** Word in which `inflate` leaves how much of its input it has taken. */
+export const INFLATE_TAKEN: u32 = 1;
 
 /** The frame table, in 32-bit words: where it starts, words of one row, rows. */
 export const FRAME_TABLE: u32 = 8;
@@ -16,7 +18,20 @@ export const FRAME_ROWS: u32 = 128;
 export const WINDOW_START: u32 = 8192;
 export const WINDOW_SIZE: u32 = 524_288;
 export const SCRATCH_START: u32 = WINDOW_START + WINDOW_SIZE;
-export const SCRATCH_SIZE: u32 = MEMORY_SIZE - SCRATCH_START;
+export const SCRATCH_SIZE: u32 = 122_880;
+
+/** Inflate: state and tables, the history that ends where the output begins, the output. */
+export const INFLATE_STATE: u32 = SCRATCH_START + SCRATCH_SIZE;
+export const HISTORY_SIZE: u32 = 32_768;
+export const INFLATE_OUT: u32 = INFLATE_STATE + 16_384 + HISTORY_SIZE;
+export const INFLATE_OUT_SIZE: u32 = 262_144;
+
+/** Deflate: the index, of which a stream keeps the first part; tables; the output. */
+export const INDEX_START: u32 = INFLATE_OUT + INFLATE_OUT_SIZE;
+export const INDEX_SIZE: u32 = 4096;
+export const DEFLATE_TABLES: u32 = INDEX_START + 16_384;
+export const DEFLATE_OUT: u32 = DEFLATE_TABLES + 212_992;
+export const DEFLATE_MOST: u32 = 65_535;
 
 /** Words of a row. */
 export const ROW_FLAGS: u32 = 0;

@@ -1,12 +1,13 @@
 export type { AcceptOptions, UpgradeSource } from './api/accept-request.js';
 export { acceptUpgrades } from './api/accept-upgrades.js';
 export { codec } from './api/codec.js';
+export type { Compression, CompressionOptions } from './api/compression.js';
 export type { CloseOptions, Connections } from './api/connections.js';
 export type { SocketHandlers } from './api/handler-delivery.js';
 export type { ConnectionLimits, ServerLimits } from './api/limits.js';
 export type { Packet } from './api/message-queue.js';
 export { type ClientOptions, newWebSocket } from './api/new-websocket.js';
-export type { Data } from './api/payload.js';
+export type { Data, SendOptions } from './api/payload.js';
 export { type PreparedMessage, prepare } from './api/prepared-message.js';
 export { ReadyState } from './api/ready-state.js';
 export { type ServeOptions, type Server, serve, type UpgradeContext } from './api/serve.js';

@@ -21,7 +21,7 @@ export interface FrameOptions {
 
 /** Makes frames and writes them to a stream. */
 export class Sender {
-  /** @param extensions without effect */
+  /** @param extensions the agreed ones by name, such as a `PerMessageDeflate` */
   constructor(socket: Duplex, extensions?: object, generateMask?: (mask: Buffer) => void);
 
   /**
@@ -60,6 +60,8 @@ export interface ReceiverOptions {
   allowSynchronousEvents?: boolean | undefined;
   /** Default `'nodebuffer'`. */
   binaryType?: 'nodebuffer' | 'arraybuffer' | 'fragments' | 'blob' | undefined;
+  /** The agreed extensions by name, such as a `PerMessageDeflate`. */
+  extensions?: object | undefined;
   /** Whether frames have to be masked, as those of a client are. Default false. */
   isServer?: boolean | undefined;
   maxBufferedChunks?: number | undefined;
@@ -125,9 +127,9 @@ export interface DeflateOptions {
   clientMaxWindowBits?: boolean | number | undefined;
   zlibDeflateOptions?: ZlibOptions | undefined;
   zlibInflateOptions?: ZlibOptions | undefined;
-  /** Octets from which on messages are compressed. Default 1024. */
+  /** Without takeover, messages below this many bytes leave as they are. Default 1024. */
   threshold?: number | undefined;
-  /** Messages compressed at once. Default 10. */
+  /** Calls of zlib at the same time, in this thread. Default 10. */
   concurrencyLimit?: number | undefined;
   /** Which side it is. Default false. */
   isServer?: boolean | undefined;

@@ -305,7 +305,7 @@ declare namespace WebSocket {
     handshakeTimeout?: number | undefined;
     /** Default 10. */
     maxRedirects?: number | undefined;
-    /** Default true. Nothing is negotiated yet, as if the server did not know of it. */
+    /** Whether compression is offered (RFC 7692), and how. Default true. */
     perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
     localAddress?: string | undefined;
     localPort?: number | undefined;
@@ -351,7 +351,7 @@ declare namespace WebSocket {
     finishRequest?: FinishRequestCallback | undefined;
   }
 
-  /** What of RFC 7692 is asked for and allowed. Nothing is negotiated yet. */
+  /** What of RFC 7692 is asked for and allowed, and how to compress. */
   interface PerMessageDeflateOptions {
     /** Whether the server forgets what it has sent, after each message. */
     serverNoContextTakeover?: boolean | undefined;
@@ -361,13 +361,18 @@ declare namespace WebSocket {
     serverMaxWindowBits?: number | undefined;
     /** Bits of the LZ77 window, 8 to 15. */
     clientMaxWindowBits?: number | undefined;
+    /**
+     * `level` 1 to 3 (the default) compresses in less time, 4 to 6 to fewer bytes. For 0 and 7 to 9, and for `memLevel`,
+     * `strategy` and `dictionary`, zlib compresses.
+     */
     zlibDeflateOptions?:
       | (Omit<ZlibOptions, 'dictionary'> & { dictionary?: Buffer | Buffer[] | DataView | undefined })
       | undefined;
+    /** Without effect on connections: zlib inflates nothing there. */
     zlibInflateOptions?: ZlibOptions | undefined;
-    /** Octets from which on messages are compressed. Default 1024. */
+    /** Without takeover, messages below this many bytes leave as they are. Default 1024. */
     threshold?: number | undefined;
-    /** Messages compressed at once, in the process. Default 10. */
+    /** Asynchronous calls of zlib at the same time, in this thread. Default 10. */
     concurrencyLimit?: number | undefined;
   }
 
@@ -451,7 +456,7 @@ declare namespace WebSocket {
     clientTracking?: boolean | undefined;
     /** Milliseconds from `close` of a socket to the end of its connection. Default 30 000. */
     closeTimeout?: number | undefined;
-    /** Default false. Nothing is negotiated yet. */
+    /** Whether offers of compression are accepted (RFC 7692), and how. Default false. */
     perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
     /** Octets of one message; more is Close 1009. 0 is unlimited. Default 100 MiB. */
     maxPayload?: number | undefined;

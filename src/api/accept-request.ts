@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { chooseOffer } from '../deflate/negotiation.js';
 import { mayBeInAcceptance } from '../handshake/header-values.js';
 import {
   type Accepted,
@@ -124,12 +125,14 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
   if (pending.isGone || isAnswered) {
     throw new WebSocketCreationError(pending.isGone ? 'The client has left' : 'The request was answered already');
   }
-  const accepted = acceptance(verdict, wanted, options, upgrade?.response ?? null, fail);
+  const { protocol, headers } = acceptance(verdict, wanted, options, upgrade?.response ?? null, fail);
+  const { parameters: deflate, answer } = chooseOffer(verdict.extensions, limits.compression);
+  const text = formatAcceptance(verdict.key, protocol, headers, answer);
   const { remoteAddress } = pending;
-  pending.accept(accepted.text);
+  pending.accept(text);
   if (upgrade?.response) spendResponse(upgrade.response, pending, 101);
   const head = pending.takeHead();
-  const opening = { request: pending.request, remoteAddress, head, protocol: accepted.protocol, data: undefined };
+  const opening = { request: pending.request, remoteAddress, head, protocol, deflate, data: undefined };
   const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.connections ?? null);
   if (upgrade !== undefined) {
     upgrade.ws = ws;
@@ -149,6 +152,7 @@ function limitsFor(upgrade: AwaitedUpgrade | undefined, options: AcceptOptions):
   return resolveLimits('server', { ...upgrade?.given, ...options }, true);
 }
 
+/** The subprotocol that is chosen, and the further headers of the 101. */
 function acceptance(
   verdict: Accepted,
   wanted: string[],
@@ -169,7 +173,7 @@ function acceptance(
   // Two cookies do not exclude each other, and each has a line of its own.
   names.delete('set-cookie');
   const before = response === null ? [] : headersOf(response).filter(([name]) => !names.has(name.toLowerCase()));
-  return { protocol, text: formatAcceptance(verdict.key, protocol, [...before, ...given]) };
+  return { protocol, headers: [...before, ...given] };
 }
 
 /** The headers that middleware has set on the response, without those of a body or a connection. */

@@ -1,8 +1,13 @@
 import type { IncomingMessage } from 'node:http';
+import { Deflater, KeepingDeflater } from '../deflate/deflater.js';
+import { Inflater, KeepingInflater } from '../deflate/inflater.js';
+import type { CompressionSettings, DeflateParameters } from '../deflate/negotiation.js';
 import type { Rule } from '../handshake/origin.js';
 import type { ConnectionOptions } from '../net/connection-handler.js';
 import type { Role } from '../protocol/frame-rules.js';
 import { newMaskingKey } from '../protocol/masking-key.js';
+import { type Compression, type CompressionOptions, checkCompression } from './compression.js';
+import { choice, flag, own, show, whole } from './option-checks.js';
 import type { SlowPeer } from './slow-peer.js';
 
 /**
@@ -37,8 +42,11 @@ export interface ConnectionLimits {
   maxBackpressure?: number;
   /** What becomes of messages for a peer that is too slow. Default `'terminate'` on a server, `'wait'` on a client. */
   slowPeer?: SlowPeer;
-  /** permessage-deflate (RFC 7692). Off by default, which is the only value so far. */
-  compression?: false;
+  /**
+   * permessage-deflate (RFC 7692): `true`, or how to compress. A peer that does not know it is served without. Raw
+   * sockets never use it, because a raw frame does not tell whether it is compressed. Default off.
+   */
+  compression?: boolean | CompressionOptions;
 }
 
 /** What a server demands of opening handshakes, besides the limits of a connection. */
@@ -117,6 +125,10 @@ export const LIMIT_NAMES: readonly string[] = [
 export type ResolvedLimits = Readonly<Record<Numbers, number>> &
   ConnectionOptions & {
     readonly slowPeer: SlowPeer;
+    /** What to negotiate; `null` is nothing. */
+    readonly compression: CompressionSettings | null;
+    /** What was agreed on the connections that have these limits; `null` without compression, and before. */
+    readonly agreed: Compression | null;
     readonly allowedOrigins: Rule<IncomingMessage> | undefined;
     readonly allowedHosts: Rule<IncomingMessage> | undefined;
   };
@@ -136,28 +148,81 @@ export function resolveLimits(role: Role, given: ServerLimits & DeliveryOptions 
     const byDefault = role === 'client' && name === 'pingInterval' ? 0 : value;
     numbers[name] = checkDuration(name, own(given, name), byDefault);
   }
-  checkCompression(own(given, 'compression'));
+  const compression = checkCompression(own(given, 'compression'));
+  const raw = flag('raw', own(given, 'raw'));
   return {
     ...(numbers as Record<Numbers, number>),
     role,
     slowPeer: choice('slowPeer', own(given, 'slowPeer'), SLOW_PEER) ?? (role === 'server' ? 'terminate' : 'wait'),
+    compression: raw ? null : compression,
+    agreed: null,
     allowedOrigins: rule('allowedOrigins', own(given, 'allowedOrigins')),
     allowedHosts: rule('allowedHosts', own(given, 'allowedHosts')),
     textAs: choice('textAs', own(given, 'textAs'), ['string', 'bytes']) ?? 'string',
     // A view of the receive window would not outlive the wait.
     zeroCopy: flag('zeroCopy', own(given, 'zeroCopy')) && !awaited,
     awaited,
-    raw: flag('raw', own(given, 'raw')),
+    raw,
     lenientLengths: false,
     maxPieces: Number.POSITIVE_INFINITY,
     skipUtf8: false,
     maskingKey: role === 'client' ? newMaskingKey : null,
+    inflater: null,
+    deflater: null,
   };
 }
 
-/** Reads own properties only, so that a polluted prototype changes no limit. */
-function own<T extends object, K extends keyof T>(object: T, key: K): T[K] | undefined {
-  return Object.hasOwn(object, key) ? object[key] : undefined;
+/** The limits of sockets that have agreed on compression, by what they had before and by what was agreed. */
+const limitsWhenAgreed = new WeakMap<ResolvedLimits, Map<DeflateParameters, ResolvedLimits>>();
+
+/**
+ * The limits of a socket that has agreed on compression. All sockets of a server that have agreed on the same share one
+ * object, so that an idle one costs nothing more.
+ *
+ * @param deflate `null` without compression
+ */
+export function agreedLimits(limits: ResolvedLimits, deflate: DeflateParameters | null): ResolvedLimits {
+  if (deflate === null || limits.compression === null) return limits;
+  let known = limitsWhenAgreed.get(limits);
+  if (known === undefined) {
+    known = new Map();
+    limitsWhenAgreed.set(limits, known);
+  }
+  let agreed = known.get(deflate);
+  if (agreed === undefined) {
+    const { threshold, level } = limits.compression;
+    const compression = Object.freeze({ ...deflate, threshold, level });
+    const { ours, peers } = directions(limits.role, deflate);
+    const deflater = new Deflater({ threshold, level, windowBits: ours.windowBits });
+    agreed = { ...limits, agreed: compression, deflater, inflater: new Inflater(peers.windowBits) };
+    known.set(deflate, agreed);
+  }
+  return keepingLimits(agreed, deflate);
+}
+
+/** One side of a connection as a compressor. */
+interface Direction {
+  readonly windowBits: number;
+  readonly keeps: boolean;
+}
+
+function directions(role: Role, deflate: DeflateParameters): { ours: Direction; peers: Direction } {
+  const server = { windowBits: deflate.serverMaxWindowBits, keeps: !deflate.serverNoContextTakeover };
+  const client = { windowBits: deflate.clientMaxWindowBits, keeps: !deflate.clientNoContextTakeover };
+  return role === 'server' ? { ours: server, peers: client } : { ours: client, peers: server };
+}
+
+/** The limits of one socket, if one of its sides keeps its compressor between messages. */
+function keepingLimits(agreed: ResolvedLimits, deflate: DeflateParameters): ResolvedLimits {
+  const { ours, peers } = directions(agreed.role, deflate);
+  if (!ours.keeps && !peers.keeps) return agreed;
+  const { threshold, level } = agreed.agreed!;
+  const shared = agreed.deflater!;
+  return {
+    ...agreed,
+    deflater: ours.keeps ? new KeepingDeflater({ threshold, level, windowBits: ours.windowBits }, shared) : shared,
+    inflater: peers.keeps ? new KeepingInflater(peers.windowBits) : agreed.inflater,
+  };
 }
 
 function entries(record: Partial<Record<Numbers, number>>): [Numbers, number][] {
@@ -182,24 +247,6 @@ export function checkDuration(name: string, value: unknown, byDefault: number): 
   if (number < 0) throw new RangeError(`${name} must be 0 (off) or more milliseconds, not ${show(value)}`);
   // An infinite wait needs no deadline.
   return number === Number.POSITIVE_INFINITY ? 0 : number;
-}
-
-function whole(name: string, value: unknown): number {
-  if (typeof value !== 'number') throw new TypeError(`${name} must be a number, not ${show(value)}`);
-  if (!Number.isInteger(value) && value !== Number.POSITIVE_INFINITY) {
-    throw new RangeError(`${name} must be a whole number or Infinity, not ${show(value)}`);
-  }
-  return value;
-}
-
-function choice<T>(name: string, value: T | undefined, among: readonly unknown[]): T | undefined {
-  if (value === undefined || among.includes(value)) return value;
-  throw new TypeError(`${name} must be one of ${among.map(show).join(', ')}, not ${show(value)}`);
-}
-
-function flag(name: string, value: unknown): boolean {
-  if (value === undefined || typeof value === 'boolean') return value ?? false;
-  throw new TypeError(`${name} must be true or false, not ${show(value)}`);
 }
 
 function rule<T>(name: string, value: T): T {
@@ -232,16 +279,4 @@ export function ownOptions<T extends object>(options: T): T {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`options must be an object, not ${show(options)}`);
   return Object.assign(Object.create(null), options);
-}
-
-function checkCompression(value: unknown): void {
-  if (value !== undefined && value !== false) {
-    throw new TypeError(
-      `compression must be false, not ${show(value)}: permessage-deflate is not part of this version`,
-    );
-  }
-}
-
-function show(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }

@@ -140,9 +140,19 @@ function checkOptions(options: ClientOptions & AcceptOptions): ClientOptions & A
 function connectTo(target: string | URL, protocols: string[], options: ClientOptions): Promise<WebSocket> {
   const limits = resolveLimits('client', options, true);
   const { headers, origin, signal, followRedirects = false } = options;
-  const { handshakeTimeout, maxHeaderBytes } = limits;
+  const { handshakeTimeout, maxHeaderBytes, compression } = limits;
   const request = Object.fromEntries(Object.entries(options).filter(([name]) => !OWN_OPTIONS.includes(name)));
-  const asked = { protocols, headers, origin, signal, followRedirects, handshakeTimeout, maxHeaderBytes, request };
+  const asked = {
+    protocols,
+    headers,
+    origin,
+    signal,
+    followRedirects,
+    handshakeTimeout,
+    maxHeaderBytes,
+    compression,
+    request,
+  };
   // Only to check the headers before there is a connection.
   openingHeaders({ key: '', ...asked });
   const url = parseUrl(target);

@@ -2,15 +2,17 @@ import type { Buffer } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { DeflateParameters } from '../deflate/negotiation.js';
 import { Connection } from '../net/connection.js';
 import type { ConnectionHandler, ConnectionOptions } from '../net/connection-handler.js';
 import { peerAddress } from '../net/node/peer-address.js';
 import type { Connected } from '../net/opening/connect.js';
 import type { RequestHead } from '../net/opening/request-head.js';
 import { AwaitDelivery } from './await-delivery.js';
+import type { Compression } from './compression.js';
 import type { ConnectionSet } from './connections.js';
 import { HandlerDelivery, type SocketHandlers } from './handler-delivery.js';
-import type { ResolvedLimits } from './limits.js';
+import { agreedLimits, type ResolvedLimits } from './limits.js';
 import { MessageQueue } from './message-queue.js';
 import type { Opened } from './opened.js';
 import type { SlowPeer } from './slow-peer.js';
@@ -22,11 +24,13 @@ interface ServerOpening<UserData> {
   readonly remoteAddress: string | undefined;
   readonly head: Buffer;
   readonly protocol: string;
+  /** What was agreed about compression; `null` without. */
+  readonly deflate: DeflateParameters | null;
   readonly data: UserData;
 }
 
-/** What all sockets of a server share. The server's limits are such an object. */
-type SharedLimits = Pick<ResolvedLimits, 'slowPeer'> & { readonly ignoreClosed?: boolean };
+/** What all sockets of a server share that have agreed on the same compression. Their limits are such an object. */
+type SharedLimits = Pick<ResolvedLimits, 'slowPeer' | 'agreed'> & { readonly ignoreClosed?: boolean };
 
 /** What a server keeps of an opening handshake: as little as possible, for the sake of idle sockets. */
 class OpenedOnServer<UserData> implements Opened<UserData> {
@@ -46,6 +50,10 @@ class OpenedOnServer<UserData> implements Opened<UserData> {
 
   get version(): number {
     return 13;
+  }
+
+  get compression(): Compression | null {
+    return this.#shared.agreed;
   }
 
   get slowPeer(): SlowPeer {
@@ -69,13 +77,67 @@ class OpenedOnServer<UserData> implements Opened<UserData> {
   }
 }
 
+/** What a client keeps of its opening handshake. */
+class OpenedOnClient implements Opened<unknown> {
+  readonly protocol: string;
+  readonly url: string;
+  readonly remoteAddress: string | undefined;
+  readonly ignoreClosed: boolean;
+  readonly #limits: ResolvedLimits;
+
+  constructor({ socket, protocol, url }: Connected, limits: ResolvedLimits, ignoreClosed: boolean) {
+    this.protocol = protocol;
+    this.url = url.href;
+    this.remoteAddress = peerAddress(socket);
+    this.ignoreClosed = ignoreClosed;
+    this.#limits = limits;
+  }
+
+  get version(): number {
+    return 0;
+  }
+
+  get key(): string {
+    return '';
+  }
+
+  get request(): undefined {
+    return undefined;
+  }
+
+  get data(): undefined {
+    return undefined;
+  }
+
+  get compression(): Compression | null {
+    return this.#limits.agreed;
+  }
+
+  get slowPeer(): SlowPeer {
+    return this.#limits.slowPeer;
+  }
+}
+
+/** What sockets share that were opened with `onClosed: 'ignore'`, by their limits. */
+const ignoring = new WeakMap<ResolvedLimits, SharedLimits>();
+
+function ignoringClosed(limits: ResolvedLimits): SharedLimits {
+  let shared = ignoring.get(limits);
+  if (shared === undefined) {
+    shared = { slowPeer: limits.slowPeer, agreed: limits.agreed, ignoreClosed: true };
+    ignoring.set(limits, shared);
+  }
+  return shared;
+}
+
 /** Opens a server's socket whose messages go to handlers. */
 export function openForHandlers<UserData>(
   opening: ServerOpening<UserData>,
-  limits: ResolvedLimits,
+  serverLimits: ResolvedLimits,
   handlers: SocketHandlers<UserData>,
   connections: ConnectionSet<UserData>,
 ): void {
+  const limits = agreedLimits(serverLimits, opening.deflate);
   const ws = internals.make(new OpenedOnServer(opening, limits), null, connections.topics);
   const delivery = new HandlerDelivery(ws, handlers, connections);
   const connection = attach(ws, opening.request.socket, limits, delivery);
@@ -87,13 +149,14 @@ export function openForHandlers<UserData>(
 /** Opens a server's socket whose messages are awaited. @param connections null for a socket of no server */
 export function openForAwait(
   opening: ServerOpening<unknown>,
-  limits: ResolvedLimits,
+  serverLimits: ResolvedLimits,
   ignoreClosed: boolean,
   connections: ConnectionSet<unknown> | null,
 ): WebSocket {
+  const limits = agreedLimits(serverLimits, opening.deflate);
   const queue = new MessageQueue();
   const ws = internals.make(
-    new OpenedOnServer(opening, ignoreClosed ? { slowPeer: limits.slowPeer, ignoreClosed } : limits),
+    new OpenedOnServer(opening, ignoreClosed ? ignoringClosed(limits) : limits),
     queue,
     connections?.topics ?? null,
   );
@@ -105,29 +168,12 @@ export function openForAwait(
 }
 
 /** Opens a client's socket. */
-export function openClient(
-  { socket, head, protocol, url }: Connected,
-  limits: ResolvedLimits,
-  ignoreClosed: boolean,
-): WebSocket {
+export function openClient(connected: Connected, ownLimits: ResolvedLimits, ignoreClosed: boolean): WebSocket {
+  const limits = agreedLimits(ownLimits, connected.deflate);
   const queue = new MessageQueue();
-  const ws = internals.make<unknown>(
-    {
-      protocol,
-      version: 0,
-      key: '',
-      url: url.href,
-      request: undefined,
-      remoteAddress: peerAddress(socket),
-      data: undefined,
-      slowPeer: limits.slowPeer,
-      ignoreClosed,
-    },
-    queue,
-    null,
-  );
+  const ws = internals.make<unknown>(new OpenedOnClient(connected, limits, ignoreClosed), queue, null);
   const delivery = new AwaitDelivery(ws as WebSocket<never>, queue, () => {});
-  attach(ws, socket, limits, delivery).start(head);
+  attach(ws, connected.socket, limits, delivery).start(connected.head);
   return ws;
 }
 

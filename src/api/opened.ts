@@ -1,9 +1,11 @@
 import type { IncomingMessage } from 'node:http';
+import type { Compression } from './compression.js';
 import type { SlowPeer } from './slow-peer.js';
 
 /** The results of an opening handshake. */
 export interface Opened<UserData> {
   readonly protocol: string;
+  readonly compression: Compression | null;
   /** 13 on a server, 0 on a client. */
   readonly version: number;
   /** The client's Sec-WebSocket-Key on a server, empty on a client. */
@@ -47,6 +49,14 @@ export class OpenedSocket<UserData> {
   /** The agreed subprotocol, or an empty string. */
   get protocol(): string {
     return this.#opened.protocol;
+  }
+
+  /**
+   * What was agreed about permessage-deflate (RFC 7692), or `null`: messages of both sides are uncompressed then. The
+   * object is frozen, and shared with other sockets.
+   */
+  get compression(): Compression | null {
+    return this.#opened.compression;
   }
 
   /** The Sec-WebSocket-Version of the request on a server, which is 13; 0 on a client. */

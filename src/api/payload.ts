@@ -5,6 +5,16 @@ import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/opcode.js';
 /** What can be sent: text, or bytes in any JavaScript form. */
 export type Data = string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
 
+/** How to send a message. */
+export interface SendOptions {
+  /** Text or Binary; on one connection also Ping and Pong. Default: Text for a string, Binary for bytes. */
+  opcode?: Opcode;
+  /** Whether the message may be compressed, on connections that have agreed on compression. Default true. */
+  compress?: boolean;
+}
+
+const NO_OPTIONS: SendOptions = {};
+
 /** Up to this many bytes are always copied before `send` returns, so it does not matter who else can change them. */
 const COPIED = 4096;
 
@@ -20,6 +30,24 @@ export function toPayload(data: unknown): string | Uint8Array {
   if (types.isAnyArrayBuffer(data)) return bytesOf(data, 0, data.byteLength);
   const given = data === null ? 'null' : typeof data === 'object' ? (data?.constructor?.name ?? 'object') : typeof data;
   throw new TypeError(`Only a string, an ArrayBuffer, a SharedArrayBuffer or a view of one can be sent, not ${given}`);
+}
+
+/**
+ * Reads the last argument of `send`, `publish` and `prepare`. The opcode is not checked.
+ *
+ * @throws TypeError with the value, if there is another option, or `compress` is not a boolean
+ */
+export function sendOptions(given: Opcode | SendOptions | undefined): SendOptions {
+  if (given === undefined) return NO_OPTIONS;
+  if (typeof given !== 'object' || given === null) return { opcode: given };
+  const unknown = Object.keys(given).find((name) => name !== 'opcode' && name !== 'compress');
+  if (unknown !== undefined)
+    throw new TypeError(`There is no option ${unknown} to send with, only opcode and compress`);
+  const { compress } = given;
+  if (compress !== undefined && typeof compress !== 'boolean') {
+    throw new TypeError(`compress must be a boolean, not ${show(compress)}`);
+  }
+  return given;
 }
 
 /**

@@ -1,41 +1,45 @@
-import { Buffer } from 'node:buffer';
-import { encodeKeptFrame } from '../net/writing/shared-frames.js';
+import { SharedMessage } from '../net/writing/shared-message.js';
 import type { Opcode } from '../protocol/opcode.js';
-import { type Data, messageOpcode, toPayload } from './payload.js';
+import { type Data, messageOpcode, type SendOptions, sendOptions, toPayload } from './payload.js';
 
 /**
- * Gets the frame of a prepared message.
+ * Gets what is to be sent of a prepared message.
  *
  * @internal
- * @param opcode the argument that the user passed with it
- * @throws TypeError unless `opcode` is undefined
+ * @param options the argument that the user passed with it
+ * @throws TypeError unless that is undefined
  */
-export let frameOf: (message: PreparedMessage, opcode: unknown) => Uint8Array;
+export let sharedOf: (message: PreparedMessage, options: unknown) => SharedMessage;
 
-/** An encoded message, to be sent many times. `prepare` makes it. It never changes. */
+/**
+ * A message to be sent many times. `prepare` makes it. It is encoded once, and compressed once for all connections that have
+ * agreed on the same parameters, each when it is first needed. It never changes.
+ */
 export class PreparedMessage {
   static {
-    frameOf = (message, opcode) => {
-      if (opcode === undefined) return message.#frame;
-      throw new TypeError('A prepared message has its opcode already: leave the argument out');
+    sharedOf = (message, options) => {
+      if (options === undefined) return message.#shared;
+      throw new TypeError('A prepared message has its opcode and its compression already: leave the argument out');
     };
   }
 
-  readonly #frame: Uint8Array;
-  readonly #opcode: Opcode;
+  readonly #shared: SharedMessage;
   readonly #byteLength: number;
 
   /** @internal */
-  constructor(data: Data, opcode: Opcode | undefined) {
+  constructor(data: Data, given: Opcode | SendOptions | undefined) {
+    const { opcode, compress = true } = sendOptions(given);
     const payload = toPayload(data);
-    this.#opcode = messageOpcode(opcode, payload);
-    this.#byteLength = Buffer.byteLength(payload);
-    this.#frame = encodeKeptFrame(this.#opcode, payload);
+    const checkedOpcode = messageOpcode(opcode, payload);
+    // Bytes are copied, as their memory is the user's.
+    const kept = typeof payload === 'string' ? payload : Uint8Array.from(payload);
+    this.#shared = new SharedMessage(checkedOpcode, kept, compress, true);
+    this.#byteLength = this.#shared.byteLength;
   }
 
   /** Text or Binary. */
   get opcode(): Opcode {
-    return this.#opcode;
+    return this.#shared.opcode as Opcode;
   }
 
   /** Bytes of the payload. */
@@ -50,9 +54,9 @@ export class PreparedMessage {
  *
  * @param data a string is Text, bytes are Binary, unless `opcode` says otherwise. Lone surrogates become U+FFFD. Bytes
  *   are copied, and stay the caller's
- * @param opcode Text or Binary; a Ping or Pong is not a message
- * @throws TypeError if `data` cannot be sent, `opcode` is another one, or Text is not UTF-8
+ * @param options an opcode, Text or Binary, as a Ping or Pong is not a message; or `{ opcode, compress }`
+ * @throws TypeError if `data` cannot be sent, an option is invalid, or Text is not UTF-8
  */
-export function prepare(data: Data, opcode?: Opcode): PreparedMessage {
-  return new PreparedMessage(data, opcode);
+export function prepare(data: Data, options?: Opcode | SendOptions): PreparedMessage {
+  return new PreparedMessage(data, options);
 }

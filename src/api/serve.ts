@@ -1,6 +1,7 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { ServerOptions as TlsOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { chooseOffer } from '../deflate/negotiation.js';
 import { type Accepted, formatAcceptance, isRefusal, judgeUpgrade, type Refusal, refuse } from '../handshake/server.js';
 import { acceptCheaply } from '../net/node/accept.js';
 import { answerInstead, bindResponse } from '../net/opening/bound-response.js';
@@ -243,11 +244,12 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
       if (isRefusal(result)) return pending.refuse(result);
       const { data, protocol, headers } = checkAnswer(result);
       const agreed = agreedProtocol(verdict, protocol);
-      const text = formatAcceptance(verdict.key, agreed, headers);
+      const { parameters: deflate, answer } = chooseOffer(verdict.extensions, this.#limits.compression);
+      const text = formatAcceptance(verdict.key, agreed, headers, answer);
       const { request, remoteAddress } = pending;
       pending.accept(text);
       const head = pending.takeHead();
-      const opening = { request, remoteAddress, head, protocol: agreed, data: data as UserData };
+      const opening = { request, remoteAddress, head, protocol: agreed, deflate, data: data as UserData };
       openForHandlers(opening, this.#limits, this.#options, this.sockets);
     } catch (error) {
       this.#failUpgrade(pending, error);

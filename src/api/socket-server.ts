@@ -6,7 +6,7 @@ import {
   type Connections,
   checkCloseOptions,
 } from './connections.js';
-import type { Data } from './payload.js';
+import type { Data, SendOptions } from './payload.js';
 import type { PreparedMessage } from './prepared-message.js';
 
 /** The common part of `Server` and `Upgrades`: the sockets of one server, publishing to them, and closing them all. */
@@ -27,12 +27,14 @@ export abstract class SocketServer<UserData> {
    * get it. `slowPeer` decides about a socket that is more than `maxBackpressure` behind; the others never wait for it.
    *
    * @param data a string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Bytes are copied. A prepared
-   *   message has its opcode already
+   *   message has its options already
+   * @param options an opcode, or `{ opcode, compress }`. The message is compressed once for all sockets that have agreed on
+   *   the same, if that makes it shorter
    * @returns how many sockets accepted the message
-   * @throws TypeError as `send`, if `topic` is not a string, or if `opcode` is neither Text nor Binary
+   * @throws TypeError as `send`, if `topic` is not a string, or if the opcode is neither Text nor Binary
    */
-  publish(topic: string, data: Data | PreparedMessage, opcode?: Opcode): number {
-    return this.sockets.topics.publish(topic, data, opcode, null);
+  publish(topic: string, data: Data | PreparedMessage, options?: Opcode | SendOptions): number {
+    return this.sockets.topics.publish(topic, data, options, null);
   }
 
   /** How many sockets have subscribed to `topic`. @throws TypeError if `topic` is not a string */

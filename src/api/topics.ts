@@ -1,14 +1,14 @@
-import { encodeFrame } from '../net/writing/shared-frames.js';
+import { SharedMessage } from '../net/writing/shared-message.js';
 import type { Opcode } from '../protocol/opcode.js';
-import { type Data, messageOpcode, toPayload } from './payload.js';
-import { frameOf, PreparedMessage } from './prepared-message.js';
+import { type Data, messageOpcode, type SendOptions, sendOptions, toPayload } from './payload.js';
+import { PreparedMessage, sharedOf } from './prepared-message.js';
 
 /**
- * Hands a frame to a subscriber, if its state and its backlog allow. Must not throw.
+ * Hands a message to a subscriber, if its state and its backlog allow. Must not throw.
  *
  * @returns whether it was accepted
  */
-type Offer<Subscriber> = (subscriber: Subscriber, frame: Uint8Array) => boolean;
+type Offer<Subscriber> = (subscriber: Subscriber, message: SharedMessage) => boolean;
 
 const NO_SUBSCRIBERS: readonly never[] = [];
 
@@ -91,16 +91,23 @@ export class Topics<Subscriber> {
    * @returns how many subscribers accepted the message
    * @throws TypeError if `topic` is not a string, `data` cannot be sent, or `opcode` is neither Text nor Binary
    */
-  publish(topic: string, data: Data | PreparedMessage, opcode: Opcode | undefined, except: Subscriber | null): number {
+  publish(
+    topic: string,
+    data: Data | PreparedMessage,
+    options: Opcode | SendOptions | undefined,
+    except: Subscriber | null,
+  ): number {
     checkTopic(topic);
     if (data instanceof PreparedMessage) {
-      const frame = frameOf(data, opcode);
-      return this.#offerTo(this.#subscribers(topic, except), except, frame);
+      const message = sharedOf(data, options);
+      return this.#offerTo(this.#subscribers(topic, except), except, message);
     }
+    const { opcode, compress = true } = sendOptions(options);
     const payload = toPayload(data);
     const checkedOpcode = messageOpcode(opcode, payload);
     const subscribers = this.#subscribers(topic, except);
-    return subscribers.length === 0 ? 0 : this.#offerTo(subscribers, except, encodeFrame(checkedOpcode, payload));
+    if (subscribers.length === 0) return 0;
+    return this.#offerTo(subscribers, except, new SharedMessage(checkedOpcode, payload, compress));
   }
 
   /** The subscribers of a topic; nobody if `except` is the only one. */
@@ -112,10 +119,10 @@ export class Topics<Subscriber> {
   }
 
   /** The hot loop of a fan-out: it allocates nothing per subscriber. */
-  #offerTo(subscribers: readonly Subscriber[], except: Subscriber | null, frame: Uint8Array): number {
+  #offerTo(subscribers: readonly Subscriber[], except: Subscriber | null, message: SharedMessage): number {
     let accepted = 0;
     for (const subscriber of subscribers) {
-      if (subscriber !== except && this.#offer(subscriber, frame)) accepted++;
+      if (subscriber !== except && this.#offer(subscriber, message)) accepted++;
     }
     return accepted;
   }

@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { Connection } from '../net/connection.js';
+import type { SharedMessage } from '../net/writing/shared-message.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { type CloseResult, WebSocketClosedError } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
@@ -7,8 +8,8 @@ import { rejected } from './handled-promise.js';
 import { checkDuration } from './limits.js';
 import type { MessageQueue, Packet, Reading } from './message-queue.js';
 import { type Opened, OpenedSocket, openedOf } from './opened.js';
-import { checkOpcode, type Data, toPayload } from './payload.js';
-import { frameOf, PreparedMessage } from './prepared-message.js';
+import { checkOpcode, type Data, type SendOptions, sendOptions, toPayload } from './payload.js';
+import { PreparedMessage, sharedOf } from './prepared-message.js';
 import { BYTES, messageIterator, NEXT, PACKET, TEXT } from './readings.js';
 import { ReadyState } from './ready-state.js';
 import { backpressureError, slowPeerError } from './slow-peer.js';
@@ -24,8 +25,8 @@ interface Internals {
   attach(ws: WebSocket<never>, connection: Connection): void;
   connection(ws: WebSocket<never>): Connection;
   pauseForQueue(ws: WebSocket<never>): void;
-  /** Sends an encoded frame, unless the socket is not open or is too far behind. @returns whether it was accepted */
-  offer(ws: WebSocket, frame: Uint8Array): boolean;
+  /** Sends a shared message, unless the socket is not open or is too far behind. @returns whether it was accepted */
+  offer(ws: WebSocket, message: SharedMessage): boolean;
   closed(ws: WebSocket<never>, result: CloseResult, cause: Error | undefined): void;
 }
 
@@ -48,7 +49,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
         ws.#pausedByQueue = true;
         ws.#connection.pause();
       },
-      offer: (ws, frame) => ws.#offer(frame),
+      offer: (ws, message) => ws.#offer(message),
       closed: (ws, result, cause) => ws.#onClosed(result, cause),
     };
   }
@@ -107,37 +108,43 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
    * Sends one message, or a Ping or a Pong.
    *
    * A string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Lone surrogates become U+FFFD. A server
-   * may send a prepared message, without an `opcode`.
+   * may send a prepared message, without options. A message leaves compressed if that was agreed (`compression`), it has
+   * `threshold` bytes or more, it gets shorter, and `compress` is not false.
    *
+   * @param options an opcode, or `{ opcode, compress }`
    * @returns `undefined` if the message was accepted and you may reuse the buffer. Otherwise a promise: the peer is
-   *   behind or the kernel still reads the bytes. It resolves when there is room and you may reuse the buffer, and
+   *   behind, the kernel still reads the bytes, or a long message is being compressed. It resolves when there is room and you may reuse the buffer, and
    *   rejects with a `WebSocketClosedError` if the connection ends first. If the socket is not open, the promise is
    *   rejected and nothing is sent. If the peer is more than `maxBackpressure` behind, `slowPeer` decides
-   * @throws TypeError if `data` cannot be sent, `opcode` may not be sent, Text is not UTF-8, or a client sends a
-   *   prepared message
+   * @throws TypeError if `data` cannot be sent, an option is invalid, Text is not UTF-8, or a client sends a prepared
+   *   message
    * @throws RangeError if a Ping or Pong has more than 125 bytes
    */
-  send(data: Data | PreparedMessage, opcode?: Opcode): undefined | Promise<void> {
-    if (typeof data !== 'string' && data instanceof PreparedMessage) return this.#sendPrepared(frameOf(data, opcode));
+  send(data: Data | PreparedMessage, options?: Opcode | SendOptions): undefined | Promise<void> {
+    if (typeof data !== 'string' && data instanceof PreparedMessage) return this.#sendPrepared(sharedOf(data, options));
     const payload = toPayload(data);
+    let opcode: Opcode | undefined;
+    let compresses = true;
+    if (typeof options !== 'object') opcode = options;
+    else ({ opcode, compress: compresses = true } = sendOptions(options));
     if (opcode === undefined) opcode = typeof payload === 'string' ? Opcode.Text : Opcode.Binary;
     else checkOpcode(opcode, payload);
 
     const connection = this.#connection;
     if (connection.state !== 'open') return this.#notOpen();
     if (connection.flushIfOverloaded()) return this.#overloaded();
-    const free = connection.send(opcode, payload);
+    const free = connection.send(opcode, payload, compresses);
     return free === undefined || !openedOf(this).ignoreClosed ? free : this.#unfailing(free);
   }
 
-  #sendPrepared(frame: Uint8Array): undefined | Promise<void> {
+  #sendPrepared(message: SharedMessage): undefined | Promise<void> {
     // §5.1: "a client MUST mask all frames that it sends to the server".
     if (openedOf(this).version === 0)
       throw new TypeError('A prepared message is not masked: only a server may send it');
     const connection = this.#connection;
     if (connection.state !== 'open') return this.#notOpen();
     if (connection.flushIfOverloaded()) return this.#overloaded();
-    const free = connection.sendFrame(frame);
+    const free = connection.sendShared(message);
     return free === undefined || !openedOf(this).ignoreClosed ? free : this.#unfailing(free);
   }
 
@@ -203,11 +210,11 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
    * not have subscribed, and may be closed.
    *
    * @returns how many sockets accepted the message
-   * @throws TypeError as `send`, if `topic` is not a string, if `opcode` is neither Text nor Binary, or if the socket
+   * @throws TypeError as `send`, if `topic` is not a string, if the opcode is neither Text nor Binary, or if the socket
    *   belongs to neither `serve` nor `acceptUpgrades`
    */
-  publish(topic: string, data: Data | PreparedMessage, opcode?: Opcode): number {
-    return this.#serverTopics().publish(topic, data, opcode, this);
+  publish(topic: string, data: Data | PreparedMessage, options?: Opcode | SendOptions): number {
+    return this.#serverTopics().publish(topic, data, options, this);
   }
 
   #serverTopics(): Topics<WebSocket> {
@@ -315,14 +322,14 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
     return slowPeer === 'drop' ? undefined : this.#notOpen();
   }
 
-  #offer(frame: Uint8Array): boolean {
+  #offer(message: SharedMessage): boolean {
     const connection = this.#connection;
     if (connection.state !== 'open') return false;
     if (connection.flushIfOverloaded()) {
       this.#skip();
       return false;
     }
-    connection.queueFrame(frame);
+    connection.queueShared(message);
     return true;
   }
 

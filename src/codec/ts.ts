@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { type Codec, UTF8_INVALID } from './codec.js';
+import { type Codec, type DeflateCodec, UTF8_INVALID } from './codec.js';
 import {
   FLAG_MASKED,
   FLAG_NON_ASCII,
@@ -19,6 +19,7 @@ import {
   SCAN_END,
 } from './memory-map.js';
 import { nextUtf8State, skipCodePoints } from './utf8.js';
+import { ZlibDeflate } from './zlib-deflate.js';
 
 /** The high bit of each of four bytes. */
 const HIGH_BITS = 0x8080_8080 | 0;
@@ -27,20 +28,21 @@ const HIGH_BITS = 0x8080_8080 | 0;
 const WORDS_FROM = 16;
 
 /**
- * Creates the codec for runtimes without WebAssembly: TypeScript, over an ArrayBuffer of its own. It works in words of
- * the machine's byte order, as typed arrays do.
+ * Creates the codec for runtimes without WebAssembly: TypeScript, over an ArrayBuffer of its own, and node:zlib. It works
+ * in words of the machine's byte order, as typed arrays do.
  */
-export function createTsCodec(): Codec {
+export function createTsCodec(): Codec & DeflateCodec {
   return new TsCodec();
 }
 
-class TsCodec implements Codec {
+class TsCodec implements Codec, DeflateCodec {
   readonly kind = 'ts';
   readonly bytes: Buffer;
   readonly memory: ArrayBuffer;
   readonly words: Uint32Array;
   readonly #uint8: Uint8Array;
   readonly #int32: Int32Array;
+  readonly #deflate: ZlibDeflate;
 
   constructor() {
     const memory = new ArrayBuffer(MEMORY_SIZE);
@@ -49,6 +51,7 @@ class TsCodec implements Codec {
     this.words = new Uint32Array(memory);
     this.#uint8 = new Uint8Array(memory);
     this.#int32 = new Int32Array(memory);
+    this.#deflate = new ZlibDeflate(this.bytes, this.words);
   }
 
   scan(start: number, end: number): number {
@@ -68,6 +71,10 @@ class TsCodec implements Codec {
     this.#xor(start, end, rotateRight(key, (phase & 3) << 3));
   }
 
+  isAscii(start: number, end: number): boolean {
+    return (this.#findNonAscii(start, end) & HIGH_BITS) === 0;
+  }
+
   utf8String(start: number, end: number): string {
     return this.bytes.toString('utf8', start, end);
   }
@@ -81,6 +88,18 @@ class TsCodec implements Codec {
     if (at < 0) return UTF8_INVALID;
     while (state >= 0 && at < end) state = nextUtf8State(state, bytes[at++]);
     return state;
+  }
+
+  inflate(...parameters: Parameters<DeflateCodec['inflate']>): number {
+    return this.#deflate.inflate(...parameters);
+  }
+
+  inflateMore(...parameters: Parameters<DeflateCodec['inflateMore']>): number {
+    return this.#deflate.inflateMore(...parameters);
+  }
+
+  deflate(...parameters: Parameters<DeflateCodec['deflate']>): number {
+    return this.#deflate.deflate(...parameters);
   }
 
   /**

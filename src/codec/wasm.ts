@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { plain, simd } from '#wasm-bytes';
-import type { Codec } from './codec.js';
+import type { Codec, DeflateCodec } from './codec.js';
 import { MEMORY_SIZE, SCRATCH_SIZE, SCRATCH_START } from './memory-map.js';
 
 /** What `assembly/index.ts` exports, except its constants. */
@@ -11,6 +11,11 @@ interface CodecExports {
   readonly validateUtf8: Codec['validateUtf8'];
   /** Transcodes valid UTF-8 to UTF-16 in the scratch memory. @returns how many bytes it wrote */
   readonly toUtf16: (start: number, end: number) => number;
+  /** 1 if a byte is above 0x7f */
+  readonly hasNonAscii: (start: number, end: number) => number;
+  readonly inflate: DeflateCodec['inflate'];
+  readonly inflateMore: DeflateCodec['inflateMore'];
+  readonly deflate: DeflateCodec['deflate'];
 }
 
 /** UTF-8 of up to this many bytes always fits into the scratch memory as UTF-16. */
@@ -28,7 +33,7 @@ interface WebAssemblyApi {
  * @throws Error if this runtime has no WebAssembly, or cannot compile or instantiate the module; `cause` has the reason
  */
 export function createWasmCodec(kind: 'wasm-simd' | 'wasm'): Codec {
-  const { memory, scan, mask, validateUtf8, toUtf16 } = instantiate(kind);
+  const { memory, scan, mask, validateUtf8, toUtf16, hasNonAscii, inflate, inflateMore, deflate } = instantiate(kind);
   if (memory.buffer.byteLength !== MEMORY_SIZE) throw new Error(`The ${kind} codec has memory of another size`);
   const bytes = Buffer.from(memory.buffer);
   // The instance's functions are the methods, so that nothing sits between a call and WebAssembly.
@@ -40,6 +45,10 @@ export function createWasmCodec(kind: 'wasm-simd' | 'wasm'): Codec {
     scan,
     mask,
     validateUtf8,
+    inflate,
+    inflateMore,
+    deflate,
+    isAscii: (start, end) => hasNonAscii(start, end) === 0,
     utf8String(start, end) {
       if (end - start > TRANSCODED_UP_TO) return bytes.toString('utf8', start, end);
       // V8 makes a string from UTF-16 in a third of the time that it needs to decode UTF-8.

@@ -2,11 +2,13 @@ import { WebSocketCreationError, WebSocketHandshakeError, WebSocketProtocolMisma
 import {
   checkExtraField,
   checkField,
+  type Extension,
   FieldLines,
   hasToken,
   isToken,
   joinedLines,
   onlyLine,
+  parseExtensions,
   parseTokens,
   quoted,
 } from './header-values.js';
@@ -18,6 +20,8 @@ export interface Opening {
   readonly key: string;
   /** From `checkProtocols`. */
   readonly protocols: readonly string[];
+  /** The value of Sec-WebSocket-Extensions. If left out, none is offered. */
+  readonly extensions?: string;
   /** The Origin header. If left out, none is sent, as usual for a client that is not a browser. */
   readonly origin?: string;
   /** The user's own headers. An array is sent as one line per element. */
@@ -40,7 +44,13 @@ export interface UpgradeResponse {
  * @throws TypeError with the value, if a header of the user cannot be written or is one of Upgrade, Connection,
  *   Content-Length, Transfer-Encoding and Sec-WebSocket-…, or if the Origin is given twice
  */
-export function openingHeaders({ key, protocols, origin, headers = {} }: Opening): Record<string, string | string[]> {
+export function openingHeaders({
+  key,
+  protocols,
+  extensions,
+  origin,
+  headers = {},
+}: Opening): Record<string, string | string[]> {
   const fields: [string, string | string[]][] = [
     ['Upgrade', 'websocket'],
     ['Connection', 'Upgrade'],
@@ -48,6 +58,7 @@ export function openingHeaders({ key, protocols, origin, headers = {} }: Opening
     ['Sec-WebSocket-Key', key],
   ];
   if (protocols.length > 0) fields.push(['Sec-WebSocket-Protocol', protocols.join(', ')]);
+  if (extensions !== undefined) fields.push(['Sec-WebSocket-Extensions', extensions]);
   if (origin !== undefined) {
     checkField('Origin', origin);
     fields.push(['Origin', origin]);
@@ -126,30 +137,36 @@ function tryUrl(text: string): URL {
   }
 }
 
+/** What a server has chosen. */
+interface Chosen {
+  /** One of those offered, or `''`. */
+  readonly protocol: string;
+  /** If extensions were offered, those that the server names. Whoever has offered them has to judge them. */
+  readonly extensions: readonly Extension[];
+}
+
 /**
- * Judges the server's answer to an opening handshake without extensions (RFC 6455 §4.1, "the client MUST validate the
- * server's response as follows").
+ * Judges the server's answer to an opening handshake (RFC 6455 §4.1, "the client MUST validate the server's response as
+ * follows").
  *
- * @returns the subprotocol that the server chose, or `''`
  * @throws WebSocketHandshakeError with the answer's status and headers, if it breaks a rule
  * @throws WebSocketProtocolMismatchError if subprotocols were offered and the server chose none of them
  */
 export function judgeResponse(
   response: UpgradeResponse,
-  { key, protocols }: Pick<Opening, 'key' | 'protocols'>,
-): { protocol: string } {
+  { key, protocols, extensions: offered }: Pick<Opening, 'key' | 'protocols' | 'extensions'>,
+): Chosen {
   const lines = new FieldLines(response.rawHeaders);
   const broken =
-    brokenStatusLine(response) ??
-    brokenUpgrade(lines) ??
-    brokenConnection(lines) ??
-    brokenAccept(lines, key) ??
-    brokenExtensions(lines);
+    brokenStatusLine(response) ?? brokenUpgrade(lines) ?? brokenConnection(lines) ?? brokenAccept(lines, key);
   if (broken !== undefined) throw handshakeError(broken, response);
-  return { protocol: readProtocol(lines, protocols, response) };
+  const extensions = readExtensions(lines, offered);
+  if (typeof extensions === 'string') throw handshakeError(extensions, response);
+  return { protocol: readProtocol(lines, protocols, response), extensions };
 }
 
-function handshakeError(message: string, { statusCode = 0, headers }: UpgradeResponse): WebSocketHandshakeError {
+/** The error for an answer that breaks a rule. @param message which one */
+export function handshakeError(message: string, { statusCode = 0, headers }: UpgradeResponse): WebSocketHandshakeError {
   return new WebSocketHandshakeError(`Invalid WebSocket handshake: ${message}`, statusCode, headers);
 }
 
@@ -181,10 +198,15 @@ function brokenAccept(lines: FieldLines, key: string): string | undefined {
   return 'Sec-WebSocket-Accept does not answer the key';
 }
 
-function brokenExtensions(lines: FieldLines): string | undefined {
+/** @returns what is wrong, if anything */
+function readExtensions(lines: FieldLines, offered: string | undefined): readonly Extension[] | string {
+  // §11.3.2: several headers count as one.
+  const value = joinedLines(lines, 'sec-websocket-extensions');
+  if (value === undefined) return [];
   // §4.1, item 5: an extension "that was not present in the client's handshake" fails the connection.
-  if (!lines.has('sec-websocket-extensions')) return undefined;
-  return 'the server chose an extension that was not offered';
+  if (offered === undefined) return 'the server chose an extension that was not offered';
+  // §9.1: so does a value that does not conform to the ABNF.
+  return parseExtensions(value) ?? 'the Sec-WebSocket-Extensions header of the answer is malformed';
 }
 
 function readProtocol(lines: FieldLines, offered: readonly string[], response: UpgradeResponse): string {

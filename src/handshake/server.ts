@@ -154,15 +154,17 @@ export function chooseProtocol(
  * The response that accepts the opening handshake (RFC 6455 §4.2.2, item 5), to be written as Latin-1.
  *
  * @param protocol one that the client offered, or `''`
+ * @param extensions the value of Sec-WebSocket-Extensions; default none is sent
  * @throws TypeError with the value, if an extra header cannot be written or is one of Upgrade, Connection,
  *   Content-Length, Transfer-Encoding and Sec-WebSocket-…, or if `protocol` is not a token
  */
-export function formatAcceptance(key: string, protocol: string, headers?: ExtraHeaders): string {
+export function formatAcceptance(key: string, protocol: string, headers?: ExtraHeaders, extensions?: string): string {
   let text = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptKey(key)}\r\n`;
   if (protocol !== '') {
     if (!isToken(protocol)) throw new TypeError(`The subprotocol ${quoted(protocol)} is not a token`);
     text += `Sec-WebSocket-Protocol: ${protocol}\r\n`;
   }
+  if (extensions !== undefined) text += `Sec-WebSocket-Extensions: ${extensions}\r\n`;
   if (headers !== undefined) text += formatExtra(headers);
   return `${text}\r\n`;
 }

@@ -1,8 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import type { CloseResult } from '../protocol/errors.js';
-import type { ReceiverOptions } from '../protocol/receiver-options.js';
+import type { CompressingSettings } from './compressing-link.js';
 import type { TimeLimitOptions } from './timing/time-limits.js';
-import type { OutboxSettings } from './writing/outbox.js';
 
 /**
  * Everything that can happen on a connection; each entry point implements it. If `onMessage`, `onFrame`, `onPing` or
@@ -27,7 +26,7 @@ export interface ConnectionHandler {
  * The options of a connection. One object serves all connections of a server. Sizes in bytes, durations in
  * milliseconds.
  */
-export interface ConnectionOptions extends ReceiverOptions, TimeLimitOptions, OutboxSettings {
+export interface ConnectionOptions extends CompressingSettings, TimeLimitOptions {
   /** If more than this waits to be written, the entry point decides what becomes of the next message. */
   readonly maxBackpressure: number;
 }

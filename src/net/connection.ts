@@ -7,12 +7,13 @@ import { formatClosePayload, parseClosePayload } from '../protocol/close-payload
 import { Closing, type ClosingEvent, type ConnectionState, echoedCode } from '../protocol/closing.js';
 import { type Fault, toError, WebSocketClosedError, WebSocketProtocolError } from '../protocol/errors.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
+import { CompressingLink } from './compressing-link.js';
 import type { ConnectionHandler, ConnectionOptions } from './connection-handler.js';
-import { Link } from './link.js';
+
 import { type TimeLimited, TimeLimits } from './timing/time-limits.js';
 
 /** One WebSocket connection after its opening handshake: Ping → Pong (RFC 6455 §5.5.2), closing (§7), time limits. */
-export class Connection extends Link implements TimeLimited {
+export class Connection extends CompressingLink implements TimeLimited {
   readonly #options: ConnectionOptions;
   readonly #handler: ConnectionHandler;
   readonly #limits: TimeLimits;
@@ -21,7 +22,7 @@ export class Connection extends Link implements TimeLimited {
   #cause: Error | undefined;
 
   constructor(socket: Duplex, options: ConnectionOptions, handler: ConnectionHandler) {
-    super('wasock.Connection', socket, options, options);
+    super('wasock.Connection', socket, options);
     this.#options = options;
     this.#handler = handler;
     this.#limits = new TimeLimits(options, this);
@@ -31,15 +32,11 @@ export class Connection extends Link implements TimeLimited {
     return this.#begunClosing?.state ?? 'open';
   }
 
-  /** Bytes that were sent and the kernel has not taken. */
-  get bufferedAmount(): number {
-    return this.outbox.bufferedAmount;
-  }
-
   /** Writes what the kernel takes. @returns whether more than `maxBackpressure` bytes still wait */
   flushIfOverloaded(): boolean {
     const { maxBackpressure } = this.#options;
     if (this.bufferedAmount <= maxBackpressure) return false;
+    this.flushQueue();
     this.outbox.flush();
     return this.bufferedAmount > maxBackpressure;
   }
@@ -77,26 +74,6 @@ export class Connection extends Link implements TimeLimited {
   }
 
   // ——— sending
-
-  /**
-   * Sends one frame. The state must be open.
-   *
-   * @returns `undefined` if the payload's memory is the caller's again and there is room for more. Otherwise a promise
-   *   that resolves when that is so, and rejects with a `WebSocketClosedError` if the connection ends first
-   */
-  send(opcode: number, payload: string | Uint8Array): undefined | Promise<void> {
-    return this.outbox.append(FIN | opcode, payload) ? undefined : this.outbox.whenFree();
-  }
-
-  /** Sends one encoded frame, as `send` does. Nobody may write to its memory again. */
-  sendFrame(frame: Uint8Array): undefined | Promise<void> {
-    return this.outbox.appendFrame(frame) ? undefined : this.outbox.whenFree();
-  }
-
-  /** As `sendFrame`, if the caller need not know when there is room again. */
-  queueFrame(frame: Uint8Array): void {
-    this.outbox.appendFrame(frame);
-  }
 
   /**
    * Begins the closing handshake (RFC 6455 §7.1.2). Data that still arrives is discarded.
@@ -183,7 +160,7 @@ export class Connection extends Link implements TimeLimited {
     else if (opcode === Opcode.Pong) this.#handler.onPong(payload);
     else {
       // §5.5.2: "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response".
-      this.outbox.appendPong(payload);
+      this.appendPong(payload);
       this.#handler.onPing(payload);
     }
     this.inbox.countMessage();
@@ -277,10 +254,10 @@ export class Connection extends Link implements TimeLimited {
   #close(event: ClosingEvent, payload: Buffer): void {
     const step = this.#closing.on(event, this.#options.role);
     if (step.discards) this.inbox.discard();
-    if (step.sendsClose) this.outbox.appendClose(payload);
+    if (step.sendsClose) this.inOrder(() => this.outbox.appendClose(payload));
     this.#limits.onClosing();
     if (step.reads) this.inbox.resume();
-    if (step.ends) this.outbox.end();
+    if (step.ends) this.inOrder(() => this.outbox.end());
   }
 
   #receiveClose(payload: Buffer): void {
@@ -297,13 +274,14 @@ export class Connection extends Link implements TimeLimited {
   }
 
   #closeOutbox(): void {
-    if (this.outbox.bufferedAmount > 0) this.#closing.onIncomplete();
-    this.outbox.close();
+    if (this.bufferedAmount > 0) this.#closing.onIncomplete();
+    this.closeSending();
   }
 
   // ——— from the time limits
 
   sendPing(): void {
+    // It is not kept back by a message that takes long to compress: its Pong has a deadline.
     this.outbox.append(FIN | Opcode.Ping, NO_BYTES);
   }
 }

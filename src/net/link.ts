@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { Fault } from '../protocol/errors.js';
-import type { ReceiverOptions } from '../protocol/receiver-options.js';
+import type { InflatedInSteps, ReceiverOptions } from '../protocol/receiver-options.js';
 import { Inbox, type InboxEvents } from './reading/inbox.js';
 import { StreamTransport } from './transport/stream-transport.js';
 import type { Transport, TransportEvents } from './transport/transport.js';
@@ -42,6 +42,10 @@ export abstract class Link extends AsyncResource implements TransportEvents, Inb
   abstract onFrame(fin: boolean, opcode: number, payload: Buffer): void;
   abstract onControl(opcode: number, payload: Buffer): void;
   abstract onFault(fault: Fault, flags: number, length: number): void;
+  onLongMessage(message: InflatedInSteps): void {
+    this.inbox.inflateOn(message);
+  }
+
   abstract onThrow(error: unknown): void;
   abstract onInputEnd(): void;
   abstract onInputClose(): void;

@@ -67,6 +67,12 @@ export const FAULT = {
   BAD_CLOSE_CODE: fault('BAD_CLOSE_CODE', CloseCode.ProtocolError, '7.4', 'The close code may not be sent'),
   BAD_CLOSE_REASON: fault('BAD_CLOSE_REASON', CloseCode.InvalidPayload, '5.5.1', 'The close reason is not UTF-8'),
   INVALID_UTF8: fault('INVALID_UTF8', CloseCode.InvalidPayload, '8.1', 'A text message is not UTF-8'),
+  INVALID_DEFLATE: fault(
+    'INVALID_DEFLATE',
+    CloseCode.InvalidPayload,
+    '7.4.1',
+    'A compressed message is not whole, or not DEFLATE',
+  ),
   MESSAGE_TOO_BIG: fault('MESSAGE_TOO_BIG', CloseCode.MessageTooBig, '7.4.1', 'A message is larger than maxPayload'),
   TOO_MANY_FRAGMENTS: fault(
     'TOO_MANY_FRAGMENTS',

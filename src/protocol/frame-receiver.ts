@@ -17,16 +17,21 @@ import {
   ROW_START,
   SCAN_END,
 } from '../codec/memory-map.js';
-import { viewOf } from './bytes.js';
+import { type InflationOutcome, inflateFrom, inflateGathered } from './compressed-message.js';
 import { FAULT, type Fault } from './errors.js';
 import { type FrameRules, judgeFrame, payloadLength, type Role } from './frame-rules.js';
+import { LongMessage } from './long-message.js';
 import { MessageBuffer } from './message-buffer.js';
-import { CONTROL_BIT, FIN, OPCODE_MASK, Opcode } from './opcode.js';
+import { CONTROL_BIT, FIN, OPCODE_MASK, Opcode, RSV1 } from './opcode.js';
 import { beginOwnedPayloads, ownedPayload } from './owned-payload.js';
 import type { ReceiverOptions, ReceiverSink } from './receiver-options.js';
+import { deliverFrom, reportMessage } from './whole-message.js';
 
 /** The bits of a row's flags that decide, apart from the length, whether it is a plain unfragmented message. */
 const KIND = FLAG_FIRST_OCTET | FLAG_MASKED | FLAG_PARTIAL;
+
+/** What the codec can count. */
+const MOST_INFLATED = 0xffff_ffff;
 
 /**
  * Turns the bytes of one connection into messages and control frames (RFC 6455 §5, §6.2). It knows no socket: the inbox
@@ -35,8 +40,10 @@ const KIND = FLAG_FIRST_OCTET | FLAG_MASKED | FLAG_PARTIAL;
 export class FrameReceiver implements FrameRules {
   lenientLengths = false;
   role: Role = 'server';
+  inflates = false;
   /** Whether the first fragment of a message has arrived and the last has not. */
   fragmented = false;
+  compressed = false;
 
   readonly #codec: Codec;
   /** Gets the reports. */
@@ -90,6 +97,7 @@ export class FrameReceiver implements FrameRules {
   #configure(options: ReceiverOptions): void {
     this.role = options.role;
     this.lenientLengths = options.lenientLengths;
+    this.inflates = options.inflater !== null;
     this.#maxMessage = Math.min(options.maxPayload, constants.MAX_LENGTH);
     this.#maxText = options.textAs === 'string' ? constants.MAX_STRING_LENGTH : constants.MAX_LENGTH;
     this.#plainBinary = options.raw ? -1 : FIN | Opcode.Binary | (options.role === 'server' ? FLAG_MASKED : 0);
@@ -98,6 +106,11 @@ export class FrameReceiver implements FrameRules {
   /** How many bytes the message that is arriving may still grow by. */
   get room(): number {
     return this.#maxMessage - this.#announced;
+  }
+
+  get compressedRoom(): number {
+    // What cannot be compressed gets a little longer, by the headers of stored blocks.
+    return this.room + Math.floor(this.#maxMessage / 16) + 1024;
   }
 
   /** Whether part of a frame or of a fragmented message has arrived and the rest has not. */
@@ -200,20 +213,10 @@ export class FrameReceiver implements FrameRules {
   }
 
   #deliverFromWindow(flags: number, start: number, end: number, stop: number): void {
-    const opcode = flags & OPCODE_MASK;
-    if (opcode === Opcode.Binary) return this.sink.onMessage(opcode, this.#payload(start, end, stop));
-    const ascii = (flags & FLAG_NON_ASCII) === 0 || this.options.skipUtf8;
-    // §8.1: text that is not UTF-8 fails the connection.
-    if (!ascii && this.#codec.validateUtf8(start, end, 0) !== 0) return this.#fail(FAULT.INVALID_UTF8);
-    if (this.options.textAs === 'bytes') return this.sink.onMessage(opcode, this.#payload(start, end, stop));
-    const codec = this.#codec;
-    const text = ascii ? codec.bytes.toString('latin1', start, end) : codec.utf8String(start, end);
-    this.sink.onMessage(opcode, text);
-  }
-
-  #payload(start: number, end: number, stop: number): Buffer {
-    if (this.options.zeroCopy) return viewOf(this.#codec.memory, start, end - start);
-    return ownedPayload(this.#codec.bytes, start, end, stop, this.options.awaited);
+    const ascii = (flags & FLAG_NON_ASCII) === 0;
+    if (!deliverFrom(this.#codec, this.sink, this.options, flags & OPCODE_MASK, ascii, start, end, stop)) {
+      this.#fail(FAULT.INVALID_UTF8);
+    }
   }
 
   /** Judges any frame but a plain message by all rules. */
@@ -230,6 +233,8 @@ export class FrameReceiver implements FrameRules {
         return;
       }
       this.#control = new MessageBuffer();
+    } else if ((flags & RSV1) !== 0 && (flags & FIN) !== 0 && end - start === length) {
+      return this.#inflate(flags & OPCODE_MASK, start, end);
     } else if (!this.#beginDataFrame(flags, length)) {
       return;
     }
@@ -247,13 +252,14 @@ export class FrameReceiver implements FrameRules {
     if (opcode !== Opcode.Cont) {
       this.#opcode = opcode;
       this.#fragments = 0;
+      this.compressed = (flags & RSV1) !== 0;
     }
     if (++this.#fragments > this.options.maxFragments) {
       this.#fail(FAULT.TOO_MANY_FRAGMENTS);
       return false;
     }
     this.#announced += length;
-    if (this.#opcode === Opcode.Text && this.#announced > this.#maxText) {
+    if (this.#opcode === Opcode.Text && this.#announced > this.#maxText && !this.compressed) {
       this.#fail(FAULT.MESSAGE_TOO_BIG);
       return false;
     }
@@ -276,14 +282,16 @@ export class FrameReceiver implements FrameRules {
     this.#phase = (this.#phase + end - start) & 3;
     if (++this.#pieces > this.options.maxPieces) return this.#fail(FAULT.TOO_MANY_PIECES);
     const payload = this.#control ?? this.#message!;
-    if (this.#control === null && this.#opcode === Opcode.Text && !(ascii && this.#utf8State === 0)) {
+    const isText = this.#control === null && this.#opcode === Opcode.Text && !this.compressed;
+    if (isText && !(ascii && this.#utf8State === 0)) {
       this.#utf8State = this.#codec.validateUtf8(start, end, this.#utf8State);
       // §8.1. The first invalid byte fails the connection; the end of the message need not be waited for.
       if (this.#utf8State === UTF8_INVALID) return this.#fail(FAULT.INVALID_UTF8);
     }
     // After a fragment others may follow, up to the limit.
-    const isLast = this.options.raw || (this.#firstOctet & FIN) !== 0;
-    const toCome = isLast ? this.#remaining : this.#remaining + this.room;
+    const isLast = this.#reportsFrames || (this.#firstOctet & FIN) !== 0;
+    const room = this.compressed ? this.compressedRoom : this.room;
+    const toCome = isLast ? this.#remaining : this.#remaining + room;
     if (!payload.append(this.#codec.bytes, start, end, toCome)) return this.#fail(FAULT.MESSAGE_TOO_BIG);
     if (this.#remaining > 0) return;
     if (this.#control === null) this.#endDataFrame(payload);
@@ -297,9 +305,10 @@ export class FrameReceiver implements FrameRules {
 
   #endDataFrame(message: MessageBuffer): void {
     const fin = (this.#firstOctet & FIN) !== 0;
-    if (this.options.raw) this.#message = null;
+    const reportsFrames = this.#reportsFrames;
+    if (reportsFrames) this.#message = null;
     if (!fin) {
-      if (this.options.raw) this.sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, message.take());
+      if (reportsFrames) this.sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, message.take());
       return;
     }
     // §5.6: "the whole message MUST contain valid UTF-8", so it may not end in the middle of a code point.
@@ -308,10 +317,40 @@ export class FrameReceiver implements FrameRules {
     this.#message = null;
     this.#announced = 0;
     const payload = message.take();
-    if (this.options.raw) this.sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, payload);
-    else if (opcode === Opcode.Text && this.options.textAs === 'string') {
-      this.sink.onMessage(opcode, payload.toString('utf8'));
-    } else this.sink.onMessage(opcode, payload);
+    if (reportsFrames) this.sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, payload);
+    else if (this.compressed) this.#inflateGathered(opcode, payload);
+    else reportMessage(this.sink, this.options, opcode, payload);
+  }
+
+  /** In raw mode; but a frame of a compressed message says nothing by itself. */
+  get #reportsFrames(): boolean {
+    return this.options.raw && !this.compressed;
+  }
+
+  /** RFC 7692 §7.2.2: inflates a message of one frame where it lies. */
+  #inflate(opcode: number, start: number, end: number): void {
+    const { options, sink } = this;
+    this.#onInflated(inflateFrom(this.#codec, sink, options, opcode, start, end, this.#mostOf(opcode)));
+  }
+
+  /** Inflates a message that came in pieces. */
+  #inflateGathered(opcode: number, payload: Buffer): void {
+    const { options, sink } = this;
+    this.compressed = false;
+    this.#onInflated(inflateGathered(this.#codec, sink, options, opcode, payload, this.#mostOf(opcode)));
+  }
+
+  #onInflated(outcome: InflationOutcome): void {
+    if (outcome === null) return;
+    if (!(outcome instanceof LongMessage)) return this.#fail(outcome);
+    this.stop();
+    this.sink.onLongMessage(outcome);
+  }
+
+  /** Bytes that a compressed message may have. */
+  #mostOf(opcode: number): number {
+    const most = opcode === Opcode.Text ? Math.min(this.#maxMessage, this.#maxText) : this.#maxMessage;
+    return Math.min(most, MOST_INFLATED);
   }
 
   #fail(fault: Fault, flags = 0, length = 0): void {
@@ -356,7 +395,14 @@ const KEPT = 16;
 const idle: FrameReceiver[] = [];
 
 /** The sink of an idle receiver. */
-const NO_SINK: ReceiverSink = { onBatchBegin() {}, onMessage() {}, onControl() {}, onFrame() {}, onFault() {} };
+const NO_SINK: ReceiverSink = {
+  onBatchBegin() {},
+  onMessage() {},
+  onControl() {},
+  onFrame() {},
+  onFault() {},
+  onLongMessage() {},
+};
 
 /**
  * Gets a receiver in its initial state, for a connection that has bytes to handle.

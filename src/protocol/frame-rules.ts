@@ -22,6 +22,12 @@ export interface FrameRules {
   readonly fragmented: boolean;
   /** How many bytes the message may still grow by. */
   readonly room: number;
+  /** Whether compressed messages may come (RFC 7692). */
+  readonly inflates: boolean;
+  /** How many bytes a compressed message may still grow by before it is inflated. */
+  readonly compressedRoom: number;
+  /** Whether the message under way is compressed. */
+  readonly compressed: boolean;
   /** Accept payload lengths that are encoded in more bytes than they need, as npm ws does. */
   readonly lenientLengths: boolean;
 }
@@ -39,16 +45,20 @@ export function judgeFrame(words: Uint32Array, row: number, rules: FrameRules): 
   const present = flags >>> HEADER_OCTETS_SHIFT;
   const first = flags & FLAG_FIRST_OCTET;
 
-  const fault = judgeFirstByte(first, rules.fragmented);
+  const fault = judgeFirstByte(first, rules);
   if (fault !== null || present < 2) return fault;
   return judgeSecondByte(flags, rules.role) ?? judgeLength(words, row, present, rules);
 }
 
-function judgeFirstByte(first: number, fragmented: boolean): Fault | null {
+function judgeFirstByte(first: number, { fragmented, inflates }: FrameRules): Fault | null {
   // §5.2: RSV1, RSV2, RSV3 "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
-  if ((first & (RSV1 | RSV2 | RSV3)) !== 0) return FAULT.RESERVED_BITS;
+  if ((first & (RSV2 | RSV3)) !== 0) return FAULT.RESERVED_BITS;
 
   const opcode = first & OPCODE_MASK;
+  // RFC 7692 §6: RSV1 is the "Per-Message Compressed" bit. It is set on the first fragment of a message alone, and on no
+  // control frame.
+  const mayBeCompressed = inflates && (opcode === Opcode.Text || opcode === Opcode.Binary);
+  if ((first & RSV1) !== 0 && !mayBeCompressed) return FAULT.RESERVED_BITS;
   // §5.2: "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket Connection_."
   if ((opcode > Opcode.Binary && opcode < Opcode.Close) || opcode > Opcode.Pong) return FAULT.RESERVED_OPCODE;
 
@@ -87,9 +97,11 @@ function judgeLength(words: Uint32Array, row: number, present: number, rules: Fr
   const minimum = encoding === 126 ? 126 : encoding === 127 ? 65_536 : 0;
   if (length < minimum && !rules.lenientLengths) return FAULT.LENGTH_NOT_MINIMAL;
 
-  // Count before buffering, so that a peer cannot make us hold one byte over maxPayload.
-  const control = (words[row + ROW_FLAGS] & CONTROL_BIT) !== 0;
-  return !control && length > rules.room ? FAULT.MESSAGE_TOO_BIG : null;
+  // Count before buffering, so that a peer cannot make us hold more than maxPayload, or what that may be compressed.
+  const flags = words[row + ROW_FLAGS];
+  if ((flags & CONTROL_BIT) !== 0) return null;
+  const isCompressed = rules.fragmented ? rules.compressed : (flags & RSV1) !== 0;
+  return length > (isCompressed ? rules.compressedRoom : rules.room) ? FAULT.MESSAGE_TOO_BIG : null;
 }
 
 function length7(flags: number): number {

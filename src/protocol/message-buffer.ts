@@ -41,7 +41,7 @@ export class MessageBuffer {
 
   #grow(needed: number, toCome: number): boolean {
     const doubled = Math.max(MIN_CAPACITY, needed * 2);
-    const grown = allocate(Math.min(doubled, needed + toCome)) ?? allocate(needed);
+    const grown = allocate(Math.min(doubled, needed + Math.max(0, toCome))) ?? allocate(needed);
     if (grown === null) return false;
     this.#bytes.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
@@ -50,7 +50,7 @@ export class MessageBuffer {
 }
 
 /** @returns `null` if there is not enough memory: what a peer sends must not make us throw */
-function allocate(size: number): Buffer | null {
+export function allocate(size: number): Buffer | null {
   try {
     return Buffer.allocUnsafeSlow(size);
   } catch {

@@ -19,6 +19,22 @@ export interface ReceiverSink {
    * @param length the payload length that this header declares, or 0
    */
   onFault(fault: Fault, flags: number, length: number): void;
+  /** A compressed message takes longer to inflate than a turn has. The receiver has stopped after it. */
+  onLongMessage(message: InflatedInSteps): void;
+}
+
+/** A compressed message that takes more than one turn. Until it has ended, and was reported, nothing after it is handled. */
+export interface InflatedInSteps {
+  /** Whether it is whole, or there is a fault. */
+  readonly hasEnded: boolean;
+  /** Why the connection fails; `null` unless the peer broke a rule. */
+  readonly fault: Fault | null;
+  /** Goes on for a part of a millisecond. */
+  step(): void;
+  /** Tells the sink of the message. */
+  report(sink: ReceiverSink): void;
+  /** Forgets all of it. */
+  discard(): void;
 }
 
 /** How to receive. One object may serve many receivers. */
@@ -43,4 +59,14 @@ export interface ReceiverOptions {
   readonly raw: boolean;
   /** See `FrameRules`. */
   readonly lenientLengths: boolean;
+  /** Inflates compressed messages; `null` if there may be none. */
+  readonly inflater: MessageInflater | null;
+}
+
+/** Inflates the messages of one connection (RFC 7692 §7.2.2), or of all connections that keep nothing between messages. */
+export interface MessageInflater {
+  /** As `inflate` of the codec, which it calls with the history of the connection. `inflateMore` goes on. */
+  inflate(start: number, end: number, most: number, goesOn: boolean): number;
+  /** The message, of `total` bytes, has ended: the last `length` of them are in the output area. */
+  finish(length: number, total: number): void;
 }

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import zlib, { type DeflateRaw, type InflateRaw, type ZlibOptions } from 'node:zlib';
+import { limited } from './compression/limiter.js';
 import type { Parameters } from './extension.js';
 
 /** What to ask of the other side, and what to allow it. Bits are those of an LZ77 window, 8 to 15. */
@@ -29,30 +30,58 @@ type Callback = (error: Error | null, bytes?: Buffer) => void;
 /** RFC 7692 §7.2.1: the end of a flushed block, which the sender leaves out. */
 const TRAILER = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 
-/** RFC 7692 as npm `ws` exports it: the negotiation, and the compression of messages. No connection uses it. */
+/** The defaults of `threshold` and `concurrencyLimit`. */
+const DEFAULT_THRESHOLD = 1024;
+const DEFAULT_CONCURRENCY = 10;
+
+/** How many calls of zlib may run at the same time; 0 is unlimited, as in npm `ws`. */
+export function concurrencyOf({ concurrencyLimit = DEFAULT_CONCURRENCY }: PerMessageDeflateOptions): number {
+  return Number(concurrencyLimit) || Number.POSITIVE_INFINITY;
+}
+
+/** A call of `compress` or `decompress` that has not ended. */
+interface Job {
+  /** Ends it early. */
+  readonly abort: (error: Error) => void;
+}
+
+/**
+ * RFC 7692 as npm `ws` exports it: the negotiation, and the compression of messages. Connections use the negotiation; they
+ * compress by what is in compression/. Members that begin with `_` are what other copies of `ws` have, too.
+ */
 export class PerMessageDeflate {
   static readonly extensionName = 'permessage-deflate';
 
   /** The agreed parameters; `null` before. */
   params: DeflateParameters | null = null;
-  readonly #options: PerMessageDeflateOptions;
+  readonly _options: PerMessageDeflateOptions;
+  readonly _threshold: number;
+  readonly _maxPayload: number;
+  readonly _isServer: boolean;
   #deflate: DeflateRaw | null = null;
   #inflate: InflateRaw | null = null;
+  #deflating: Job | null = null;
+  #inflating: Job | null = null;
 
-  constructor(options: PerMessageDeflateOptions = {}) {
-    this.#options = options;
+  constructor(options: PerMessageDeflateOptions | null = {}) {
+    this._options = options || {};
+    this._threshold = this._options.threshold === undefined ? DEFAULT_THRESHOLD : this._options.threshold;
+    this._maxPayload = Number(this._options.maxPayload) | 0;
+    this._isServer = !!this._options.isServer;
   }
 
   /** Makes the offer of a client. */
   offer(): DeflateParameters {
     const { serverNoContextTakeover, clientNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits } =
-      this.#options;
+      this._options;
     return {
       ...(serverNoContextTakeover && { server_no_context_takeover: true }),
       ...(clientNoContextTakeover && { client_no_context_takeover: true }),
       ...(serverMaxWindowBits && { server_max_window_bits: serverMaxWindowBits as number }),
       // Without a number, the server may choose one.
-      ...(clientMaxWindowBits !== false && { client_max_window_bits: clientMaxWindowBits || true }),
+      ...((clientMaxWindowBits || clientMaxWindowBits == null) && {
+        client_max_window_bits: clientMaxWindowBits || true,
+      }),
     };
   }
 
@@ -63,7 +92,7 @@ export class PerMessageDeflate {
    * @throws Error, TypeError if no agreement is possible
    */
   accept(configurations: readonly Parameters[]): DeflateParameters {
-    const isServer = this.#options.isServer ?? false;
+    const isServer = this._isServer;
     const parameters = configurations.map((given) => readParameters(given, isServer));
     this.params = isServer ? this.#choose(parameters) : this.#confirm(parameters[0]);
     return this.params;
@@ -73,7 +102,7 @@ export class PerMessageDeflate {
     const offer = offers.find((candidate) => this.#isAcceptable(candidate));
     if (offer === undefined) throw new Error('None of the extension offers can be accepted');
     const { serverNoContextTakeover, clientNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits } =
-      this.#options;
+      this._options;
     const accepted = { ...offer };
     if (serverNoContextTakeover) accepted.server_no_context_takeover = true;
     if (clientNoContextTakeover) accepted.client_no_context_takeover = true;
@@ -86,7 +115,7 @@ export class PerMessageDeflate {
   }
 
   #isAcceptable(offer: DeflateParameters): boolean {
-    const { serverNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits } = this.#options;
+    const { serverNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits } = this._options;
     // §7.1.1.1
     if (serverNoContextTakeover === false && offer.server_no_context_takeover) return false;
     // §7.1.2.1
@@ -101,7 +130,7 @@ export class PerMessageDeflate {
   }
 
   #confirm(answer: DeflateParameters): DeflateParameters {
-    const { clientNoContextTakeover, clientMaxWindowBits } = this.#options;
+    const { clientNoContextTakeover, clientMaxWindowBits } = this._options;
     if (clientNoContextTakeover === false && answer.client_no_context_takeover) {
       throw new Error('Unexpected parameter "client_no_context_takeover"');
     }
@@ -122,54 +151,56 @@ export class PerMessageDeflate {
 
   /** Compresses a fragment of a message (RFC 7692 §7.2.1). @param fin whether it is the last */
   compress(data: string | Uint8Array, fin: boolean, callback: Callback): void {
-    this.#deflate ??= zlib.createDeflateRaw({
-      ...this.#options.zlibDeflateOptions,
-      windowBits: this.#windowBits(this.#options.isServer ?? false),
+    limited(concurrencyOf(this._options), (done) => {
+      this.#compress(data, fin, (error, bytes) => {
+        done();
+        callback(error, bytes);
+      });
     });
+  }
+
+  #compress(data: string | Uint8Array, fin: boolean, callback: Callback): void {
+    this.#deflate ??= zlib
+      .createDeflateRaw({ ...this._options.zlibDeflateOptions, windowBits: this.#windowBits(this._isServer) })
+      .on('error', ignore);
     const stream = this.#deflate;
-    const parts: Buffer[] = [];
-    const collect = (part: Buffer) => void parts.push(part);
-    stream.on('data', collect);
-    stream.write(data);
-    stream.flush(zlib.constants.Z_SYNC_FLUSH, () => {
-      stream.off('data', collect);
-      const bytes = Buffer.concat(parts);
-      if (fin && this.#forgets(this.#options.isServer ?? false)) this.#closeDeflate();
-      callback(null, fin ? bytes.subarray(0, -TRAILER.length) : bytes);
+    this.#deflating = run(stream, [data], Number.POSITIVE_INFINITY, (error, bytes) => {
+      this.#deflating = null;
+      if (error !== null || (fin && this.#forgets(this._isServer))) this.#closeDeflate();
+      if (error !== null) callback(error);
+      else callback(null, fin ? bytes!.subarray(0, -TRAILER.length) : bytes);
     });
   }
 
   /** Restores a fragment of a message (§7.2.2). @param fin whether it is the last */
   decompress(data: Uint8Array, fin: boolean, callback: Callback): void {
-    this.#inflate ??= zlib.createInflateRaw({
-      ...this.#options.zlibInflateOptions,
-      windowBits: this.#windowBits(!(this.#options.isServer ?? false)),
-    });
-    const stream = this.#inflate;
-    const { maxPayload = 0 } = this.#options;
-    const parts: Buffer[] = [];
-    let length = 0;
-    const finish = (error: Error | null) => {
-      stream.off('data', collect).off('error', finish);
-      if (error !== null || (fin && this.#forgets(!(this.#options.isServer ?? false)))) this.#closeInflate();
-      if (error !== null) callback(error);
-      else callback(null, Buffer.concat(parts));
-    };
-    const collect = (part: Buffer) => {
-      parts.push(part);
-      length += part.length;
-      if (maxPayload > 0 && length > maxPayload) finish(tooLong());
-    };
-    stream.on('data', collect).on('error', finish);
-    stream.write(data);
-    if (fin) stream.write(TRAILER);
-    stream.flush(() => {
-      if (stream === this.#inflate) finish(null);
+    limited(concurrencyOf(this._options), (done) => {
+      this.#decompress(data, fin, (error, bytes) => {
+        done();
+        callback(error, bytes);
+      });
     });
   }
 
-  /** Frees the memory of the compression. */
+  #decompress(data: Uint8Array, fin: boolean, callback: Callback): void {
+    this.#inflate ??= zlib
+      .createInflateRaw({ ...this._options.zlibInflateOptions, windowBits: this.#windowBits(!this._isServer) })
+      .on('error', ignore);
+    const stream = this.#inflate;
+    const most = this._maxPayload > 0 ? this._maxPayload : Number.POSITIVE_INFINITY;
+    this.#inflating = run(stream, fin ? [data, TRAILER] : [data], most, (error, bytes) => {
+      this.#inflating = null;
+      // After a final block, zlib takes no more.
+      const isOver = error !== null || stream.readableEnded || (fin && this.#forgets(!this._isServer));
+      if (isOver) this.#closeInflate();
+      callback(error, bytes);
+    });
+  }
+
+  /** Frees the memory of the compression. What is under way fails. */
   cleanup(): void {
+    this.#deflating?.abort(new Error('The deflate stream was closed while data was being processed'));
+    this.#inflating?.abort(new Error('The inflate stream was closed while data was being processed'));
     this.#closeDeflate();
     this.#closeInflate();
   }
@@ -192,6 +223,42 @@ export class PerMessageDeflate {
   #forgets(ofServer: boolean): boolean {
     return !!(ofServer ? this.params?.server_no_context_takeover : this.params?.client_no_context_takeover);
   }
+}
+
+/** Errors are told by `run`; a stream that is closed has no more of them. */
+function ignore(): void {}
+
+/**
+ * Has a stream of zlib handle bytes.
+ *
+ * @param most bytes of output
+ * @param callback is called once, with the output or with an error
+ */
+function run(
+  stream: DeflateRaw | InflateRaw,
+  inputs: readonly (string | Uint8Array)[],
+  most: number,
+  callback: Callback,
+): Job {
+  const parts: Buffer[] = [];
+  let length = 0;
+  let hasEnded = false;
+  const end = (error: Error | null) => {
+    if (hasEnded) return;
+    hasEnded = true;
+    stream.off('data', collect).off('error', end);
+    if (error === null) callback(null, Buffer.concat(parts, length));
+    else callback(error);
+  };
+  const collect = (part: Buffer) => {
+    parts.push(part);
+    length += part.length;
+    if (length > most) end(tooLong());
+  };
+  stream.on('data', collect).on('error', end);
+  for (const input of inputs) stream.write(input);
+  stream.flush(zlib.constants.Z_SYNC_FLUSH, () => end(null));
+  return { abort: end };
 }
 
 function tooLong(): Error {

@@ -8,6 +8,7 @@ import type { EndEvents, FrameEvents } from './wire/wire-events.js';
 /** The options of a receiver. By default it is a client's, without limits. */
 interface ReceiverSettings extends SocketOptions {
   readonly binaryType?: BinaryType;
+  readonly extensions?: unknown;
   readonly isServer?: boolean;
 }
 
@@ -35,9 +36,12 @@ export class Receiver extends Writable {
   constructor(settings: ReceiverSettings = {}, wire?: Wire) {
     super();
     this._binaryType = settings.binaryType ?? 'nodebuffer';
-    this.#wire =
-      wire ??
-      new Wire(silentPeer(), wireSettings(!!settings.isServer, settings, this._binaryType), this.#events(), NO_END);
+    this.#wire = wire ?? this.#makeWire(settings);
+  }
+
+  #makeWire(settings: ReceiverSettings): Wire {
+    const wired = wireSettings(!!settings.isServer, settings, this._binaryType, settings.extensions);
+    return new Wire(silentPeer(), wired, this.#events(), NO_END);
   }
 
   /**

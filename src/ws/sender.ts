@@ -4,12 +4,15 @@ import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import { isUint8Array } from 'node:util/types';
 import { MAX_FRAME_HEADER } from '../codec/memory-map.js';
+import { codec } from '../codec/select.js';
 import { copyMasked } from '../net/writing/masked-copy.js';
 import { NO_BYTES } from '../protocol/bytes.js';
 import { isCloseCode, MAX_CLOSE_REASON } from '../protocol/close-code.js';
 import { writeFrameHeader, writeMaskingKey } from '../protocol/frame-header.js';
 import { newMaskingKey } from '../protocol/masking-key.js';
-import { FIN, MAX_CONTROL_PAYLOAD, Opcode, RSV1 } from '../protocol/opcode.js';
+import { FIN, MAX_CONTROL_PAYLOAD, OPCODE_MASK, Opcode, RSV1 } from '../protocol/opcode.js';
+import { agreementIn, compressorFor } from './compression/agreement.js';
+import type { Compressed, Compressor, Part } from './compression/compressor.js';
 import { isBlob, toBuffer } from './payload.js';
 import type { WriteCallback } from './wire/write-callbacks.js';
 
@@ -38,22 +41,47 @@ export interface SendOptions {
 /** A callback from the user. Anything but a function is ignored. */
 type MaybeCallback = WriteCallback | undefined;
 
+/** A payload as it was given to a sender. */
+type Payload = string | Buffer | Blob;
+
+/** A frame that waits for its turn. */
+interface Waiting {
+  /** How many `_bufferedBytes` counts. */
+  readonly bytes: number;
+  readonly payload: Payload;
+  /** How the payload is compressed; `null` if it is not. */
+  readonly part: Part | null;
+  /** The compressed payload, if it is being made already. */
+  readonly compressed?: Promise<Compressed>;
+  readonly callback: MaybeCallback;
+  /** Sends the frame. @param compressed `null`: `payload` leaves as it is */
+  readonly send: (payload: string | Buffer, compressed: Compressed) => void;
+}
+
 /**
  * Makes frames and writes them to a stream: `ws._sender` of npm `ws`. Payloads leave in the order of the calls, even
- * while the bytes of a Blob are being read.
+ * while the bytes of a Blob are being read, or a message is being compressed.
  */
 export class Sender {
   _socket: Duplex;
   /** Bytes to send that the socket has not been given yet. */
   _bufferedBytes = 0;
+  readonly #extensions: unknown;
   readonly #generateMask: GenerateMask | undefined;
   /** Whether the next data frame starts a message. */
   #isFirst = true;
-  /** Frames that wait for the bytes of a Blob; `null` while none is being read. */
-  #queue: Queued[] | null = null;
+  /** Whether the message under way is compressed. */
+  #compresses = false;
+  /** Made for the first message that may be compressed; `null` if nothing was agreed. */
+  #compressor: Compressor | null | undefined;
+  /** Frames that wait, first the one whose payload is being made; `null` if that takes no time. */
+  #queue: Waiting[] | null = null;
+  /** How many of these were sent. */
+  #sent = 0;
 
-  constructor(socket: Duplex, _extensions?: unknown, generateMask?: GenerateMask) {
+  constructor(socket: Duplex, extensions?: unknown, generateMask?: GenerateMask) {
     this._socket = socket;
+    this.#extensions = extensions;
     this.#generateMask = generateMask;
   }
 
@@ -71,11 +99,31 @@ export class Sender {
     return [header.subarray(0, start + payload.length)];
   }
 
-  /** Sends a data frame. */
-  send(data: unknown, { binary, fin, mask }: SendOptions, callback?: MaybeCallback): void {
-    const opcode = !this.#isFirst ? Opcode.Cont : binary ? Opcode.Binary : Opcode.Text;
-    this.#isFirst = fin === true;
-    this.#enqueue(fin ? FIN | opcode : opcode, data, mask === true, callback);
+  /** Whether what is sent now has to wait. */
+  get isBusy(): boolean {
+    return this.#queue !== null;
+  }
+
+  /** Sends a data frame. `compress` of its first frame decides for a message. */
+  send(data: unknown, { binary, fin, mask, compress }: SendOptions, callback?: MaybeCallback): void {
+    const payload = toPayload(data);
+    const isFirst = this.#isFirst;
+    if (isFirst) this.#compresses = !!compress && this.#isDue(payload);
+    const opcode = !isFirst ? Opcode.Cont : binary ? Opcode.Binary : Opcode.Text;
+    this.#isFirst = !!fin;
+    const firstOctet = fin ? FIN | opcode : opcode;
+    if (!this.#compresses) return this.#enqueue(firstOctet, payload, mask === true, callback, null);
+    const part = !fin ? 'fragment' : isFirst ? 'message' : 'last fragment';
+    this.#enqueue(isFirst ? RSV1 | firstOctet : firstOctet, payload, mask === true, callback, part);
+  }
+
+  /** Whether a message is compressed whose first payload this is. */
+  #isDue(payload: Payload): boolean {
+    if (this.#compressor === undefined) {
+      const agreement = agreementIn(this.#extensions);
+      this.#compressor = agreement && compressorFor(agreement);
+    }
+    return this.#compressor !== null && isLongEnough(payload, this.#compressor.threshold);
   }
 
   /** Sends a Ping. @throws RangeError above 125 bytes */
@@ -89,16 +137,16 @@ export class Sender {
   }
 
   #sendControl(opcode: number, data: unknown, mask: boolean | undefined, callback: MaybeCallback): void {
-    const payload = typeof data === 'string' || isBlob(data) ? data : toBuffer(data);
+    const payload = toPayload(data);
     if (lengthOf(payload) > MAX_CONTROL_PAYLOAD) {
       throw new RangeError('The data size must not be greater than 125 bytes');
     }
-    this.#enqueue(FIN | opcode, payload, mask === true, callback);
+    this.#enqueue(FIN | opcode, payload, mask === true, callback, null);
   }
 
   /** Sends a Close frame. @throws TypeError, RangeError if it may not carry the code or the reason */
   close(code: unknown, reason: unknown, mask?: boolean, callback?: MaybeCallback): void {
-    this.#enqueue(FIN | Opcode.Close, closePayload(code, reason), mask === true, callback);
+    this.#enqueue(FIN | Opcode.Close, closePayload(code, reason), mask === true, callback, null);
   }
 
   /** Writes the parts of a frame. */
@@ -111,15 +159,11 @@ export class Sender {
     if (last > 0) socket.uncork();
   }
 
-  /** Sends a frame whose payload is in memory. */
+  /** Sends a frame whose payload is in memory. The next call may overwrite that. */
   protected transmit(firstOctet: number, payload: string | Buffer, mask: boolean, callback: MaybeCallback): void {
-    const options = {
-      opcode: firstOctet & ~FIN,
-      fin: (firstOctet & FIN) !== 0,
-      mask,
-      generateMask: this.#generateMask,
-    };
-    this.sendFrame(Sender.frame(payload, options), callback);
+    // What the codec has compressed lies in its memory.
+    const own = typeof payload !== 'string' && payload.buffer === codec.memory ? Buffer.from(payload) : payload;
+    this.sendFrame(Sender.frame(own, frameOptions(firstOctet, mask, this.#generateMask)), callback);
   }
 
   /** Reports that a frame will not be sent. */
@@ -127,48 +171,124 @@ export class Sender {
     if (callback) nextTick(callback, error);
   }
 
-  #enqueue(firstOctet: number, data: unknown, mask: boolean, callback: MaybeCallback): void {
-    const payload = typeof data === 'string' || isBlob(data) ? data : toBuffer(data);
+  /** @param part how the payload is compressed; `null` if it is not */
+  #enqueue(firstOctet: number, payload: Payload, mask: boolean, callback: MaybeCallback, part: Part | null): void {
     const done = typeof callback === 'function' ? callback : undefined;
-    if (this.#queue === null && !isBlob(payload)) return this.transmit(firstOctet, payload, mask, done);
-    this._bufferedBytes += lengthOf(payload);
-    const isBusy = this.#queue !== null;
-    this.#queue ??= [];
-    // The queue is sent in the async context of its first send. Each callback keeps its own context.
-    this.#queue.push({ firstOctet, payload, mask, callback: done && AsyncResource.bind(done) });
-    if (!isBusy) void this.#sendQueued(this.#queue);
+    if (this.#queue !== null || isBlob(payload)) return this.#wait(firstOctet, payload, mask, done, part);
+    if (part === null) return this.transmit(firstOctet, payload, mask, done);
+    const compressed = this.#compressor!.compress(payload, part);
+    if (compressed instanceof Promise) this.#wait(firstOctet, payload, mask, done, part, compressed);
+    else this.#transmitEither(firstOctet, payload, compressed, mask, done);
   }
 
-  async #sendQueued(queue: Queued[]): Promise<void> {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const { firstOctet, payload, mask, callback } = next;
-      try {
-        const bytes = isBlob(payload) ? Buffer.from(await payload.arrayBuffer()) : payload;
-        if (this._socket.destroyed) throw new Error('The socket was closed while the blob was being read');
-        this._bufferedBytes -= lengthOf(payload);
-        this.transmit(firstOctet, bytes, mask, callback);
-      } catch (error) {
-        for (const failed of [next, ...queue.splice(0)]) this.fail(failed.callback, error as Error);
-        if (!this._socket.destroyed) nextTick(() => this.onerror(error as Error));
+  /** @param compressed `null`: the message is not compressed */
+  #transmitEither(
+    firstOctet: number,
+    payload: string | Buffer,
+    compressed: Compressed,
+    mask: boolean,
+    callback: MaybeCallback,
+  ): void {
+    if (compressed === null) this.transmit(firstOctet & ~RSV1, payload, mask, callback);
+    else this.transmit(firstOctet, compressed, mask, callback);
+  }
+
+  #wait(
+    firstOctet: number,
+    payload: Payload,
+    mask: boolean,
+    done: MaybeCallback,
+    part: Part | null,
+    compressed?: Promise<Compressed>,
+  ): void {
+    // The queue is sent in the async context of its first send. Each callback keeps its own context.
+    const callback = done && AsyncResource.bind(done);
+    this.#push({
+      bytes: lengthOf(payload),
+      payload,
+      part,
+      compressed,
+      callback,
+      send: (bytes, compressed) => this.#transmitEither(firstOctet, bytes, compressed, mask, callback),
+    });
+  }
+
+  /** Sends what needs no more work, in its turn. */
+  protected sendInTurn(bytes: number, callback: MaybeCallback, send: () => void): void {
+    if (this.#queue === null) send();
+    else this.#push({ bytes, payload: '', part: null, callback, send });
+  }
+
+  #push(waiting: Waiting): void {
+    this._bufferedBytes += waiting.bytes;
+    if (this.#queue !== null) return void this.#queue.push(waiting);
+    this.#queue = [waiting];
+    this.#sent = 0;
+    void this.#sendQueued(this.#queue);
+  }
+
+  async #sendQueued(queue: Waiting[]): Promise<void> {
+    try {
+      // To take them out one by one would move all others each time.
+      for (let next = queue[this.#sent]; next !== undefined; next = queue[this.#sent]) {
+        const { bytes, payload, part, send } = next;
+        const given = isBlob(payload) ? Buffer.from(await payload.arrayBuffer()) : payload;
+        const made = part === null ? null : (next.compressed ?? this.#compressor!.compress(given, part));
+        // No turn may pass between compressing at once and sending.
+        const compressed = made instanceof Promise ? await made : made;
+        if (this._socket.destroyed) this.abandon();
+        if (this.#queue !== queue) return;
+        this._bufferedBytes -= bytes;
+        send(given, compressed);
+        this.#sent++;
       }
+      this.#queue = null;
+    } catch (error) {
+      if (this.#queue !== queue) return;
+      this.#failQueue(error as Error);
+      if (!this._socket.destroyed) nextTick(() => this.onerror(error as Error));
     }
+  }
+
+  #failQueue(error: Error): void {
+    const queue = this.#queue!.slice(this.#sent);
     this.#queue = null;
+    for (const { callback } of queue) this.fail(callback, error);
+  }
+
+  /** The socket is closed: nothing that waits will be sent. */
+  abandon(): void {
+    this.#compressor?.close();
+    if (this.#queue === null) return;
+    const what = isBlob(this.#queue[0].payload) ? 'the blob was being read' : 'data was being compressed';
+    this.#failQueue(new Error(`The socket was closed while ${what}`));
   }
 
   /** A Blob could not be read. The owner of the sender replaces this method. */
   onerror(_error: Error): void {}
 }
 
-interface Queued {
-  readonly firstOctet: number;
-  readonly payload: string | Buffer | Blob;
-  readonly mask: boolean;
-  readonly callback: MaybeCallback;
+function toPayload(data: unknown): Payload {
+  return typeof data === 'string' || isBlob(data) ? data : toBuffer(data);
 }
 
-function lengthOf(payload: string | Buffer | Blob): number {
+function lengthOf(payload: Payload): number {
   if (typeof payload === 'string') return Buffer.byteLength(payload);
   return isBlob(payload) ? payload.size : payload.length;
+}
+
+/** As `lengthOf(payload) >= threshold`, without counting the bytes of a text if its length decides. */
+function isLongEnough(payload: Payload, threshold: number): boolean {
+  if (typeof payload !== 'string') return lengthOf(payload) >= threshold;
+  const { length } = payload;
+  // A UTF-16 code unit has at most three bytes in UTF-8.
+  return length >= threshold || (length * 3 >= threshold && lengthOf(payload) >= threshold);
+}
+
+/** How to make a frame. @param firstOctet FIN, RSV bits and opcode */
+export function frameOptions(firstOctet: number, mask: boolean, generateMask: GenerateMask | undefined): FrameOptions {
+  const fin = (firstOctet & FIN) !== 0;
+  return { opcode: firstOctet & OPCODE_MASK, fin, rsv1: (firstOctet & RSV1) !== 0, mask, generateMask };
 }
 
 /**

@@ -7,6 +7,8 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { acceptKey, isKey } from '../handshake/key.js';
 import { acceptCheaply } from '../net/node/accept.js';
+import { agreementIn, type Extensions } from './compression/agreement.js';
+import { acceptOffers, formatExtension } from './opening/extensions.js';
 import { DEFAULTS, type KeptOptions, type SocketOptions, socketOptions } from './opening/socket-options.js';
 import * as subprotocol from './subprotocol.js';
 import { openOn, WebSocket } from './websocket.js';
@@ -43,6 +45,7 @@ type ConnectionListener = (websocket: WebSocket, request: IncomingMessage) => vo
 interface Upgrade {
   readonly key: string;
   readonly protocols: Set<string>;
+  readonly extensions: Extensions;
 }
 
 const SERVER_DEFAULTS = {
@@ -165,7 +168,8 @@ export class WebSocketServer extends EventEmitter {
     socket.on('error', destroyOnError);
     const upgrade = this.#judge(request, socket);
     if (upgrade === null) return;
-    const accept = () => this.completeUpgrade({}, upgrade.key, upgrade.protocols, request, socket, head, callback);
+    const { key, protocols, extensions } = upgrade;
+    const accept = () => this.completeUpgrade(extensions, key, protocols, request, socket, head, callback);
     const { verifyClient } = this.options;
     if (!verifyClient) return accept();
     const info = clientInfo(request);
@@ -201,12 +205,13 @@ export class WebSocketServer extends EventEmitter {
       refuse(socket, 400);
       return null;
     }
-    // Item 8.
-    const offered = headers['sec-websocket-protocol'];
+    const protocols = parseProtocols(headers['sec-websocket-protocol']);
+    if (protocols === null) return refuseFor(400, 'Invalid Sec-WebSocket-Protocol header');
+    // Item 9.
     try {
-      return { key, protocols: offered === undefined ? new Set() : subprotocol.parse(offered) };
+      return { key, protocols, extensions: acceptOffers(headers['sec-websocket-extensions'], this.options) };
     } catch {
-      return refuseFor(400, 'Invalid Sec-WebSocket-Protocol header');
+      return refuseFor(400, 'Invalid or unacceptable Sec-WebSocket-Extensions header');
     }
   }
 
@@ -225,10 +230,10 @@ export class WebSocketServer extends EventEmitter {
   /**
    * Accepts an upgrade (RFC 6455 §4.2.2, item 5).
    *
-   * @param _extensions the agreed extensions, always none
+   * @param extensions the agreed extensions by name, each with its `params`
    */
   completeUpgrade(
-    _extensions: Record<string, unknown>,
+    extensions: Extensions,
     key: string,
     protocols: Set<string>,
     request: IncomingMessage,
@@ -256,6 +261,11 @@ export class WebSocketServer extends EventEmitter {
     if (protocol) {
       headers.push(`Sec-WebSocket-Protocol: ${protocol}`);
       websocket._protocol = protocol;
+    }
+    const agreement = agreementIn(extensions);
+    if (agreement !== null) {
+      headers.push(`Sec-WebSocket-Extensions: ${formatExtension(agreement.params!)}`);
+      websocket._extensions = extensions;
     }
     // Listeners may read and change the headers.
     this.emit('headers', headers, request);
@@ -286,6 +296,15 @@ function checkPlace({ port, server, noServer }: ServerOptions): void {
   const places = [port != null, !!server, !!noServer].filter(Boolean).length;
   if (places === 1) return;
   throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');
+}
+
+/** Item 8 of RFC 6455 §4.2.1. @returns `null` if the field is invalid */
+function parseProtocols(field: string | undefined): Set<string> | null {
+  try {
+    return field === undefined ? new Set() : subprotocol.parse(field);
+  } catch {
+    return null;
+  }
 }
 
 /** RFC 9110 §15.5.22: this server speaks WebSocket only. */

@@ -5,6 +5,7 @@ import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import { NO_BYTES } from '../protocol/bytes.js';
 import { CloseCode } from '../protocol/close-code.js';
+import { closeExtensions, type Extensions } from './compression/agreement.js';
 import { makeEnumerable } from './events/enumerable.js';
 import { addEventListener, defineAttributes, removeEventListener } from './events/event-target.js';
 import { Opening } from './opening/client.js';
@@ -51,7 +52,7 @@ export class WebSocket extends EventEmitter {
   _closeMessage: Buffer = NO_BYTES;
   _closeTimer: CloseTimer | null = null;
   _errorEmitted = false;
-  _extensions: Record<string, unknown> = {};
+  _extensions: Extensions = {};
   _isServer = true;
   _paused = false;
   _protocol = '';
@@ -129,7 +130,8 @@ export class WebSocket extends EventEmitter {
   /** Created lazily, like everything an idle socket does not need. */
   get _sender(): WireSender | null {
     if (this.#sender === null && this.#wire !== null) {
-      this.#sender = new WireSender(this.#wire, !this._isServer, this.#socketOptions.generateMask);
+      const { generateMask } = this.#socketOptions;
+      this.#sender = new WireSender(this.#wire, this._extensions, !this._isServer, generateMask);
       this.#sender.onerror = (error) => this.#onSendError(error);
     }
     return this.#sender;
@@ -156,7 +158,8 @@ export class WebSocket extends EventEmitter {
     this.#socketOptions = options;
     this.#opening = null;
     const events = new WebSocket.#Events(this);
-    const wire = new Wire(socket, wireSettings(this._isServer, options, this._binaryType), events, events);
+    const settings = wireSettings(this._isServer, options, this._binaryType, this._extensions);
+    const wire = new Wire(socket, settings, events, events);
     this.#wire = wire;
     if (Receiver.isWatched) void this._receiver;
     this._socket = socket;
@@ -170,6 +173,7 @@ export class WebSocket extends EventEmitter {
 
   /** Marks the socket as closed and emits 'close'. */
   emitClose(): void {
+    if (this._socket !== null) closeExtensions(this._extensions);
     this._readyState = CLOSED;
     this.emit('close', this._closeCode, this._closeMessage);
   }
@@ -188,7 +192,8 @@ export class WebSocket extends EventEmitter {
     const [given, done] = typeof options === 'function' ? [undefined, options] : [options, callback];
     if (this._readyState !== OPEN) return this.#sendUnopened(message, done);
     const binary = typeof message !== 'string';
-    this._sender!.send(message || NO_BYTES, { binary, mask: !this._isServer, fin: true, ...given }, done);
+    const complete = { binary, mask: !this._isServer, compress: true, fin: true, ...given };
+    this._sender!.send(message || NO_BYTES, complete, done);
   }
 
   /** Sends a Ping. @throws Error while CONNECTING, RangeError above 125 bytes */
@@ -249,8 +254,7 @@ export class WebSocket extends EventEmitter {
   #answer(payload: Buffer): void {
     this.#autoPongs ??= new AutoPongs(this.#wire!.outbox, Number(this.#kept.maxPendingAutoPongs) | 0);
     if (!this.#autoPongs.makeRoom()) return this.terminate();
-    this.pong(payload, !this._isServer);
-    this.#autoPongs.add();
+    this.#autoPongs.send(this._sender!.isBusy, (sent) => this.pong(payload, !this._isServer, sent));
   }
 
   // ——— closing

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { checkCompression } from '../../src/api/compression.js';
 import {
+  agreedLimits,
   checkDuration,
   checkPath,
   checkType,
@@ -7,6 +9,10 @@ import {
   resolveLimits,
   type ServerLimits,
 } from '../../src/api/limits.js';
+import { Deflater, KeepingDeflater } from '../../src/deflate/deflater.js';
+import { Inflater, KeepingInflater } from '../../src/deflate/inflater.js';
+import { chooseOffer } from '../../src/deflate/negotiation.js';
+import { parseExtensions } from '../../src/handshake/header-values.js';
 import { newMaskingKey } from '../../src/protocol/masking-key.js';
 
 const MiB = 1_048_576;
@@ -39,6 +45,8 @@ describe('the limits that are not given', () => {
       ...DURATIONS,
       role: 'server',
       slowPeer: 'terminate',
+      compression: null,
+      agreed: null,
       allowedOrigins: undefined,
       allowedHosts: undefined,
       textAs: 'string',
@@ -49,6 +57,8 @@ describe('the limits that are not given', () => {
       maxPieces: Number.POSITIVE_INFINITY,
       skipUtf8: false,
       maskingKey: null,
+      inflater: null,
+      deflater: null,
     });
   });
 
@@ -133,10 +143,14 @@ describe('the other limits', () => {
     expect(() => limitsOf({ [name]: 1 })).toThrow(TypeError);
   });
 
-  test('compression is off, and anything else a TypeError until there is one', () => {
-    expect(() => limitsOf({ compression: false })).not.toThrow();
-    expect(() => limitsOf({ compression: true })).toThrow(TypeError);
-    expect(() => limitsOf({ compression: {} })).toThrow(TypeError);
+  test('compression is off, on or an object, and always off with raw', () => {
+    expect(limitsOf({ compression: false })).toMatchObject({ compression: null });
+    expect(limitsOf({ compression: { threshold: 5 } })).toMatchObject({
+      compression: { threshold: 5, level: 'fast', contextTakeover: false, windowBits: 15 },
+    });
+    expect(limitsOf({ compression: true, raw: true })).toMatchObject({ compression: null });
+    expect(() => limitsOf({ compression: 1 })).toThrow(TypeError);
+    expect(() => limitsOf({ compression: { windowBits: 16 }, raw: true })).toThrow(RangeError);
   });
 
   test.each(['allowedOrigins', 'allowedHosts'])(
@@ -150,6 +164,51 @@ describe('the other limits', () => {
       }
     },
   );
+});
+
+describe('what was agreed about compression', () => {
+  const [agreed, other] = ['permessage-deflate', 'permessage-deflate; server_max_window_bits=10'].map(
+    (offer) => chooseOffer(parseExtensions(offer) ?? [], checkCompression(true)).parameters,
+  );
+
+  test('without it, a server’s limits are those of its sockets', () => {
+    const limits = limitsOf({ compression: true });
+    expect(agreedLimits(limits, null)).toBe(limits);
+    const plain = limitsOf({});
+    expect(agreedLimits(plain, agreed)).toBe(plain);
+  });
+
+  test('sockets of one server that have agreed on the same share one object', () => {
+    const limits = limitsOf({ compression: { threshold: 7, level: 'small' }, maxPayload: 5 });
+    const ofSocket = agreedLimits(limits, agreed);
+    expect(ofSocket).toEqual({
+      ...limits,
+      agreed: { ...agreed, threshold: 7, level: 'small' },
+      deflater: expect.any(Deflater),
+      inflater: expect.any(Inflater),
+    });
+    expect(Object.isFrozen(ofSocket.agreed)).toBe(true);
+    expect(agreedLimits(limits, agreed)).toBe(ofSocket);
+    expect(agreedLimits(limits, other)).not.toBe(ofSocket);
+    expect(agreedLimits(limits, other).agreed).toMatchObject({ serverMaxWindowBits: 10 });
+    expect(agreedLimits(limitsOf({ compression: true }), agreed).agreed).toMatchObject({ threshold: 1024 });
+    expect(limits.agreed).toBeNull();
+  });
+
+  test('a side that keeps its compressor is of one socket alone, by role', () => {
+    const keeping = { ...agreed!, serverNoContextTakeover: false, clientNoContextTakeover: true } as const;
+    for (const role of ['server', 'client'] as const) {
+      const limits = resolveLimits(role, { compression: { contextTakeover: true } });
+      const [one, two] = [agreedLimits(limits, keeping), agreedLimits(limits, keeping)];
+      const isServer = role === 'server';
+      expect(one.deflater instanceof KeepingDeflater).toBe(isServer);
+      expect(one.inflater instanceof KeepingInflater).toBe(!isServer);
+      expect(one.deflater === two.deflater).toBe(!isServer);
+      expect(one.inflater === two.inflater).toBe(isServer);
+      expect(one.deflater!.shared).toBe(two.deflater!.shared);
+      expect(one.agreed).toBe(two.agreed);
+    }
+  });
 });
 
 describe('a polluted prototype', () => {

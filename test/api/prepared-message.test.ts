@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import { frameOf, PreparedMessage } from '../../src/api/prepared-message.js';
+import { PreparedMessage, sharedOf } from '../../src/api/prepared-message.js';
 import { type Data, newWebSocket, Opcode, prepare, type WebSocket, WebSocketClosedError } from '../../src/index.js';
 import { frameFor } from '../support/framer.js';
 import { rawWebSocket } from '../support/raw-peer.js';
@@ -60,7 +60,7 @@ describe('prepare', () => {
     expect(() => Object.assign(message, { opcode: Opcode.Binary })).toThrow(TypeError);
     expect(() => Object.assign(message, { byteLength: 9 })).toThrow(TypeError);
     expect(Reflect.ownKeys(message)).toEqual([]);
-    expect(frameOf(message, undefined).buffer.byteLength).toBe(3);
+    expect(sharedOf(message, undefined).plain.buffer.byteLength).toBe(3);
   });
 });
 

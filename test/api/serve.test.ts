@@ -24,7 +24,7 @@ describe('arguments', () => {
     { title: 'a server that is none', options: { server: {} }, error: TypeError },
     { title: 'a server and tls', options: { server: http.createServer(), tls: {} }, error: TypeError },
     { title: 'a limit out of range', options: { maxPayload: 0 }, error: RangeError },
-    { title: 'compression', options: { compression: true }, error: TypeError },
+    { title: 'compression that is no option', options: { compression: 'on' }, error: TypeError },
   ])('$title: thrown at the call', ({ options, error }) => {
     expect(() => serve(options as ServeOptions)).toThrow(error);
   });

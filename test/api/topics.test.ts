@@ -121,7 +121,7 @@ describe('publish', () => {
 
   test('to nobody is 0, and frames nothing', () => {
     const frames: Uint8Array[] = [];
-    const topics = new Topics<object>((_subscriber, frame) => frames.push(frame) > 0);
+    const topics = new Topics<object>((_subscriber, message) => frames.push(message.plain) > 0);
     const [a, b] = [{}, {}];
     for (const subscriber of [a, b]) topics.add('t', subscriber);
     topics.add('only a', a);
@@ -140,7 +140,7 @@ describe('publish', () => {
 
   test('encodes a message once for all', () => {
     const frames: Uint8Array[] = [];
-    const topics = new Topics<object>((_subscriber, frame) => frames.push(frame) > 0);
+    const topics = new Topics<object>((_subscriber, message) => frames.push(message.plain) > 0);
     for (let i = 0; i < 10; i++) topics.add('t', {});
     expect(topics.publish('t', 'x', undefined, null)).toBe(10);
     expect(new Set(frames).size).toBe(1);
@@ -393,8 +393,8 @@ describe('what user code does in the middle of a publish does not disturb it', (
     const all = [1, 2, 3, 4].map((id) => ({ id }));
     const offered: string[] = [];
     let acted = false;
-    const topics = new Topics<{ id: number }>(({ id }, frame) => {
-      offered.push(`${id}${parseFrame(Buffer.from(frame))?.frame.payload}`);
+    const topics = new Topics<{ id: number }>(({ id }, message) => {
+      offered.push(`${id}${parseFrame(Buffer.from(message.plain))?.frame.payload}`);
       if (id !== 2 || acted) return true;
       acted = true;
       act(topics, all);

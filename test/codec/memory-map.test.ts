@@ -19,7 +19,16 @@ describe('the memory map', () => {
     expect((FRAME_TABLE + FRAME_WORDS * FRAME_ROWS) * 4).toBeLessThanOrEqual(4096);
     expect(WINDOW_START - memoryMap.MAX_FRAME_HEADER).toBeGreaterThanOrEqual(4096);
     expect(WINDOW_END).toBe(SCRATCH_START);
-    expect(SCRATCH_START + SCRATCH_SIZE).toBe(memoryMap.MEMORY_SIZE);
+    const { INFLATE_STATE, HISTORY_SIZE, INFLATE_OUT, INFLATE_OUT_SIZE, INDEX_START, INDEX_SIZE } = memoryMap;
+    expect(SCRATCH_START + SCRATCH_SIZE).toBe(INFLATE_STATE);
+    expect(INFLATE_STATE).toBeLessThan(INFLATE_OUT - HISTORY_SIZE);
+    expect(INFLATE_OUT + INFLATE_OUT_SIZE).toBe(INDEX_START);
+    const { DEFLATE_TABLES, DEFLATE_OUT, DEFLATE_MOST, MEMORY_SIZE } = memoryMap;
+    expect(INDEX_START + INDEX_SIZE).toBeLessThanOrEqual(DEFLATE_TABLES);
+    expect(DEFLATE_TABLES).toBeLessThan(DEFLATE_OUT);
+    expect(DEFLATE_OUT + DEFLATE_MOST).toBeLessThanOrEqual(MEMORY_SIZE);
+    // A message is deflated where it lies, or in the scratch memory with its history before it.
+    expect(DEFLATE_MOST).toBeLessThanOrEqual(SCRATCH_SIZE);
   });
 
   // Skipped without WebAssembly: there is no other map to compare with.

@@ -50,7 +50,7 @@ describe.each(CODECS)(`scan, ${CODEC_TITLE}`, ({ createCodec }) => {
     const from = start - GUARD;
     const end = start + octets.length;
     const to = Math.min(end + GUARD, MEMORY_SIZE);
-    const [scanned, expected] = [codec, oracle].map((one: Codec) => {
+    const [scanned, expected] = [codec, oracle].map((one: Pick<Codec, 'bytes' | 'scan' | 'words'>) => {
       one.bytes.fill(0xff, from, to);
       one.bytes.set(octets, start);
       return scan(one, start, end);

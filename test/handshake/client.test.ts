@@ -30,6 +30,14 @@ describe('openingHeaders', () => {
     });
   });
 
+  test('§4.1, item 11: extensions are offered as they are given, and not at all by default', () => {
+    const extensions = 'permessage-deflate; client_max_window_bits';
+    expect(openingHeaders({ key: KEY, protocols: [], extensions })).toMatchObject({
+      'Sec-WebSocket-Extensions': extensions,
+    });
+    expect(openingHeaders({ key: KEY, protocols: [] })).not.toHaveProperty('Sec-WebSocket-Extensions');
+  });
+
   test('join the subprotocols, and add the Origin and the headers of the user', () => {
     const headers = { Cookie: 'a=1', Accept: ['b', 'c'], Empty: [], One: ['d'] };
     expect(openingHeaders({ key: KEY, protocols: ['a', 'b'], origin: 'https://a', headers })).toMatchObject({
@@ -222,6 +230,32 @@ describe('judgeResponse', () => {
     expect(judge({}, protocols)).toBe('');
   });
 
+  describe('if extensions were offered', () => {
+    const opening = { key: KEY, protocols: [], extensions: 'permessage-deflate' };
+    const extensionsIn = (value: string | string[]) =>
+      judgeResponse(answer({ 'Sec-WebSocket-Extensions': value }), opening).extensions;
+
+    test('§9.1: those that the server names are told in order, whether or not they were offered', () => {
+      expect(judgeResponse(answer(), opening)).toEqual({ protocol: '', extensions: [] });
+      expect(extensionsIn('a; b="1"; c, permessage-deflate')).toEqual([
+        { name: 'a', params: [{ name: 'b', value: '1' }, { name: 'c' }] },
+        { name: 'permessage-deflate', params: [] },
+      ]);
+    });
+
+    test('§11.3.2: several headers count as one', () => {
+      expect(extensionsIn(['a', 'b']).map(({ name }) => name)).toEqual(['a', 'b']);
+    });
+
+    test.each(['', ',', ';', 'a;', 'a; b=', 'a; b=""', 'a; b="c', 'a b', 'a=1'])(
+      '§9.1: %j is malformed: WebSocketHandshakeError',
+      (value) => {
+        expect(() => extensionsIn(value)).toThrow(WebSocketHandshakeError);
+        expect(() => extensionsIn(value)).toThrow('malformed');
+      },
+    );
+  });
+
   test('seed.K5: a subprotocol that was requested is told', () => {
     expect(judge({ 'Sec-WebSocket-Protocol': 'b' }, ['a', 'b'])).toBe('b');
   });
@@ -261,7 +295,7 @@ test('both sides understand each other, whatever the subprotocols', () => {
       const chosen = protocols[pick % protocols.length] ?? '';
       const lines = formatAcceptance(judgement.key, chosen, { X: 'y' }).split('\r\n').slice(1, -2);
       const response = answer({}, { rawHeaders: lines.flatMap((line) => line.split(': ')) });
-      expect(judgeResponse(response, { key, protocols })).toEqual({ protocol: chosen });
+      expect(judgeResponse(response, { key, protocols })).toEqual({ protocol: chosen, extensions: [] });
     }),
   );
 });

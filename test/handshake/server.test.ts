@@ -436,6 +436,16 @@ describe('formatAcceptance', () => {
     expect(formatAcceptance(KEY, 'chat')).toBe([...LINES, 'Sec-WebSocket-Protocol: chat', '', ''].join('\r\n'));
   });
 
+  test('§4.2.2, item 5: extensions are answered as they are given, and not at all by default', () => {
+    const extensions = 'permessage-deflate; server_no_context_takeover';
+    expect(formatAcceptance(KEY, 'chat', { X: 'y' }, extensions)).toBe(
+      [...LINES, 'Sec-WebSocket-Protocol: chat', `Sec-WebSocket-Extensions: ${extensions}`, 'X: y', '', ''].join(
+        '\r\n',
+      ),
+    );
+    expect(formatAcceptance(KEY, '')).not.toContain('Extensions');
+  });
+
   test('takes extra headers as a record, a Map or pairs', () => {
     const expected = [...LINES, 'Set-Cookie: a=1', 'X: \xe9', '', ''].join('\r\n');
     const headers = { 'Set-Cookie': 'a=1', X: '\xe9' };

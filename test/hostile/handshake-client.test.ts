@@ -60,18 +60,31 @@ describe.each([true, false])('frames in one piece with the 101: %s', (inOnePiece
   });
 });
 
-test.each([
-  ['server_max_window_bits=0', 'permessage-deflate; server_max_window_bits=0'],
-  ['server_max_window_bits=7', 'permessage-deflate; server_max_window_bits=7'],
-  ['server_max_window_bits=99', 'permessage-deflate; server_max_window_bits=99'],
-  ['an unknown parameter', 'permessage-deflate; unknown=1'],
-  ['given twice', 'permessage-deflate, permessage-deflate'],
-])('hostile.S-07: an answer with permessage-deflate, %s, fails the handshake', async (_, extension) => {
-  const server = await RawServer.listen();
-  const failing = rejection(newWebSocket(server.url));
-  const { peer } = await server.accept(`Sec-WebSocket-Extensions: ${extension}\r\n`);
-  expect(await failing).toBeInstanceOf(WebSocketHandshakeError);
-  await peer.takeAll();
+const ANSWER = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover';
+
+describe.each([false, true])('an answer with permessage-deflate to a client with compression %s', (compression) => {
+  test.each([
+    ['hostile.S-07', 'server_max_window_bits=0', `${ANSWER}; server_max_window_bits=0`],
+    ['hostile.S-07', 'server_max_window_bits=7', `${ANSWER}; server_max_window_bits=7`],
+    ['hostile.S-07', 'server_max_window_bits=99', `${ANSWER}; server_max_window_bits=99`],
+    ['hostile.S-07', 'an unknown parameter', `${ANSWER}; unknown=1`],
+    ['hostile.S-07', 'a parameter given twice', `${ANSWER}; client_no_context_takeover`],
+    ['hostile.S-07', 'given twice', `${ANSWER}, ${ANSWER}`],
+    ['hostile.S-07', 'client_max_window_bits without a value', `${ANSWER}; client_max_window_bits`],
+    ...['0', '7', '16', '99', '08', '1e1', '0xF', '""', '-1', 'NaN', ''].map((bits) => [
+      'hostile.A3.4',
+      `server_max_window_bits=${bits}`,
+      `${ANSWER}; server_max_window_bits=${bits}`,
+    ]),
+    ['hostile.A3.4', 'server_max_window_bits without a value', `${ANSWER}; server_max_window_bits`],
+    ['hostile.A3.4', 'client_max_window_bits=16', `${ANSWER}; client_max_window_bits=16`],
+  ])('%s: %s fails the handshake', async (_id, _what, extension) => {
+    const server = await RawServer.listen();
+    const failing = rejection(newWebSocket(server.url, [], { compression }));
+    const { peer } = await server.accept(`Sec-WebSocket-Extensions: ${extension}\r\n`);
+    expect(await failing).toBeInstanceOf(WebSocketHandshakeError);
+    expect(await peer.takeAll()).toHaveLength(0);
+  });
 });
 
 test.each(['Content-Length: 5\r\n', 'Transfer-Encoding: chunked\r\n'])(

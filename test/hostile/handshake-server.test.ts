@@ -12,10 +12,11 @@ interface Seen {
   readonly messages: unknown[];
 }
 
-async function handlerServer(): Promise<Seen> {
+async function handlerServer(compression = false): Promise<Seen> {
   const urls: string[] = [];
   const messages: unknown[] = [];
   const { port } = await served({
+    compression,
     upgrade: (request) => {
       urls.push(request.url ?? '');
     },
@@ -27,17 +28,20 @@ async function handlerServer(): Promise<Seen> {
   return { port, urls, messages };
 }
 
-async function awaitServer(): Promise<Seen> {
+async function awaitServer(compression = false): Promise<Seen> {
   const urls: string[] = [];
   const messages: unknown[] = [];
-  const { port } = await awaiting(async (request: IncomingMessage, _response: ServerResponse) => {
-    const ws = await newWebSocket(request);
-    urls.push(request.url ?? '');
-    for await (const message of ws) {
-      messages.push(message);
-      ws.send(message);
-    }
-  });
+  const { port } = await awaiting(
+    async (request: IncomingMessage, _response: ServerResponse) => {
+      const ws = await newWebSocket(request);
+      urls.push(request.url ?? '');
+      for await (const message of ws) {
+        messages.push(message);
+        ws.send(message);
+      }
+    },
+    { compression },
+  );
   return { port, urls, messages };
 }
 
@@ -68,6 +72,19 @@ const NO_HTTP: readonly [string, string | Buffer][] = [
   ['hostile.T-08: the PROXY protocol', 'PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n'],
 ];
 
+/** Parameters with which no server may accept permessage-deflate. */
+const INVALID_OFFERS = [
+  ...['0', '7', '16', '99', '08', '1e1', '0xF', '-1', 'NaN'].map((bits) => `server_max_window_bits=${bits}`),
+  'server_max_window_bits',
+  'client_max_window_bits=7',
+  'client_max_window_bits=16',
+  'server_no_context_takeover=1',
+  'unknown',
+  'unknown=1',
+  'client_no_context_takeover; client_no_context_takeover',
+  'server_max_window_bits=10; server_max_window_bits=12',
+];
+
 describe.each(SERVERS)('$style', ({ start }) => {
   test.each(BODIES)('%s: 400, closed, and nothing behind the head is looked at', async (_, fields, behind) => {
     const seen = await start();
@@ -85,42 +102,39 @@ describe.each(SERVERS)('$style', ({ start }) => {
     expect(seen.urls).toEqual([]);
   });
 
-  test.each([
-    'permessage-deflate; server_max_window_bits=7',
-    'permessage-deflate; server_max_window_bits=99',
-    'permessage-deflate; server_max_window_bits',
-    'permessage-deflate; unknown=1',
-    'permessage-deflate; client_no_context_takeover; client_no_context_takeover',
-  ])('hostile.H-27: the offer %s is declined', async (offer) => {
-    const seen = await start();
-    const peer = await rawClient(seen.port);
-    peer.write(requestText({ 'Sec-WebSocket-Extensions': offer }));
-    const head = await peer.takeHead();
-    expect(head).toMatch(/^HTTP\/1\.1 101 /);
-    expect(head).not.toMatch(/sec-websocket-extensions/i);
-    peer.write(HELLO);
-    expect((await peer.take(7)).toString('latin1')).toBe('\x81\x05hello');
-  });
-
-  test('hostile.A4.6: an offer inside of quotes is none', async () => {
-    const seen = await start();
-    const peer = await rawClient(seen.port);
-    peer.write(requestText({ 'Sec-WebSocket-Extensions': 'x; y=",permessage-deflate; client_max_window_bits,"' }));
-    const head = await peer.takeHead();
-    expect(head).not.toMatch(/permessage-deflate/);
-    expect(head).toMatch(/^HTTP\/1\.1 (101|400) /);
-  });
-
-  test('hostile.A4.2: extensions with names of Object.prototype do not trouble it', async () => {
-    const seen = await start();
-    for (const offer of ['constructor', '__proto__', 'hasOwnProperty; toString=1', 'permessage-deflate; __proto__=1']) {
-      const peer = await rawWebSocket(seen.port, { 'Sec-WebSocket-Extensions': offer });
+  describe.each([false, true])('with compression %s', (compression) => {
+    test.each(INVALID_OFFERS)('hostile.H-27: the offer permessage-deflate; %s is declined', async (params) => {
+      const seen = await start(compression);
+      const peer = await rawClient(seen.port);
+      peer.write(requestText({ 'Sec-WebSocket-Extensions': `permessage-deflate; ${params}` }));
+      const head = await peer.takeHead();
+      expect(head).toMatch(/^HTTP\/1\.1 101 /);
+      expect(head).not.toMatch(/sec-websocket-extensions/i);
       peer.write(HELLO);
       expect((await peer.take(7)).toString('latin1')).toBe('\x81\x05hello');
-    }
-    expect(await rawAnswer(seen.port, requestText({ 'Sec-WebSocket-Extensions': ',;constructor' }))).toMatch(
-      /^HTTP\/1\.1 400 /,
-    );
+    });
+
+    test('hostile.A4.6: an offer inside of quotes is none', async () => {
+      const seen = await start(compression);
+      const peer = await rawClient(seen.port);
+      peer.write(requestText({ 'Sec-WebSocket-Extensions': 'x; y=",permessage-deflate; client_max_window_bits,"' }));
+      const head = await peer.takeHead();
+      expect(head).not.toMatch(/permessage-deflate/);
+      expect(head).toMatch(/^HTTP\/1\.1 (101|400) /);
+    });
+
+    test('hostile.A4.2: extensions with names of Object.prototype do not trouble it', async () => {
+      const seen = await start(compression);
+      const ofDeflate = 'permessage-deflate; __proto__=1';
+      for (const offer of ['constructor', '__proto__', 'hasOwnProperty; toString=1', ofDeflate]) {
+        const peer = await rawWebSocket(seen.port, { 'Sec-WebSocket-Extensions': offer });
+        peer.write(HELLO);
+        expect((await peer.take(7)).toString('latin1')).toBe('\x81\x05hello');
+      }
+      expect(await rawAnswer(seen.port, requestText({ 'Sec-WebSocket-Extensions': ',;constructor' }))).toMatch(
+        /^HTTP\/1\.1 400 /,
+      );
+    });
   });
 
   test('hostile.A4.15: a target in absolute-form is told as it came, and nobody is connected to', async () => {

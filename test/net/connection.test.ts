@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { WINDOW_SIZE } from '../../src/codec/memory-map.js';
 import { RESERVE_BYTES } from '../../src/net/reading/inbox.js';
-import { encodeFrame } from '../../src/net/writing/shared-frames.js';
+import { SharedMessage } from '../../src/net/writing/shared-message.js';
 import { makeConnection, type Opening, openConnection } from '../support/connection-harness.js';
 import { FramePeer } from '../support/frame-peer.js';
 import { frameFor } from '../support/framer.js';
@@ -118,26 +118,26 @@ describe('sending', () => {
     expect(peer.texts).toEqual(['mine']);
   });
 
-  test('frames that are encoded already go out as they are, among the others', async () => {
+  test('shared messages go out in their order, among the others', async () => {
     const { connection, peer } = await serverOverTcp();
     connection.send(1, '1');
-    expect(connection.sendFrame(encodeFrame(1, '2'))).toBe(undefined);
-    connection.queueFrame(encodeFrame(1, '3'));
+    expect(connection.sendShared(new SharedMessage(1, '2', true))).toBe(undefined);
+    connection.queueShared(new SharedMessage(1, '3', true));
     connection.send(1, '4');
     await peer.framesReceived(4);
     expect(peer.texts).toEqual(['1', '2', '3', '4']);
   });
 
-  test('of a peer that is behind, sendFrame gives a promise; frames that are queued make it drain, too', async () => {
+  test('of a peer that is behind, sendShared gives a promise; frames that are queued make it drain, too', async () => {
     const { near, far } = await tcpPair();
     const { connection, recorder } = openConnection(near);
     const peer = new FramePeer(far, false);
-    const frame = encodeFrame(2, Buffer.alloc(60_000));
+    const message = new SharedMessage(2, Buffer.alloc(60_000), true);
     // Beyond all that a kernel holds.
-    for (let i = 0; i < 500; i++) connection.queueFrame(frame);
+    for (let i = 0; i < 500; i++) connection.queueShared(message);
     await turns(2);
     expect(connection.bufferedAmount).toBeGreaterThan(65_536);
-    const sent = connection.sendFrame(frame);
+    const sent = connection.sendShared(message);
     expect(sent).toBeInstanceOf(Promise);
     peer.read();
     await sent;

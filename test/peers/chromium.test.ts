@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { complaintsOf, launchBrowser } from '../support/browser.js';
-import { type ExchangeServer, STYLES, startExchangeServer } from '../support/exchange-server.js';
+import { agreed, type ExchangeServer, SERVERS, startExchangeServer } from '../support/exchange-server.js';
 import { BY_ALL, CLOSE_WITHOUT_CODE, type Report } from '../support/exchanges.js';
 import { describePeer, headlessChromium } from '../support/peers.js';
 
@@ -16,14 +16,14 @@ describePeer(peer, () => {
 
   afterAll(() => browser?.close());
 
-  describe.each(STYLES)('as a client of %s', (style) => {
+  describe.each(SERVERS)('as a client of $style$title', ({ style, compression }) => {
     let server: ExchangeServer;
     let page: Page;
     let complaints: string[];
     let report: Report;
 
     beforeAll(async () => {
-      server = await startExchangeServer(style);
+      server = await startExchangeServer(style, compression);
       page = await browser.newPage();
       complaints = complaintsOf(page);
       await page.goto(server.url.replace(/^ws/, 'http'));
@@ -36,7 +36,7 @@ describePeer(peer, () => {
       await server?.close();
     });
 
-    test.each(Object.entries({ ...BY_ALL, ...CLOSE_WITHOUT_CODE }))('%s', (name, expected) => {
+    test.each(agreed({ ...BY_ALL, ...CLOSE_WITHOUT_CODE }, compression))('%s', (name, expected) => {
       expect(report[name]).toEqual(expected);
     });
 

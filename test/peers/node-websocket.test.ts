@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ExchangeServer, STYLES, startExchangeServer } from '../support/exchange-server.js';
+import { agreed, type ExchangeServer, SERVERS, startExchangeServer } from '../support/exchange-server.js';
 import { BY_ALL, CLOSE_WITHOUT_CODE, type Report } from '../support/exchanges.js';
 import { describePeer, nodeWebSocket } from '../support/peers.js';
 import { Program } from '../support/program.js';
@@ -13,13 +13,13 @@ const SCRIPT = `
 `;
 
 describePeer(peer, () => {
-  describe.each(STYLES)('as a client of %s', (style) => {
+  describe.each(SERVERS)('as a client of $style$title', ({ style, compression }) => {
     let server: ExchangeServer;
     let client: Program;
     let report: Report;
 
     beforeAll(async () => {
-      server = await startExchangeServer(style);
+      server = await startExchangeServer(style, compression);
       client = new Program(peer.command, [
         ...peer.args,
         '--input-type=module',
@@ -34,7 +34,7 @@ describePeer(peer, () => {
       await server?.close();
     });
 
-    test.each(Object.entries({ ...BY_ALL, ...CLOSE_WITHOUT_CODE }))('%s', (name, expected) => {
+    test.each(agreed({ ...BY_ALL, ...CLOSE_WITHOUT_CODE }, compression))('%s', (name, expected) => {
       expect(report[name]).toEqual(expected);
     });
   });

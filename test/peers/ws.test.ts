@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { describeOurClient, FRAGMENTED_BINARY, FRAGMENTED_TEXT } from '../support/client-exchanges.js';
-import { type ExchangeServer, STYLES, startExchangeServer } from '../support/exchange-server.js';
+import { agreed, COMPRESSIONS, type ExchangeServer, SERVERS, startExchangeServer } from '../support/exchange-server.js';
 import {
   BY_ALL,
   BY_PROGRAMS,
@@ -96,23 +96,23 @@ async function exchange(base: string): Promise<Report> {
 }
 
 describe('npm ws', () => {
-  describe.each(STYLES)('as a client of %s', (style) => {
+  describe.each(SERVERS)('as a client of $style$title', ({ style, compression }) => {
     let server: ExchangeServer;
     let report: Report;
 
     beforeAll(async () => {
-      server = await startExchangeServer(style);
+      server = await startExchangeServer(style, compression);
       report = await exchange(server.url);
     });
 
     afterAll(() => server?.close());
 
-    test.each(Object.entries({ ...BY_ALL, ...CLOSE_WITHOUT_CODE, ...BY_PROGRAMS }))('%s', (name, expected) => {
+    test.each(agreed({ ...BY_ALL, ...CLOSE_WITHOUT_CODE, ...BY_PROGRAMS }, compression))('%s', (name, expected) => {
       expect(report[name]).toEqual(expected);
     });
   });
 
-  describe('as the server of our client, which', () => {
+  describe.each(COMPRESSIONS)('as the server of our client$title, which', ({ compression }) => {
     let server: WebSocketServer;
 
     beforeAll(async () => {
@@ -125,7 +125,7 @@ describe('npm ws', () => {
       server.close();
     });
 
-    describeOurClient(() => `ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    describeOurClient(() => `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, compression);
   });
 });
 

@@ -21,8 +21,10 @@ const TESTED_BY: Record<string, string> = {
   // One suite for all implementations.
   'codec/codec.ts': 'codec/scan.test.ts',
   'codec/ts.ts': 'codec/scan.test.ts',
+  'codec/huffman.ts': 'codec/inflate.test.ts',
   'codec/wasm.ts': 'codec/scan.test.ts',
   'api/opened.ts': 'api/open.test.ts',
+  'api/option-checks.ts': 'api/limits.test.ts',
   'api/own-http-server.ts': 'api/serve.test.ts',
   'api/socket-server.ts': 'api/topics.test.ts',
   'api/upgrades.ts': 'api/accept-upgrades.test.ts',
@@ -31,12 +33,15 @@ const TESTED_BY: Record<string, string> = {
   'net/opening/request-head.ts': 'net/opening/pending-upgrade.test.ts',
   // The base of Connection and of ws/wire/wire.ts, and what their handlers are.
   'net/link.ts': 'net/connection.test.ts',
+  'net/compressing-link.ts': 'api/compressed-messages.test.ts',
   'net/connection-handler.ts': 'net/connection.test.ts',
   'net/timing/pace.ts': 'net/timing/time-limits-clock.test.ts',
   // An interface; its two implementations have tests.
   'net/transport/transport.ts': 'net/transport/stream-transport.test.ts',
   // Split by behaviour into receiver-*.test.ts.
   'protocol/frame-receiver.ts': 'protocol/receiver-frames.test.ts',
+  'protocol/compressed-message.ts': 'protocol/receiver-compressed.test.ts',
+  'protocol/whole-message.ts': 'protocol/receiver-modes.test.ts',
   'protocol/receiver-options.ts': 'protocol/receiver-modes.test.ts',
   'ws.ts': 'ws/contract-exports.test.ts',
   'ws.mts': 'ws/contract-exports.test.ts',
@@ -78,10 +83,10 @@ describe('src', () => {
     expect(randomnessProblems(sources)).toEqual([]);
   });
 
-  test('hostile.A4.20: what is random comes from node:crypto, in the two files that need it', () => {
+  test('hostile.A4.20: what is random comes from node:crypto, in the three files that need it', () => {
     const fromCrypto = /\brandom(Bytes|FillSync|Fill|Int|UUID)\b|\bgetRandomValues\b/;
     const files = [...sources].filter(([, source]) => fromCrypto.test(source)).map(([file]) => file);
-    expect(files).toEqual(['handshake/key.ts', 'protocol/masking-key.ts']);
+    expect(files).toEqual(['codec/zlib-deflate.ts', 'handshake/key.ts', 'protocol/masking-key.ts']);
     for (const file of files) {
       const specifiers = importsOf(file, sources.get(file) ?? '').map(({ specifier }) => specifier);
       expect(specifiers).toContain('node:crypto');
@@ -151,6 +156,7 @@ describe('the checker', () => {
     ['codec knows no one', 'codec/ts.ts', '../protocol/opcode.js'],
     ['the sans-I/O rooms know nothing above', 'protocol/frame-receiver.ts', '../net/connection.js'],
     ['the sans-I/O rooms do not know each other', 'protocol/frame-receiver.ts', '../handshake/key.js'],
+    ['the negotiation of deflate reads no headers', 'deflate/negotiation.ts', '../handshake/key.js'],
     ['handshake shares only three files of protocol', 'handshake/key.ts', '../protocol/frame-receiver.js'],
     ['net knows no entry point', 'net/connection.ts', '../api/serve.js'],
     ['a transport knows no connection', 'net/transport/transport.ts', '../connection.js'],
@@ -162,6 +168,8 @@ describe('the checker', () => {
     ['an entry point does not go back through the front', 'api/serve.ts', '../index.js'],
     ['the bytes of the module are for codec alone', 'net/connection.ts', '#wasm-bytes'],
     ['no packages', 'api/serve.ts', 'ws'],
+    ['no zlib in codec, save in one file', 'codec/ts.ts', 'node:zlib'],
+    ['no stream in that file either', 'codec/zlib-deflate.ts', 'node:stream'],
     ['no sockets in protocol', 'protocol/frame-receiver.ts', 'node:net'],
     ['no timers in protocol', 'protocol/frame-receiver.ts', 'node:timers/promises'],
     ['no such file', 'net/connection.ts', './nowhere.js'],
@@ -206,6 +214,7 @@ describe('the checker', () => {
         'handshake/key.ts': "import { Opcode } from '../protocol/opcode.js';\nimport 'node:crypto';",
         'codec/ts.ts': "import './codec.js';\nimport '#wasm-bytes';",
         'codec/codec.ts': '',
+        'codec/zlib-deflate.ts': "import 'node:zlib';",
       }),
     );
     expect(problems).toEqual([]);

@@ -27,7 +27,7 @@ describe('FAULT', () => {
     },
   );
 
-  it('sends 1002 for what §5 forbids, 1007 for text, 1008 and 1009 for limits (§7.4.1)', () => {
+  it('sends 1002 for what §5 forbids, 1007 for what cannot be read, 1008 and 1009 for limits (§7.4.1)', () => {
     const byCloseCode = namesByCloseCode();
     expect(byCloseCode).toEqual({
       1002: [
@@ -44,7 +44,7 @@ describe('FAULT', () => {
         'BAD_CLOSE_LENGTH',
         'BAD_CLOSE_CODE',
       ],
-      1007: ['BAD_CLOSE_REASON', 'INVALID_UTF8'],
+      1007: ['BAD_CLOSE_REASON', 'INVALID_UTF8', 'INVALID_DEFLATE'],
       1008: ['TOO_MANY_FRAGMENTS', 'TOO_MANY_PIECES', 'MESSAGE_TIMEOUT'],
       1009: ['MESSAGE_TOO_BIG'],
     });

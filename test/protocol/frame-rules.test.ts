@@ -5,7 +5,15 @@ import { FAULT, type Fault } from '../../src/protocol/errors.js';
 import { type FrameRules, judgeFrame, payloadLength } from '../../src/protocol/frame-rules.js';
 import { octetsOf } from '../support/framer.js';
 
-const SERVER: FrameRules = { role: 'server', fragmented: false, room: 1_048_576, lenientLengths: false };
+const SERVER: FrameRules = {
+  role: 'server',
+  fragmented: false,
+  room: 1_048_576,
+  inflates: false,
+  compressedRoom: 1_100_000,
+  compressed: false,
+  lenientLengths: false,
+};
 const CLIENT: FrameRules = { ...SERVER, role: 'client' };
 const KEY = '00000000';
 

@@ -104,6 +104,15 @@ const CHECKS = {
     assert.deepEqual(errors, ['handler']);
   },
 
+  async 'compressed messages, without and with context takeover'() {
+    for (const contextTakeover of [false, true]) {
+      const compression = { threshold: 0, contextTakeover };
+      const ws = await connect((await started({ compression })).port, 'ws', { compression });
+      assert.equal(ws.compression.serverNoContextTakeover, !contextTakeover);
+      await expectEcho(ws);
+    }
+  },
+
   async TLS() {
     const { cert, private: key } = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
       // Deno trusts a certificate only as an authority.

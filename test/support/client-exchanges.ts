@@ -19,10 +19,11 @@ export const FRAGMENTED_BINARY = [Buffer.from([0, 1]), Buffer.alloc(70_000, 2), 
  * - `/offer` tells the value of the request's Sec-WebSocket-Extensions
  *
  * @param base `ws://host:port` of it, once it runs
+ * @param compression what our client is to offer
  */
-export function describeOurClient(base: () => string): void {
+export function describeOurClient(base: () => string, compression: ClientOptions['compression'] = false): void {
   async function open(target: string, protocols?: string[], options?: ClientOptions) {
-    const ws = await newWebSocket(`${base()}${target}`, protocols, options);
+    const ws = await newWebSocket(`${base()}${target}`, protocols, { compression, ...options });
     onTestFinished(() => ws.hangup());
     return ws;
   }
@@ -75,9 +76,10 @@ export function describeOurClient(base: () => string): void {
     expect(ws.protocol).toBe('beta');
   });
 
-  test('offers no extension, so that none is used', async () => {
+  test('offers compression if it is to, and no other extension', async () => {
     const ws = await open('/offer');
-    expect(await ws.receiveStrPacket()).toBe('');
+    expect(await ws.receiveStrPacket()).toMatch(compression === false ? /^$/ : /^permessage-deflate[^,]*$/);
+    expect(ws.compression !== null).toBe(compression !== false);
   });
 
   test.each([...CLOSES, ...MORE_CLOSES])('closes with %i %j', async (code, reason) => {

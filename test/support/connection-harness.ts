@@ -18,6 +18,7 @@ export const CONNECTION_OPTIONS: ConnectionOptions = {
   highWaterMark: 65_536,
   maxBackpressure: 1_048_576,
   maskingKey: null,
+  deflater: null,
 };
 
 /** A handler that records all that it is told. */

@@ -2,15 +2,39 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { expect } from 'vitest';
 import { acceptUpgrades } from '../../src/api/accept-upgrades.js';
+import type { CompressionOptions } from '../../src/api/compression.js';
 import { newWebSocket } from '../../src/api/new-websocket.js';
 import { serve } from '../../src/api/serve.js';
 import type { WebSocket } from '../../src/api/websocket.js';
 import type { CloseResult } from '../../src/protocol/errors.js';
 import { Opcode } from '../../src/protocol/opcode.js';
+import type { Report } from './exchanges.js';
 
 /** Both ways to serve. */
 export const STYLES = ['serve', 'acceptUpgrades'] as const;
+
+type Compression = false | CompressionOptions;
+
+/** Without compression, and with it: every message that gets shorter is compressed, by itself or as part of a stream. */
+export const COMPRESSIONS: readonly { readonly title: string; readonly compression: Compression }[] = [
+  { title: '', compression: false },
+  { title: ', compressed', compression: { threshold: 0 } },
+  { title: ', compressed as a stream', compression: { threshold: 0, level: 'small', contextTakeover: true } },
+];
+
+/** Both ways to serve, each with each compression. */
+export const SERVERS = STYLES.flatMap((style) =>
+  COMPRESSIONS.map(({ title, compression }) => ({ style, title, compression })),
+);
+
+/** What to expect of a peer that offers permessage-deflate. */
+export function agreed(report: Report, compression: Compression): [name: string, expected: unknown][] {
+  const extensions = 'extensions agreed on';
+  const isAgreed = compression !== false && extensions in report;
+  return Object.entries(isAgreed ? { ...report, [extensions]: expect.stringMatching(/^permessage-deflate/) } : report);
+}
 
 /**
  * A server of ours for foreign clients, with one behaviour for each path:
@@ -27,8 +51,11 @@ export interface ExchangeServer {
   close(): Promise<void>;
 }
 
-export function startExchangeServer(style: (typeof STYLES)[number]): Promise<ExchangeServer> {
-  return style === 'serve' ? startServe() : startAcceptUpgrades();
+export function startExchangeServer(
+  style: (typeof STYLES)[number],
+  compression: Compression = false,
+): Promise<ExchangeServer> {
+  return style === 'serve' ? startServe(compression) : startAcceptUpgrades(compression);
 }
 
 const BETA = 'beta';
@@ -76,10 +103,11 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   response.end(readFileSync(path.resolve(__dirname, '../peers/whatwg-client.mjs')));
 }
 
-async function startServe(): Promise<ExchangeServer> {
+async function startServe(compression: Compression): Promise<ExchangeServer> {
   const endings = new Endings();
   const server = await serve<URL>({
     host: '127.0.0.1',
+    compression,
     request: answer,
     upgrade: (request, { protocols }) => ({
       data: urlOf(request),
@@ -97,7 +125,7 @@ async function startServe(): Promise<ExchangeServer> {
   return { url: `ws://127.0.0.1:${server.port}`, close: () => server.close() };
 }
 
-async function startAcceptUpgrades(): Promise<ExchangeServer> {
+async function startAcceptUpgrades(compression: Compression): Promise<ExchangeServer> {
   const endings = new Endings();
   const server = createServer(async (request, response) => {
     if (request.headers.upgrade === undefined) return answer(request, response);
@@ -115,6 +143,7 @@ async function startAcceptUpgrades(): Promise<ExchangeServer> {
     } else for await (const message of ws) if (url.pathname === '/echo') await ws.send(message);
   });
   const upgrades = acceptUpgrades(server, {
+    compression,
     // How each socket ends is asked for by `/ended`.
     onError: () => {},
   });

@@ -1,4 +1,4 @@
-import { type Codec, UTF8_INVALID } from '../../src/codec/codec.js';
+import { type Codec, type DeflateCodec, UTF8_INVALID } from '../../src/codec/codec.js';
 import {
   FLAG_MASKED,
   FLAG_NON_ASCII,
@@ -19,11 +19,15 @@ import {
 } from '../../src/codec/memory-map.js';
 
 /** The oracle: the contract of `Codec` octet by octet, with lengths as BigInts and nothing clever. */
-export class NaiveCodec implements Codec {
+export class NaiveCodec implements Omit<Codec, keyof DeflateCodec> {
   readonly kind = 'ts';
   readonly bytes = Buffer.from(new ArrayBuffer(MEMORY_SIZE));
   readonly memory = this.bytes.buffer;
   readonly words = new Uint32Array(this.memory);
+
+  isAscii(start: number, end: number): boolean {
+    return this.bytes.subarray(start, end).every((octet) => octet < 0x80);
+  }
 
   scan(start: number, end: number): number {
     let at = start;

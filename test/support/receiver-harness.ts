@@ -3,7 +3,7 @@ import { MAX_FRAME_HEADER, WINDOW_SIZE, WINDOW_START } from '../../src/codec/mem
 import { codec } from '../../src/codec/select.js';
 import type { Fault } from '../../src/protocol/errors.js';
 import { FrameReceiver } from '../../src/protocol/frame-receiver.js';
-import type { ReceiverOptions, ReceiverSink } from '../../src/protocol/receiver-options.js';
+import type { InflatedInSteps, ReceiverOptions, ReceiverSink } from '../../src/protocol/receiver-options.js';
 import { SEED } from './codecs.js';
 
 /** What a receiver reported, as a plain value. Octets are in hex. */
@@ -31,6 +31,7 @@ export const DEFAULT_OPTIONS: ReceiverOptions = {
   awaited: false,
   raw: false,
   lenientLengths: false,
+  inflater: null,
 };
 
 /** What the window is overwritten with as soon as a receiver has returned. */
@@ -102,6 +103,13 @@ export class ReceiverHarness implements ReceiverSink {
   }
 
   onBatchBegin(): void {}
+
+  /** As an inbox does, but at once. */
+  onLongMessage(message: InflatedInSteps): void {
+    while (!message.hasEnded) message.step();
+    if (message.fault === null) message.report(this);
+    else this.onFault(message.fault);
+  }
 
   onMessage(opcode: number, data: string | Buffer): void {
     if (typeof data === 'string') return this.#record({ message: opcode, text: data });

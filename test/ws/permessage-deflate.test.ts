@@ -1,5 +1,7 @@
 import { promisify } from 'node:util';
+import { deflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { turns } from '../support/waiting.js';
 import { IMPLEMENTATIONS, NPM_WS, WASOCK } from './implementations.js';
 
 const OFFERS: [options: object, field: string][] = [
@@ -35,12 +37,17 @@ describe('the negotiation', () => {
     }
   });
 
-  test.each([[{}], [{ clientMaxWindowBits: 9, serverMaxWindowBits: 10 }], [{ serverNoContextTakeover: true }]])(
-    'the offer with %j is that of npm ws',
-    (options) => {
-      expect(new WASOCK.PerMessageDeflate(options).offer()).toEqual(new NPM_WS.PerMessageDeflate(options).offer());
-    },
-  );
+  test.each([
+    [{}],
+    [{ clientMaxWindowBits: 9, serverMaxWindowBits: 10 }],
+    [{ serverNoContextTakeover: true, clientNoContextTakeover: true }],
+    [{ clientMaxWindowBits: true, serverMaxWindowBits: true }],
+    [{ clientMaxWindowBits: false, serverMaxWindowBits: false }],
+    [{ clientMaxWindowBits: null, serverMaxWindowBits: null }],
+    [{ clientMaxWindowBits: 0, serverMaxWindowBits: 0 }],
+  ])('the offer with %j is that of npm ws', (options) => {
+    expect(new WASOCK.PerMessageDeflate(options).offer()).toEqual(new NPM_WS.PerMessageDeflate(options).offer());
+  });
 });
 
 describe.each(IMPLEMENTATIONS)('compressed by %s', (_, impl) => {
@@ -74,4 +81,55 @@ describe.each(IMPLEMENTATIONS)('compressed by %s', (_, impl) => {
     from.cleanup();
     to.cleanup();
   });
+
+  test('what is under way when it is cleaned up ends with an error', async () => {
+    const deflate = new impl.PerMessageDeflate();
+    deflate.accept([{}]);
+    const compressed = promisify(deflate.compress.bind(deflate))(Buffer.alloc(100_000), true);
+    deflate.cleanup();
+    await expect(compressed).rejects.toThrow('The deflate stream was closed while data was being processed');
+    // npm ws takes the end of the old stream for that of a new one.
+    await turns();
+    expect(await promisify(deflate.compress.bind(deflate))(Buffer.alloc(100_000), true)).not.toHaveLength(0);
+    deflate.cleanup();
+  });
+
+  test('a final block ends the stream, and the next message begins another', async () => {
+    const deflate = new impl.PerMessageDeflate();
+    deflate.accept([{}]);
+    const restore = promisify(deflate.decompress.bind(deflate));
+    for (const text of ['one', 'two']) expect(String(await restore(deflateRawSync(text), true))).toBe(text);
+    deflate.cleanup();
+  });
+
+  test('bytes that are not DEFLATE are an error of zlib', async () => {
+    const deflate = new impl.PerMessageDeflate();
+    deflate.accept([{}]);
+    const restore = promisify(deflate.decompress.bind(deflate));
+    await expect(restore(Buffer.of(0xff, 0xff, 0xff), true)).rejects.toMatchObject({ code: 'Z_DATA_ERROR' });
+    expect(String(await restore(Buffer.of(0x4b, 0x4c, 0x04, 0x00), true))).toBe('aa');
+    deflate.cleanup();
+  });
+
+  test('the members that others read', () => {
+    const options = { isServer: true, maxPayload: 5, threshold: 0 };
+    const { _options, _threshold, _maxPayload, _isServer } = new impl.PerMessageDeflate(options);
+    expect([_options, _threshold, _maxPayload, _isServer]).toEqual([options, 0, 5, true]);
+    const byDefault = new impl.PerMessageDeflate();
+    expect([byDefault._options, byDefault._threshold, byDefault._isServer]).toEqual([{}, 1024, false]);
+  });
+});
+
+test('what cannot be done throws, and the calls after it are not held up', async () => {
+  const deflate = new WASOCK.PerMessageDeflate({ zlibDeflateOptions: { level: 99 }, concurrencyLimit: 1 });
+  deflate.accept([{}]);
+  for (let i = 0; i < 3; i++) {
+    expect(() => deflate.compress(Buffer.from('x'), true, () => {})).toThrow(RangeError);
+  }
+  const other = new WASOCK.PerMessageDeflate({ concurrencyLimit: 1 });
+  other.accept([{}]);
+  const compress = promisify(other.compress.bind(other));
+  const all = await Promise.all(Array.from({ length: 5 }, (_, i) => compress(Buffer.alloc(50_000, i), true)));
+  expect(all).toHaveLength(5);
+  other.cleanup();
 });

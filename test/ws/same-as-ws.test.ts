@@ -4,14 +4,18 @@ import { describe, expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
 import type { Role } from '../../src/protocol/frame-rules.js';
 import { SEED } from '../support/codecs.js';
+import { deflated, inflated } from '../support/deflate-stream.js';
 import { type ParsedFrame, parseFrames } from '../support/frame-parser.js';
 import { frameFor } from '../support/framer.js';
 import { memoryPair, tcpPair } from '../support/sockets.js';
-import { turns } from '../support/waiting.js';
-import { type Implementation, NPM_WS, WASOCK } from './implementations.js';
+import { turns, until } from '../support/waiting.js';
+import { type Implementation, inner, NPM_WS, WASOCK } from './implementations.js';
 
-/** What a peer sends next: frames, by the role of who receives them. */
-type Item = (role: Role) => Buffer[];
+/** What a peer sends next: frames, by the role of who receives them, and by whether it may compress them. */
+type Item = (role: Role, deflates: boolean) => Buffer[];
+
+const DEFLATE = 'permessage-deflate';
+const RSV1 = 0x40;
 
 /** What a WebSocket made of it, and what it sent: the same for both implementations. */
 type Transcript = unknown[][];
@@ -35,6 +39,19 @@ const message: fc.Arbitrary<Item> = fc.oneof(
   ),
 );
 
+/** A message whose payload is compressed, if it may be. */
+function compressing(opcode: number, payload: string | Uint8Array): Item {
+  return (role, deflates) => {
+    if (!deflates) return [frameFor(role, opcode, payload)];
+    return [frameFor(role, opcode, deflated(payload), { rsv: RSV1 })];
+  };
+}
+
+const compressed: fc.Arbitrary<Item> = fc.oneof(
+  text.map((payload) => compressing(1, payload)),
+  octets.map((payload) => compressing(2, payload)),
+);
+
 /** Cut anywhere, within a code point too; a control frame may stand behind each fragment. */
 const fragmented: fc.Arbitrary<Item> = fc
   .tuple(
@@ -43,16 +60,21 @@ const fragmented: fc.Arbitrary<Item> = fc
       octets.map((payload) => [2, Buffer.from(payload)] as const),
     ),
     fc.array(fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.option(control)), { maxLength: 4 }),
+    fc.boolean(),
   )
-  .map(([[opcode, payload], fragments]): Item => {
-    const cuts = fragments.map(([at]) => Math.floor(at * payload.length)).sort((a, b) => a - b);
-    return (role) => {
+  .map(([[opcode, message], fragments, compresses]): Item => {
+    return (role, deflates) => {
+      const payload = compresses && deflates ? deflated(message) : message;
+      const rsv = compresses && deflates ? RSV1 : 0;
+      const cuts = fragments.map(([at]) => Math.floor(at * payload.length)).sort((a, b) => a - b);
       const frames = fragments.flatMap(([, between], i) => {
         const part = payload.subarray(cuts[i - 1] ?? 0, cuts[i]);
-        const fragment = frameFor(role, i === 0 ? opcode : 0, part, { fin: false });
+        const fragment = frameFor(role, i === 0 ? opcode : 0, part, { fin: false, rsv: i === 0 ? rsv : 0 });
         return between === null ? [fragment] : [fragment, frameFor(role, ...between)];
       });
-      return [...frames, frameFor(role, fragments.length === 0 ? opcode : 0, payload.subarray(cuts.at(-1) ?? 0))];
+      const isWhole = fragments.length === 0;
+      const last = payload.subarray(cuts.at(-1) ?? 0);
+      return [...frames, frameFor(role, isWhole ? opcode : 0, last, { rsv: isWhole ? rsv : 0 })];
     };
   });
 
@@ -76,7 +98,11 @@ const close: fc.Arbitrary<Item> = fc
 /** Each breaks a rule, or stretches one. */
 const odd: fc.Arbitrary<Item> = fc.constantFrom<Item>(
   (role) => [frameFor(role, 1, Buffer.of(0xc3, 0x28))],
-  (role) => [frameFor(role, 2, 'x', { rsv: 0x40 })],
+  (role) => [frameFor(role, 2, Buffer.alloc(9, 0xff), { rsv: RSV1 })],
+  (role) => [frameFor(role, 9, 'x', { rsv: RSV1 })],
+  (role) => [frameFor(role, 0, 'x', { rsv: RSV1 })],
+  (role) => [frameFor(role, 11, 'x', { rsv: RSV1 })],
+  (role, deflates) => compressing(1, Buffer.of(0xc3, 0x28))(role, deflates),
   (role) => [frameFor(role, 9, 'x', { rsv: 0x20 })],
   (role) => [frameFor(role, 0, 'x', { rsv: 0x10 })],
   (role) => [frameFor(role, 3)],
@@ -102,6 +128,7 @@ function mark(item: Item): Item {
 const items = fc.array(
   fc.oneof(
     { weight: 6, arbitrary: message },
+    { weight: 3, arbitrary: compressed },
     { weight: 4, arbitrary: fragmented },
     { weight: 3, arbitrary: ping },
     close.map(mark),
@@ -114,6 +141,7 @@ const options = fc.record({
   allowSynchronousEvents: fc.boolean(),
   autoPong: fc.boolean(),
   closeTimeout: fc.constant(30_000),
+  deflates: fc.boolean(),
   binaryType: fc.constantFrom('nodebuffer', 'arraybuffer', 'fragments'),
   maxFragments: fc.constantFrom(0, 2, 16_384),
   maxPayload: fc.constantFrom(0, 30, 104_857_600),
@@ -137,7 +165,7 @@ function exceedsLimits(frames: Buffer, { maxPayload, maxFragments }: Options): b
  * TypeError when more octets wait behind a Close or a fault there.
  */
 function octetsOf(items: readonly Item[], role: Role, options: Options): [inWrites: Buffer, inOne: Buffer] {
-  const written = items.map((item) => Buffer.concat(item(role)));
+  const written = items.map((item) => Buffer.concat(item(role, options.deflates)));
   const mayEnd = (item: Item, i: number) => ending.has(item) || exceedsLimits(written[i], options);
   const end = options.allowSynchronousEvents ? -1 : items.findIndex(mayEnd);
   if (end === -1) return [Buffer.concat(written), Buffer.alloc(0)];
@@ -168,11 +196,12 @@ interface Sent {
   readonly role: Role;
   readonly octets: readonly [inWrites: Buffer, inOne: Buffer];
   readonly writes: readonly (readonly [length: number, waits: boolean])[];
-  readonly options: Record<string, unknown>;
+  readonly options: Record<string, unknown> & { readonly deflates: boolean };
 }
 
 const shown = (data: unknown): unknown => {
-  if (Array.isArray(data)) return data.map(shown);
+  // npm ws has one Buffer for each fragment of a compressed message.
+  if (Array.isArray(data)) return { fragments: Buffer.concat(data).toString('hex') };
   if (data instanceof ArrayBuffer) return { arrayBuffer: Buffer.from(data).toString('hex') };
   return { buffer: (data as Buffer).toString('hex') };
 };
@@ -180,11 +209,13 @@ const shown = (data: unknown): unknown => {
 /** Opens a WebSocket on one end, writes to the other, and notes all that happens. */
 async function transcriptOf(impl: Implementation, pair: readonly [Duplex, Duplex], sent: Sent): Promise<Transcript> {
   const [end, peer] = pair;
-  const ws = new impl.WebSocket(null as never, undefined, sent.options) as WebSocket & Record<string, unknown>;
+  const ws = new impl.WebSocket(null as never, undefined, sent.options as never) as WebSocket & Record<string, unknown>;
   ws._isServer = sent.role === 'server';
   ws.binaryType = sent.options.binaryType as 'nodebuffer';
+  if (sent.options.deflates) ws._extensions = { [DEFLATE]: agreedExtension(impl, sent.role) };
   const events: Transcript = [];
   let unsent = 0;
+  let sending = 0;
   const note = (...event: unknown[]) => {
     events.push([...event, ws.readyState]);
     if (sent.act?.[0] === events.length - 1) perform(sent.act, ws);
@@ -192,11 +223,18 @@ async function transcriptOf(impl: Implementation, pair: readonly [Duplex, Duplex
   ws.on('open', () => note('open'));
   ws.on('message', (data, isBinary) => {
     note('message', shown(data), isBinary);
-    ws.send(data as Buffer, { binary: isBinary }, (error) => error && unsent++);
+    sending++;
+    ws.send(data as Buffer, { binary: isBinary }, (error) => {
+      sending--;
+      if (error) unsent++;
+    });
   });
   ws.on('ping', (data) => note('ping', shown(data)));
   ws.on('pong', (data) => note('pong', shown(data)));
-  ws.on('error', (error) => note('error', error.name, error.message, (error as NodeJS.ErrnoException).code));
+  ws.on('error', ({ name, message, code }: NodeJS.ErrnoException) => {
+    // What zlib says besides its code is its own.
+    note('error', name, code === 'Z_DATA_ERROR' ? '' : message, code);
+  });
   ws.on('close', (code, reason) => note('close', code, shown(reason)));
   const received: Buffer[] = [];
   peer.on('data', (chunk) => received.push(chunk));
@@ -218,11 +256,27 @@ async function transcriptOf(impl: Implementation, pair: readonly [Duplex, Duplex
     peer.write(Buffer.from(inOne));
   }
   // What is sent behind the peer's FIN depends on when each event has its turn.
-  const waits = sent.waitsToEnd || !sent.options.allowSynchronousEvents;
+  if (sent.options.deflates) await compressionEnd(ws, peer, events, () => sending);
+  const waits = sent.waitsToEnd || !sent.options.allowSynchronousEvents || sent.options.deflates;
   if (waits) await quiet(events, received);
   peer.end();
   await closed;
   return comparable(sent, { events, unsent, frames: parseFrames(Buffer.concat(received)), waited: waits });
+}
+
+/** Waits until all is told and answered, which takes npm ws as long as zlib has other work. */
+async function compressionEnd(ws: WebSocket, peer: Duplex, events: Transcript, sending: () => number): Promise<void> {
+  peer.write(frameFor(inner(ws)._isServer ? 'server' : 'client', 9, 'last'));
+  const last = JSON.stringify(shown(Buffer.from('last')));
+  const isLast = ([event, data]: unknown[]) => event === 'error' || JSON.stringify(data) === last;
+  await until(() => (events.some(isLast) || inner(ws)._closeFrameReceived) && sending() === 0);
+}
+
+/** An extension by which both sides compress each message by itself. */
+function agreedExtension(impl: Implementation, role: Role): unknown {
+  const extension = new impl.PerMessageDeflate({ isServer: role === 'server' });
+  extension.accept([{ server_no_context_takeover: [true], client_no_context_takeover: [true] }]);
+  return extension;
 }
 
 interface Happened {
@@ -239,7 +293,10 @@ function comparable(sent: Sent, { events, unsent, frames, waited }: Happened): T
   const fault = events.findIndex(([event]) => event === 'error');
   // Where each event has a turn of its own, npm ws 8.23 goes on to read frames out of what follows a fault.
   const told = events.filter(([event], i) => fault === -1 || i <= fault || event === 'close');
-  const answers = frames.map(({ fin, opcode, payload, key }) => [fin, opcode, payload.toString('hex'), key !== null]);
+  const answers = frames.map(({ fin, opcode, payload, key, rsv }) => {
+    const message = rsv === RSV1 ? inflated(payload) : payload;
+    return [fin, opcode, message.toString('hex'), key !== null];
+  });
   // It reports a fault a turn late: where terminate() was called before, it may not report it any more, and where a FIN came
   // with it, it sends no Close.
   if (sent.act?.[1] === 'terminate') return told.filter(([event]) => event !== 'error');
@@ -279,7 +336,9 @@ describe.each([
     const property = fc.asyncProperty(scenario, async ({ role, items, options, writes, waitsToEnd, act }) => {
       // What has arrived and was not read yet is lost with the socket: how much that is depends on when the reads come.
       const readsAreSame = transport === 'in memory' && options.allowSynchronousEvents;
-      fc.pre(readsAreSame || act?.[1] !== 'terminate');
+      fc.pre((readsAreSame && !options.deflates) || act?.[1] !== 'terminate');
+      // It counts what a message has compressed, too.
+      fc.pre(!options.deflates || (options.maxPayload !== 30 && options.allowSynchronousEvents));
       const sent = { role, octets: octetsOf(items, role, options), options, writes, waitsToEnd, act };
       const theirs = await transcriptOf(NPM_WS, await makePair(), sent);
       const ours = await transcriptOf(WASOCK, await makePair(), sent);

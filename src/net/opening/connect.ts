@@ -2,7 +2,20 @@ import { Buffer } from 'node:buffer';
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import type { Duplex } from 'node:stream';
-import { judgeResponse, openingHeaders, parseUrl } from '../../handshake/client.js';
+import {
+  type CompressionSettings,
+  type DeflateParameters,
+  formatOffer,
+  judgeAnswer,
+} from '../../deflate/negotiation.js';
+import {
+  handshakeError,
+  judgeResponse,
+  openingHeaders,
+  parseUrl,
+  type UpgradeResponse,
+} from '../../handshake/client.js';
+import type { Extension } from '../../handshake/header-values.js';
 import { newKey } from '../../handshake/key.js';
 import { NO_BYTES } from '../../protocol/bytes.js';
 import {
@@ -35,6 +48,8 @@ export interface ConnectOptions {
   /** Bytes of the response's head, at most. */
   readonly maxHeaderBytes: number;
   readonly followRedirects: boolean;
+  /** How to compress messages, if the server agrees; `null` offers nothing. */
+  readonly compression: CompressionSettings | null;
   /** Passed on to `http.request` or `https.request`: agent, createConnection, lookup, the options of `tls.connect`. */
   readonly request: https.RequestOptions;
 }
@@ -45,6 +60,8 @@ export interface Connected {
   /** Bytes that came after the 101: the server's first frames. */
   readonly head: Buffer;
   readonly protocol: string;
+  /** What was agreed about compression; `null` without. */
+  readonly deflate: DeflateParameters | null;
   readonly url: URL;
 }
 
@@ -129,8 +146,9 @@ function request(
   options: ConnectOptions,
   signal: AbortSignal,
 ): Promise<Connected | WebSocketFailedUpgradeError> {
-  const { protocols, origin, headers } = options;
-  const key = newKey();
+  const { protocols, origin, headers, compression } = options;
+  const extensions = compression === null ? undefined : formatOffer(compression);
+  const opening = { key: newKey(), protocols, extensions, origin, headers };
   const secure = url.protocol === 'wss:';
   const sent = (secure ? https : http).request({
     ...options.request,
@@ -142,7 +160,7 @@ function request(
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
     path: url.pathname + url.search,
     auth: credentials(url),
-    headers: openingHeaders({ key, protocols, origin, headers }),
+    headers: openingHeaders(opening),
     maxHeaderSize: Math.min(options.maxHeaderBytes, MAX_INT32),
   });
   return new Promise((resolve, reject) => {
@@ -157,7 +175,9 @@ function request(
       // Until a connection listens: a stream may break in the same turn in which it brought the 101.
       socket.on('error', ignore);
       try {
-        resolve({ socket, head, url, protocol: judgeResponse(response, { key, protocols }).protocol });
+        const chosen = judgeResponse(response, opening);
+        const deflate = agreedDeflate(chosen.extensions, compression, response);
+        resolve({ socket, head, url, protocol: chosen.protocol, deflate });
       } catch (error) {
         socket.destroy();
         reject(error);
@@ -173,6 +193,18 @@ function request(
     limitInformational(sent, reject);
     sent.end();
   });
+}
+
+/** @throws WebSocketHandshakeError if the server answers what no server may answer to our offer */
+function agreedDeflate(
+  extensions: readonly Extension[],
+  compression: CompressionSettings | null,
+  response: UpgradeResponse,
+): DeflateParameters | null {
+  if (compression === null) return null;
+  const agreed = judgeAnswer(extensions, compression);
+  if (typeof agreed === 'string') throw handshakeError(agreed, response);
+  return agreed;
 }
 
 /** Not a closure: a listener lives as long as its socket. */

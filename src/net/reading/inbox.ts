@@ -3,9 +3,10 @@ import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers';
 import { MAX_FRAME_HEADER, WINDOW_START } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
+import { inSteps } from '../../deflate/in-steps.js';
 import { type FrameReceiver, giveReceiverBack, takeReceiver } from '../../protocol/frame-receiver.js';
 import { MAX_CONTROL_PAYLOAD } from '../../protocol/opcode.js';
-import type { ReceiverOptions, ReceiverSink } from '../../protocol/receiver-options.js';
+import type { InflatedInSteps, ReceiverOptions, ReceiverSink } from '../../protocol/receiver-options.js';
 import { claimWindow, copyToWindow, releaseWindow, windowIsClaimed } from '../transport/receive-window.js';
 import type { ReadEvents, Transport } from '../transport/transport.js';
 import { Reserve } from './reserve.js';
@@ -60,6 +61,8 @@ export class Inbox implements ReadEvents {
   receivedBytes = 0;
   /** `null` while nothing waits. */
   #reserve: Reserve | null = null;
+  /** A compressed message that is inflated in steps; `null` nearly always. Everything after it waits. */
+  #long: InflatedInSteps | null = null;
   #scheduled = false;
   #paused = false;
   /** While paused: a data frame comes next, so nothing can be handled. */
@@ -98,12 +101,12 @@ export class Inbox implements ReadEvents {
 
   /** Whether everything received is handled. */
   get isEmpty(): boolean {
-    return this.#reserve === null;
+    return this.#reserve === null && this.#long === null;
   }
 
   /** Whether we are paused or have unhandled bytes: the peer may have said more than we know. */
   get isHeldUp(): boolean {
-    return this.#paused || this.#reserve !== null;
+    return this.#paused || !this.isEmpty;
   }
 
   /** Starts reading. */
@@ -135,8 +138,10 @@ export class Inbox implements ReadEvents {
     if (this.#discarding) return;
     this.#discarding = true;
     this.#receiver?.discard();
-    if (this.#reserve === null) return;
+    if (this.isEmpty) return;
     this.#reserve = null;
+    this.#long?.discard();
+    this.#long = null;
     // An end that waited for the reserve may be due now, but not while the window is walked.
     setImmediate(() => this.#onHandled());
   }
@@ -164,7 +169,7 @@ export class Inbox implements ReadEvents {
     this.#end ??= 'input end';
     this.#tellEnd();
     // If it was really an RST, the transport reports that at once, even while bytes wait.
-    if (this.#reserve !== null) this.#transport.probe();
+    if (!this.isEmpty) this.#transport.probe();
   }
 
   /** The transport is closed. The bytes that wait here came before that. */
@@ -204,8 +209,22 @@ export class Inbox implements ReadEvents {
     this.#events.onRead();
   }
 
+  /** The message before what still waits is inflated in steps. */
+  inflateOn(message: InflatedInSteps): void {
+    this.#long = message;
+    inSteps(() => this.#step(message));
+  }
+
+  /** One step of a long message. @returns whether there are no more */
+  #step(message: InflatedInSteps): boolean {
+    if (this.#long !== message) return true;
+    message.step();
+    if (message.hasEnded) this.#schedule();
+    return message.hasEnded;
+  }
+
   #mustWait(): boolean {
-    return this.#reserve !== null || this.#paused || windowIsClaimed();
+    return !this.isEmpty || this.#paused || windowIsClaimed();
   }
 
   #keep(source: Buffer, start: number, end: number): void {
@@ -247,7 +266,7 @@ export class Inbox implements ReadEvents {
   }
 
   #schedule(): void {
-    if (this.#reserve === null || this.#scheduled || (this.#paused && !this.#mayAnswer)) return;
+    if (this.isEmpty || this.#scheduled || (this.#paused && !this.#mayAnswer)) return;
     this.#scheduled = true;
     setImmediate(() => this.#events.runInAsyncScope(() => this.#handleReserve()));
   }
@@ -256,12 +275,13 @@ export class Inbox implements ReadEvents {
    * Whether a control frame may come next that is handled even while paused: a Close is noticed, a Ping is answered.
    */
   get #mayAnswer(): boolean {
-    return this.#events.answersWhilePaused && !this.#isDataNext;
+    return this.#events.answersWhilePaused && !this.#isDataNext && this.#long === null;
   }
 
   /** Handles waiting bytes for one turn. */
   #handleReserve(): void {
     this.#scheduled = false;
+    if (this.#long !== null) return this.#reportLong(this.#long);
     const reserve = this.#reserve;
     const onlyControl = this.#paused;
     if (reserve === null || (onlyControl && !this.#mayAnswer)) return;
@@ -273,6 +293,20 @@ export class Inbox implements ReadEvents {
     else this.#onHandled();
   }
 
+  #reportLong(message: InflatedInSteps): void {
+    if (!message.hasEnded || this.#paused) return;
+    this.#long = null;
+    this.#events.onTurnBegin();
+    try {
+      if (message.fault !== null) this.#events.onFault(message.fault, 0, 0);
+      else message.report(this.#events);
+    } catch (error) {
+      this.#events.onThrow(error);
+    }
+    this.#events.onTurnEnd();
+    this.#onHandled();
+  }
+
   /** Some of the waiting bytes are handled. */
   #onHandled(): void {
     if (this.#reserve?.length === 0) this.#reserve = null;
@@ -282,7 +316,7 @@ export class Inbox implements ReadEvents {
   }
 
   #tellEnd(): void {
-    if (this.#end === null || this.#reserve !== null) return;
+    if (this.#end === null || !this.isEmpty) return;
     if (windowIsClaimed()) {
       setImmediate(() => this.#tellEnd());
       return;

@@ -32,6 +32,8 @@ export interface TimeLimited {
     readonly bufferedAmount: number;
     end(): void;
   };
+  /** Whether nothing that was sent waits with us. */
+  readonly isFlushed: boolean;
   sendPing(): void;
   terminate(cause?: Error): void;
   onFault(fault: Fault): void;
@@ -155,7 +157,7 @@ export class TimeLimits implements Timed {
   }
 
   get #isFlushed(): boolean {
-    return this.#connection.outbox.bufferedAmount === 0;
+    return this.#connection.isFlushed;
   }
 
   /** `departed` of the outbox has grown. */
@@ -200,7 +202,9 @@ export class TimeLimits implements Timed {
 
   /** Waits on while what was sent leaves fast enough. Otherwise sends FIN, and soon after ends the connection. */
   #onCloseDeadline(now: number): void {
-    if (!this.#closeHasLeft && this.#measure(now).takes) {
+    // What has not come to the outbox waits for our own compressor.
+    const isOurs = !this.#isFlushed && this.#connection.outbox.bufferedAmount === 0;
+    if (!this.#closeHasLeft && (this.#measure(now).takes || isOurs)) {
       this.#closeDeadline = Math.ceil(now) + this.#options.closeTimeout;
       return this.#schedule();
     }

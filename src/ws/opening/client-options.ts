@@ -104,9 +104,15 @@ export function withDefaults(given: ClientOptions | undefined): RequestPlan {
 /**
  * Completes the options of a request from the URL and for the opening handshake (RFC 6455 §4.1).
  *
+ * @param extensions the value of Sec-WebSocket-Extensions, if there is to be one
  * @returns the value of Sec-WebSocket-Key
  */
-export function planRequest(plan: RequestPlan, url: URL, protocols: ReadonlySet<string>): string {
+export function planRequest(
+  plan: RequestPlan,
+  url: URL,
+  protocols: ReadonlySet<string>,
+  extensions: string | undefined,
+): string {
   const isSecure = url.protocol === 'wss:';
   const defaultPort = isSecure ? 443 : 80;
   plan.createConnection ??= isSecure ? connectTls : connectTcp;
@@ -116,7 +122,7 @@ export function planRequest(plan: RequestPlan, url: URL, protocols: ReadonlySet<
   plan.path = url.pathname + url.search;
   plan.timeout = plan.handshakeTimeout;
   const key = newKey();
-  plan.headers = handshakeHeaders(plan, key, protocols);
+  plan.headers = handshakeHeaders(plan, key, protocols, extensions);
   if (url.username || url.password) {
     plan.auth = `${querystring.unescape(url.username)}:${querystring.unescape(url.password)}`;
   }
@@ -124,7 +130,12 @@ export function planRequest(plan: RequestPlan, url: URL, protocols: ReadonlySet<
   return key;
 }
 
-function handshakeHeaders(plan: RequestPlan, key: string, protocols: ReadonlySet<string>): Record<string, unknown> {
+function handshakeHeaders(
+  plan: RequestPlan,
+  key: string,
+  protocols: ReadonlySet<string>,
+  extensions: string | undefined,
+): Record<string, unknown> {
   const headers: Record<string, unknown> = {
     ...plan.headers,
     'Sec-WebSocket-Version': plan.protocolVersion,
@@ -132,6 +143,7 @@ function handshakeHeaders(plan: RequestPlan, key: string, protocols: ReadonlySet
     Connection: 'Upgrade',
     Upgrade: 'websocket',
   };
+  if (extensions !== undefined) headers['Sec-WebSocket-Extensions'] = extensions;
   if (protocols.size > 0) headers['Sec-WebSocket-Protocol'] = [...protocols].join(',');
   if (plan.origin) headers[plan.protocolVersion < 13 ? 'Sec-WebSocket-Origin' : 'Origin'] = plan.origin;
   return headers;

@@ -18,6 +18,7 @@ import {
   type RequestPlan,
   withDefaults,
 } from './client-options.js';
+import { ExtensionOffer } from './extensions.js';
 import { Redirects } from './redirects.js';
 import { type SocketOptions, socketOptions } from './socket-options.js';
 
@@ -26,6 +27,7 @@ interface OpeningSocket extends EventEmitter {
   readonly readyState: number;
   _readyState: number;
   _errorEmitted: boolean;
+  _extensions: Record<string, unknown>;
   _protocol: string;
   _redirects: number;
   _req: ClientRequest | null;
@@ -119,7 +121,8 @@ export class Opening {
   #request(url: URL, plan: RequestPlan): void {
     const websocket = this.#websocket;
     websocket._url = url.href;
-    const key = planRequest(plan, url, this.#protocols);
+    const offer = new ExtensionOffer(plan);
+    const key = planRequest(plan, url, this.#protocols, offer.field);
     this.#redirects?.apply(plan, url, websocket.listenerCount('redirect') > 0);
     const send = (url.protocol === 'wss:' ? https.request : http.request) as (options: object) => ClientRequest;
     const request = send(plan);
@@ -131,7 +134,16 @@ export class Opening {
     if (plan.timeout) this.#limit(request, plan.timeout);
     request.on('error', (error) => this.#onError(request, error));
     request.on('response', (response) => this.#onResponse(request, response, url, plan));
-    request.on('upgrade', (response, socket, head) => this.#onUpgrade(response, socket, head, key, plan));
+    request.on('upgrade', (response, socket, head) => {
+      websocket.emit('upgrade', response);
+      // The user may have closed the socket in the event.
+      if (websocket.readyState !== CONNECTING) return;
+      websocket._req = null;
+      const problem = this.#judge(response, key, offer);
+      if (problem !== null) return this.#abortSocket(socket, problem);
+      websocket._protocol = response.headers['sec-websocket-protocol'] ?? '';
+      websocket.setSocket(socket, head, socketOptions(plan));
+    });
     if (plan.finishRequest) plan.finishRequest(request, websocket);
     else request.end();
   }
@@ -189,24 +201,12 @@ export class Opening {
     this.#request(url, withDefaults(this.#redirects!.options(this.#given)));
   }
 
-  #onUpgrade(response: IncomingMessage, socket: Duplex, head: Buffer, key: string, plan: RequestPlan): void {
-    const websocket = this.#websocket;
-    websocket.emit('upgrade', response);
-    // The user may have closed the socket in the event.
-    if (websocket.readyState !== CONNECTING) return;
-    websocket._req = null;
-    const problem = this.#judge(response, key);
-    if (problem !== null) return this.#abortSocket(socket, problem);
-    websocket._protocol = response.headers['sec-websocket-protocol'] ?? '';
-    websocket.setSocket(socket, head, socketOptions(plan));
-  }
-
   /**
    * RFC 6455 §4.1, the items after "the client MUST validate the server's response".
    *
    * @returns what is wrong, or `null`
    */
-  #judge({ headers }: IncomingMessage, key: string): string | null {
+  #judge({ headers }: IncomingMessage, key: string, offer: ExtensionOffer): string | null {
     // Item 2.
     if (headers.upgrade?.toLowerCase() !== 'websocket') return 'Invalid Upgrade header';
     // Item 4.
@@ -221,9 +221,9 @@ export class Opening {
       return 'Server sent an invalid subprotocol';
     }
     // Item 5.
-    if (headers['sec-websocket-extensions'] !== undefined) {
-      return 'Server sent a Sec-WebSocket-Extensions header but no extension was requested';
-    }
+    const extensions = offer.judge(headers['sec-websocket-extensions']);
+    if (typeof extensions === 'string') return extensions;
+    Object.assign(this.#websocket._extensions, extensions);
     return null;
   }
 }

@@ -1,6 +1,8 @@
+import { Inflater } from '../../deflate/inflater.js';
 import type { OutboxSettings } from '../../net/writing/outbox.js';
 import { newMaskingKey } from '../../protocol/masking-key.js';
 import type { ReceiverOptions } from '../../protocol/receiver-options.js';
+import { agreementIn, inflaterFor } from '../compression/agreement.js';
 import type { BinaryType } from '../payload.js';
 import { type GenerateMask, maskingKey } from '../sender.js';
 
@@ -58,10 +60,18 @@ function limit(value: number | undefined): number {
 let latestOfServer: ReceiverOptions | null = null;
 let latestOfClient: ReceiverOptions | null = null;
 
-function receiverOptions(isServer: boolean, options: SocketOptions, binaryType: BinaryType): ReceiverOptions {
+function receiverOptions(
+  isServer: boolean,
+  options: SocketOptions,
+  binaryType: BinaryType,
+  extensions: unknown,
+): ReceiverOptions {
+  const maxPayload = limit(options.maxPayload);
+  const agreement = agreementIn(extensions);
+  const inflater = agreement && inflaterFor(agreement, maxPayload);
   const wanted: ReceiverOptions = {
     role: isServer ? 'server' : 'client',
-    maxPayload: limit(options.maxPayload),
+    maxPayload,
     maxFragments: limit(options.maxFragments),
     maxPieces: limit(options.maxBufferedChunks),
     skipUtf8: !!options.skipUTF8Validation,
@@ -70,7 +80,10 @@ function receiverOptions(isServer: boolean, options: SocketOptions, binaryType: 
     awaited: false,
     raw: binaryType === 'fragments',
     lenientLengths: true,
+    inflater,
   };
+  // An inflater that keeps something belongs to one socket.
+  if (inflater !== null && inflater.constructor !== Inflater) return wanted;
   const latest = isServer ? latestOfServer : latestOfClient;
   if (latest !== null && isSame(latest, wanted)) return latest;
   if (isServer) latestOfServer = wanted;
@@ -96,10 +109,19 @@ function outboxSettings(isServer: boolean, generateMask: GenerateMask | undefine
   return generateMask === undefined ? OF_CLIENT : { ...OF_CLIENT, maskingKey: () => maskingKey(generateMask) };
 }
 
-/** Makes the settings of a wire, sharing objects with other wires if possible. */
-export function wireSettings(isServer: boolean, options: SocketOptions, binaryType: BinaryType): WireSettings {
+/**
+ * Makes the settings of a wire, sharing objects with other wires if possible.
+ *
+ * @param extensions the agreed ones, by name
+ */
+export function wireSettings(
+  isServer: boolean,
+  options: SocketOptions,
+  binaryType: BinaryType,
+  extensions: unknown,
+): WireSettings {
   return {
-    receiver: receiverOptions(isServer, options, binaryType),
+    receiver: receiverOptions(isServer, options, binaryType, extensions),
     outbox: outboxSettings(isServer, options.generateMask),
     isSynchronous: options.allowSynchronousEvents ?? true,
   };

@@ -1,8 +1,9 @@
+import { constants } from 'node:zlib';
 import { FLAG_FIRST_OCTET, LENGTH7_SHIFT } from '../../codec/memory-map.js';
 import { FAULT, type Fault } from '../../protocol/errors.js';
-import { OPCODE_MASK, RSV2, RSV3 } from '../../protocol/opcode.js';
+import { CONTROL_BIT, FIN, OPCODE_MASK, Opcode, RSV2, RSV3 } from '../../protocol/opcode.js';
 
-/** The error for a fault of a peer, with a `code` that npm `ws` documents. */
+/** The error for a fault of a peer, with a `code` that npm `ws` documents, or one of zlib. */
 interface ReceiverError extends Error {
   readonly code: string;
 }
@@ -21,13 +22,24 @@ export interface FaultDetail {
   readonly length?: number;
   /** The code of a Close frame. */
   readonly closeCode?: number;
+  /** Whether compression was agreed. */
+  readonly inflates?: boolean;
 }
 
 /** Makes the error that npm `ws` reports for a fault, with its documented code and message. */
 export function verdictOf(fault: Fault, detail: FaultDetail): Verdict {
+  if (fault === FAULT.INVALID_DEFLATE) return { error: dataError(), closeCode: fault.closeCode };
   const [code, message, ErrorClass = RangeError] = describeLimit(fault, detail) ?? describeFrame(fault, detail);
   const error = Object.assign(new ErrorClass(message), { code: `WS_ERR_${code}` }) as ReceiverError;
   return { error, closeCode: code === 'UNSUPPORTED_DATA_PAYLOAD_LENGTH' ? 1009 : fault.closeCode };
+}
+
+/** As node:zlib reports what is not DEFLATE. Its messages name what is wrong; the code is the same for all. */
+function dataError(): ReceiverError {
+  return Object.assign(new Error('invalid compressed data'), {
+    errno: constants.Z_DATA_ERROR,
+    code: 'Z_DATA_ERROR',
+  });
 }
 
 /** The code after `WS_ERR_`, the message, and the class if it is not RangeError. */
@@ -43,14 +55,12 @@ function describeLimit(fault: Fault, { length = 0 }: FaultDetail): Description |
   return undefined;
 }
 
-function describeFrame(fault: Fault, { flags = 0, closeCode = 0 }: FaultDetail): Description {
+function describeFrame(fault: Fault, { flags = 0, closeCode = 0, inflates = false }: FaultDetail): Description {
   switch (fault) {
     case FAULT.RESERVED_BITS:
-      return (flags & (RSV2 | RSV3)) !== 0
-        ? ['UNEXPECTED_RSV_2_3', invalid('RSV2 and RSV3 must be clear')]
-        : ['UNEXPECTED_RSV_1', invalid('RSV1 must be clear')];
+      return describeReserved(flags, inflates);
     case FAULT.FRAGMENTED_CONTROL:
-      return ['EXPECTED_FIN', invalid('FIN must be set')];
+      return EXPECTED_FIN;
     case FAULT.CONTROL_TOO_LONG:
       return ['INVALID_CONTROL_PAYLOAD_LENGTH', invalid(`invalid payload length ${(flags >>> LENGTH7_SHIFT) & 0x7f}`)];
     case FAULT.BAD_CLOSE_LENGTH:
@@ -66,8 +76,24 @@ function describeFrame(fault: Fault, { flags = 0, closeCode = 0 }: FaultDetail):
       return ['INVALID_UTF8', invalid('invalid UTF-8 sequence'), Error];
     default:
       // A reserved opcode, a continuation without a message, or a message within another.
-      return ['INVALID_OPCODE', invalid(`invalid opcode ${flags & FLAG_FIRST_OCTET & OPCODE_MASK}`)];
+      return invalidOpcode(flags);
   }
+}
+
+const EXPECTED_FIN: Description = ['EXPECTED_FIN', invalid('FIN must be set')];
+
+function invalidOpcode(flags: number): Description {
+  return ['INVALID_OPCODE', invalid(`invalid opcode ${flags & FLAG_FIRST_OCTET & OPCODE_MASK}`)];
+}
+
+/** Where RSV1 may be set, npm `ws` looks at opcode and FIN first. */
+function describeReserved(flags: number, inflates: boolean): Description {
+  if ((flags & (RSV2 | RSV3)) !== 0) return ['UNEXPECTED_RSV_2_3', invalid('RSV2 and RSV3 must be clear')];
+  const opcode = flags & OPCODE_MASK;
+  const isControl = (opcode & CONTROL_BIT) !== 0;
+  if (inflates && opcode > (isControl ? Opcode.Pong : Opcode.Binary)) return invalidOpcode(flags);
+  if (inflates && isControl && (flags & FIN) === 0) return EXPECTED_FIN;
+  return ['UNEXPECTED_RSV_1', invalid('RSV1 must be clear')];
 }
 
 function invalid(what: string): string {

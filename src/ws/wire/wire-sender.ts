@@ -1,7 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Outbox } from '../../net/writing/outbox.js';
-import { FIN } from '../../protocol/opcode.js';
-import { type GenerateMask, Sender } from '../sender.js';
+import { frameOptions, type GenerateMask, Sender } from '../sender.js';
 import type { Wire } from './wire.js';
 import type { WriteCallback } from './write-callbacks.js';
 
@@ -29,15 +28,18 @@ export class WireSender extends Sender {
   readonly #mask: GenerateMask | undefined;
 
   /** @param masks whether frames must be masked, as on a client */
-  constructor(wire: Wire, masks: boolean, generateMask: GenerateMask | undefined) {
-    super(wire.socket, undefined, generateMask);
+  constructor(wire: Wire, extensions: unknown, masks: boolean, generateMask: GenerateMask | undefined) {
+    super(wire.socket, extensions, generateMask);
     this.#wire = wire;
+    wire.sender = this;
     this.#masks = masks;
     this.#mask = generateMask;
   }
 
   override sendFrame(parts: Parts, callback?: WriteCallback): void {
-    this.#wire.sendFrame(join(parts), typeof callback === 'function' ? callback : undefined);
+    const frame = join(parts);
+    const done = typeof callback === 'function' ? callback : undefined;
+    this.sendInTurn(frame.length, done, () => this.#wire.sendFrame(frame, done));
   }
 
   protected override fail(callback: WriteCallback | undefined, error: Error): void {
@@ -51,8 +53,8 @@ export class WireSender extends Sender {
     callback: WriteCallback | undefined,
   ): void {
     if (mask === this.#masks) return this.#wire.send(firstOctet, payload, callback);
-    const options = { opcode: firstOctet & ~FIN, fin: (firstOctet & FIN) !== 0, mask, generateMask: this.#mask };
-    this.#wire.sendFrame(Buffer.concat(Sender.frame(payload, options)), callback);
+    const parts = Sender.frame(payload, frameOptions(firstOctet, mask, this.#mask));
+    this.#wire.sendFrame(Buffer.concat(parts), callback);
   }
 }
 
@@ -65,6 +67,8 @@ export class AutoPongs {
   readonly #most: number;
   /** For each Pong: how many bytes will have left when it has left. */
   #ends: number[] = [];
+  /** Pongs whose turn to be sent has not come. */
+  #waiting = 0;
 
   /** @param most how many Pongs may wait; 0 is unlimited */
   constructor(outbox: Pick<Outbox, 'appended' | 'departed' | 'flush'>, most: number) {
@@ -74,15 +78,30 @@ export class AutoPongs {
 
   /** If as many Pongs wait as may, writes them. @returns whether one more may wait */
   makeRoom(): boolean {
-    if (this.#most <= 0 || this.#ends.length < this.#most) return true;
+    if (this.#most <= 0 || this.#count < this.#most) return true;
     this.#outbox.flush();
     const { departed } = this.#outbox;
     this.#ends = this.#ends.filter((end) => end > departed);
-    return this.#ends.length < this.#most;
+    return this.#count < this.#most;
   }
 
-  /** The frame that was sent last is an automatic Pong. */
-  add(): void {
+  get #count(): number {
+    return this.#ends.length + this.#waiting;
+  }
+
+  /**
+   * Sends one more.
+   *
+   * @param waits whether other frames have to be sent first
+   */
+  send(waits: boolean, pong: (callback?: WriteCallback) => void): void {
+    if (this.#most > 0 && waits) {
+      this.#waiting++;
+      return pong(() => {
+        this.#waiting--;
+      });
+    }
+    pong();
     if (this.#most > 0) this.#ends.push(this.#outbox.appended);
   }
 }

@@ -49,6 +49,8 @@ export class Wire extends Link {
   /** Gets the frames. */
   frames: FrameEvents;
   readonly #end: EndEvents;
+  /** Is told when nothing more is sent, as frames may wait there for their turn. */
+  sender: { abandon(): void } | null = null;
   /** `null` if each event is emitted when its frame arrives. */
   readonly #deferral: Deferral | null;
   #callbacks: WriteCallbacks | null = null;
@@ -175,6 +177,7 @@ export class Wire extends Link {
     // The outbox drops everything that has not left.
     this.outbox.close();
     this.onDeparted();
+    this.sender?.abandon();
   }
 
   /** The error for callbacks of frames that have not left. */
@@ -268,7 +271,7 @@ export class Wire extends Link {
   }
 
   onFault(fault: Fault, flags: number, length: number): void {
-    this.#fail(fault, { flags, length });
+    this.#fail(fault, { flags, length, inflates: this.receiverOptions.inflater !== null });
   }
 
   #fail(fault: Fault, detail: FaultDetail): void {

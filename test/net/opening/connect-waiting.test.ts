@@ -17,6 +17,7 @@ const OPTIONS: ConnectOptions = {
   handshakeTimeout: 10_000,
   maxHeaderBytes: 16_384,
   followRedirects: false,
+  compression: null,
   request: {},
 };
 

@@ -19,6 +19,7 @@ const OPTIONS: ConnectOptions = {
   handshakeTimeout: 10_000,
   maxHeaderBytes: 16_384,
   followRedirects: false,
+  compression: null,
   request: {},
 };
 
@@ -158,6 +159,40 @@ describe('a 101', () => {
   test('with an extension that was not offered is refused', async () => {
     const { url } = await acceptingServer(['Sec-WebSocket-Extensions: permessage-deflate']);
     expect(await failure(url)).toBeInstanceOf(WebSocketHandshakeError);
+  });
+
+  describe('if compression was offered', () => {
+    const compression = { threshold: 0, level: 'fast', contextTakeover: true, windowBits: 15 } as const;
+
+    test('tells what was agreed, or that the server has declined', async () => {
+      const declining = await acceptingServer();
+      expect((await connected(declining.url, { compression })).deflate).toBeNull();
+      expect(declining.requests[0].headers['sec-websocket-extensions']).toBe(
+        'permessage-deflate; client_max_window_bits',
+      );
+      const { url } = await acceptingServer(['Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=9']);
+      expect((await connected(url, { compression })).deflate).toEqual({
+        serverNoContextTakeover: false,
+        clientNoContextTakeover: false,
+        serverMaxWindowBits: 15,
+        clientMaxWindowBits: 9,
+      });
+    });
+
+    test('is refused with what is no answer to it, and the socket is closed', async () => {
+      let closed = false;
+      const url = await upgradeServer((request, socket) => {
+        socket.on('end', () => {
+          closed = true;
+        });
+        socket.resume();
+        socket.write(acceptance(request, ['Sec-WebSocket-Extensions: permessage-deflate; x']));
+      });
+      const error = await failure(url, { compression });
+      expect(error).toBeInstanceOf(WebSocketHandshakeError);
+      expect(error).toMatchObject({ status: 101, headers: { 'sec-websocket-extensions': 'permessage-deflate; x' } });
+      await until(() => closed);
+    });
   });
 
   test.each([

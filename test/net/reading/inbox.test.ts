@@ -41,6 +41,7 @@ function makeInbox(onMessage: (data: string, inbox: Inbox) => void = () => {}, a
       log.push(`control ${opcode}`);
     },
     onFrame() {},
+    onLongMessage: (message) => inbox.inflateOn(message),
     onFault() {
       log.push('fault');
     },

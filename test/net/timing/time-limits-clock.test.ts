@@ -56,6 +56,10 @@ class Simulation {
   readonly inbox = { isHeldUp: false, messageBytes: 0, receivedBytes: 0 };
   readonly outbox: { bytesTaken: number; departed: number; isBlocked: boolean; bufferedAmount: number; end(): void };
 
+  get isFlushed(): boolean {
+    return this.outbox.bufferedAmount === 0;
+  }
+
   constructor(sent: number, peer: Peer, options: Partial<TimeLimitOptions> = {}) {
     this.#sent = sent;
     this.#peer = peer;

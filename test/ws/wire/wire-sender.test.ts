@@ -26,8 +26,7 @@ function makeOutput() {
 
 function answer(pongs: AutoPongs, output: ReturnType<typeof makeOutput>): boolean {
   if (!pongs.makeRoom()) return false;
-  output.append();
-  pongs.add();
+  pongs.send(false, output.append);
   return true;
 }
 
@@ -53,4 +52,17 @@ test('0 is unlimited', () => {
   output.isBlocked = true;
   for (let i = 0; i < 1000; i++) expect(answer(pongs, output)).toBe(true);
   expect(output.flushes).toBe(0);
+});
+
+test('a Pong that has to wait for other frames counts until it has left', () => {
+  const output = makeOutput();
+  const pongs = new AutoPongs(output, 2);
+  const sent: (() => void)[] = [];
+  for (let i = 0; i < 2; i++) {
+    expect(pongs.makeRoom()).toBe(true);
+    pongs.send(true, (callback) => sent.push(callback as () => void));
+  }
+  expect(pongs.makeRoom()).toBe(false);
+  sent[0]();
+  expect(pongs.makeRoom()).toBe(true);
 });

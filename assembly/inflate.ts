@@ -1,0 +1,469 @@
+import {
+  alignToByte,
+  AT,
+  beginReading,
+  BITS,
+  bitsLeft,
+  COUNT,
+  END,
+  giveBack,
+  goesOn,
+  hasOverrun,
+  isPastEnd,
+  lastLoad,
+  LOAD_SIZE,
+  readOn,
+  refill,
+  tailOf,
+  take,
+} from './bit-reader';
+import { copyMatch, copyMatchExactly, OVERSHOOT } from './copy-match';
+import {
+  buildFixedTables,
+  buildTable,
+  CODE_LENGTH_SYMBOLS,
+  CODE_LENGTH_TABLE,
+  CODE_LENGTHS,
+  DECLARED_DISTANCES,
+  DECLARED_LITERALS,
+  DISTANCE_TABLE,
+  DISTANCES,
+  END_OF_BLOCK,
+  END_SYMBOL,
+  FIXED_DISTANCE_TABLE,
+  FIXED_LITERAL_TABLE,
+  LEAD,
+  LENGTHS,
+  LENGTHS_SIZE,
+  LITERAL,
+  LITERAL_TABLE,
+  LITERALS,
+  SPECIAL,
+} from './huffman-decoder';
+import { clear } from './zeros';
+import { HISTORY_SIZE, INFLATE_OUT, INFLATE_OUT_SIZE, INFLATE_STATE, INFLATE_TAKEN } from './memory';
+
+/** What `inflate` returns besides a length; see `src/codec/codec.ts`. */
+const FULL: i32 = -1;
+const TOO_LONG: i32 = -2;
+const INVALID: i32 = -3;
+const NEEDS_INPUT: i32 = -4;
+const PAUSED: i32 = -5;
+
+/**
+ * What is inflated at once, if it is blocks that hold little: in units of a block that has no codes of its own. A block that
+ * has some costs as much as 64 of these.
+ */
+const MOST_BLOCKS: i32 = 8192;
+const DYNAMIC_COST: i32 = 64;
+/** A block, or a match, has come to its end. */
+const ENDED: i32 = 0;
+
+/** What comes next, one word: a block's header, the rest of a stored block, symbols of a compressed block. */
+const NEXT: usize = INFLATE_STATE + 20;
+const HEADER: u32 = 0;
+const STORED: u32 = 1;
+const SYMBOLS: u32 = 2;
+
+const IS_FINAL: usize = INFLATE_STATE + 24;
+/** Bytes of the stored block, or of the match, that are not copied yet. */
+const TO_COPY: usize = INFLATE_STATE + 28;
+const MATCH_DISTANCE: usize = INFLATE_STATE + 32;
+/** The tables of the block, with the bits that index their roots. */
+const LITERALS_AT: usize = INFLATE_STATE + 36;
+const LITERAL_MASK: usize = INFLATE_STATE + 40;
+const DISTANCES_AT: usize = INFLATE_STATE + 44;
+const DISTANCE_MASK: usize = INFLATE_STATE + 48;
+/** Where the next byte goes. */
+const OUT: usize = INFLATE_STATE + 52;
+/** Bytes that the message may still have, from `OUT` on. */
+const ROOM: usize = INFLATE_STATE + 56;
+/** How many bytes right before the output area the message may refer to. */
+const HISTORY: usize = INFLATE_STATE + 60;
+const WINDOW: usize = INFLATE_STATE + 64;
+const HAS_FIXED_TABLES: usize = INFLATE_STATE + 68;
+
+const OUT_END: usize = INFLATE_OUT + INFLATE_OUT_SIZE;
+const LONGEST_MATCH: usize = 258;
+/** While there is more room than this, two literals and a match are taken without another look, in whole words. */
+const FAST_ROOM: usize = 2 + LONGEST_MATCH + OVERSHOOT;
+/** Bits of a distance: those of its code, and extra bits. */
+const LONGEST_DISTANCE_CODE: u32 = 15 + 13;
+/** Bytes that are loaded for a symbol, at most. */
+const LONGEST_SYMBOL: usize = LOAD_SIZE + LOAD_SIZE;
+/** No header has more bits: 17, codes of code lengths, then lengths of 7 bits with up to 7 extra bits. */
+const LONGEST_HEADER: u32 = 17 + 19 * 3 + 316 * 14 + 64;
+/** The bits of an entry that say how many bits to take. */
+const TAKES: u32 = 63;
+
+/** See `DeflateCodec.inflate`. */
+export function inflate(start: usize, end: usize, history: u32, windowSize: u32, most: u32, more: bool): i32 {
+  beginReading(start, end, more);
+  store<u32>(NEXT, HEADER);
+  store<u32>(IS_FINAL, 0);
+  store<u32>(TO_COPY, 0);
+  store<u32>(OUT, INFLATE_OUT);
+  store<u32>(ROOM, most);
+  store<u32>(HISTORY, history);
+  store<u32>(WINDOW, windowSize);
+  return inflateBlocks();
+}
+
+/** See `DeflateCodec.inflateMore`: when the output area is full, its end becomes the history of what follows. */
+export function inflateMore(start: usize, end: usize, more: bool): i32 {
+  if (load<u32>(OUT) == OUT_END) {
+    memory.copy(INFLATE_OUT - HISTORY_SIZE, OUT_END - HISTORY_SIZE, HISTORY_SIZE);
+    store<u32>(HISTORY, HISTORY_SIZE);
+    store<u32>(OUT, INFLATE_OUT);
+  }
+  readOn(start, end, more);
+  return inflateBlocks();
+}
+
+function inflateBlocks(): i32 {
+  let left = MOST_BLOCKS;
+  for (;;) {
+    let outcome = ENDED;
+    if (load<u32>(NEXT) == HEADER) {
+      if (isWhole()) break;
+      outcome = left > 0 ? readHeader() : PAUSED;
+      if (outcome > 0) break;
+      left -= load<u32>(LITERALS_AT) == <u32>LITERAL_TABLE ? DYNAMIC_COST : 1;
+    }
+    if (outcome == ENDED) outcome = load<u32>(NEXT) == STORED ? copyStored() : inflateSymbols();
+    // The caller takes what is full.
+    if (outcome == NEEDS_INPUT && load<u32>(OUT) == OUT_END) outcome = FULL;
+    if (outcome == PAUSED && load<u32>(OUT) == OUT_END) outcome = FULL;
+    if (outcome == FULL || outcome == NEEDS_INPUT || outcome == PAUSED) store<u32>(INFLATE_TAKEN << 2, giveBack());
+    if (outcome < 0) return outcome;
+    store<u32>(NEXT, HEADER);
+  }
+  return <i32>(load<u32>(OUT) - <u32>INFLATE_OUT);
+}
+
+/** Between two blocks: whether the message ends here. After a final block, the next begins at a byte (RFC 7692 §7.2.1). */
+function isWhole(): bool {
+  refill();
+  if (load<u32>(IS_FINAL)) {
+    alignToByte();
+    refill();
+  }
+  return bitsLeft() == 0 && !goesOn();
+}
+
+/**
+ * RFC 1951 §3.2.3: "BFINAL", "BTYPE".
+ *
+ * @returns `ENDED` if a block follows; more than that if the message ends in place of the length of a stored block
+ */
+function readHeader(): i32 {
+  if (goesOn() && bitsLeft() < LONGEST_HEADER) return NEEDS_INPUT;
+  store<u32>(IS_FINAL, take(1));
+  const type = take(2);
+  if (type == 0) return readStoredLength();
+  if (type == 3) return INVALID;
+  store<u32>(NEXT, SYMBOLS);
+  if (type == 1) {
+    useFixedCodes();
+    return ENDED;
+  }
+  return readCodes() ? ENDED : INVALID;
+}
+
+/** §3.2.4: "LEN", and "NLEN", its one's complement. RFC 7692 §7.2.1: the sender leaves those of the last block out. */
+function readStoredLength(): i32 {
+  if (hasOverrun()) return INVALID;
+  const at = alignToByte();
+  const end = <usize>load<u32>(END);
+  if (at == end) return 1;
+  if (end - at < 4) return INVALID;
+  const length = <u32>load<u16>(at);
+  if ((length ^ <u32>load<u16>(at, 2)) != 0xffff) return INVALID;
+  store<u32>(AT, <u32>at + 4);
+  store<u32>(TO_COPY, length);
+  store<u32>(NEXT, STORED);
+  return ENDED;
+}
+
+function copyStored(): i32 {
+  const at = <usize>load<u32>(AT);
+  const out = <usize>load<u32>(OUT);
+  const room = load<u32>(ROOM);
+  const length = load<u32>(TO_COPY);
+  const present = min(length, load<u32>(END) - <u32>at);
+  if (present > room) return TOO_LONG;
+  if (present < length && !goesOn()) return INVALID;
+  const size = min(present, <u32>(OUT_END - out));
+  memory.copy(out, at, size);
+  store<u32>(AT, <u32>(at + size));
+  store<u32>(TO_COPY, length - size);
+  return advance(out + size, size == length ? ENDED : size < present ? FULL : NEEDS_INPUT);
+}
+
+/** §3.2.6 */
+function useFixedCodes(): void {
+  if (!load<u32>(HAS_FIXED_TABLES)) {
+    buildFixedTables();
+    store<u32>(HAS_FIXED_TABLES, 1);
+  }
+  useTables(FIXED_LITERAL_TABLE, 9, FIXED_DISTANCE_TABLE, 5);
+}
+
+function useTables(literals: usize, literalBits: u32, distances: usize, distanceBits: u32): void {
+  store<u32>(LITERALS_AT, <u32>literals);
+  store<u32>(LITERAL_MASK, (1 << literalBits) - 1);
+  store<u32>(DISTANCES_AT, <u32>distances);
+  store<u32>(DISTANCE_MASK, (1 << distanceBits) - 1);
+}
+
+/** §3.2.7: the codes of a block. @returns whether they are codes */
+function readCodes(): bool {
+  refill();
+  const literals = take(5) + 257;
+  const distances = take(5) + 1;
+  const codeLengths = take(4) + 4;
+  if (literals > DECLARED_LITERALS || distances > DECLARED_DISTANCES) return false;
+  clearLengths();
+  for (let index: u32 = 0; index < codeLengths; index++) {
+    if (index == 12) refill();
+    store<u8>(LENGTHS + codeLengthSymbol(index), <u8>take(3));
+  }
+  if (hasOverrun()) return false;
+  refill();
+  const bits = buildTable(CODE_LENGTH_TABLE, CODE_LENGTHS, LENGTHS, CODE_LENGTH_SYMBOLS);
+  clearLengths();
+  if (bits == 0 || !readLengths(literals + distances, (1 << bits) - 1)) return false;
+  if (load<u8>(LENGTHS + END_SYMBOL) == 0) return false;
+  const literalBits = buildTable(LITERAL_TABLE, LITERALS, LENGTHS, literals);
+  if (literalBits == 0) return false;
+  const distanceBits = buildTable(DISTANCE_TABLE, DISTANCES, LENGTHS + literals, distances);
+  if (distanceBits == 0) return false;
+  useTables(LITERAL_TABLE, literalBits, DISTANCE_TABLE, distanceBits);
+  return true;
+}
+
+/** §3.2.7: the order in which the lengths of the codes of lengths come: five bits for each symbol. */
+// @ts-ignore: decorator
+@inline
+function codeLengthSymbol(index: u32): usize {
+  // 16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, then 12, 3, 13, 2, 14, 1, 15
+  const first: u64 = 0x22c_aa32_4e80_4a30;
+  const second: u64 = 0x3_c2e1_346c;
+  return <usize>((index < 12 ? first >> (index * 5) : second >> ((index - 12) * 5)) & 31);
+}
+
+function clearLengths(): void {
+  clear(LENGTHS, LENGTHS + LENGTHS_SIZE);
+}
+
+/** §3.2.7: "16: Copy the previous code length 3 - 6 times", 17 and 18: zeros. @returns whether they are as they must be */
+function readLengths(total: u32, mask: u64): bool {
+  let at = <usize>load<u32>(AT);
+  let end = <usize>load<u32>(END);
+  let bits = load<u64>(BITS);
+  let count = load<u32>(COUNT);
+  let last = lastLoad(end);
+  let have: u32 = 0;
+  while (have < total) {
+    if (count < 14) {
+      if (at > last) {
+        at = tailOf(at, count);
+        end = <usize>load<u32>(END);
+        last = lastLoad(end);
+        if (isPastEnd(at, end, count)) return false;
+      }
+      bits |= load<u64>(at) << count;
+      at += (63 - count) >> 3;
+      count |= 56;
+    }
+    const entry = load<u32>(CODE_LENGTH_TABLE + (<usize>(bits & mask) << 2));
+    bits >>= entry;
+    count -= entry & 63;
+    const symbol = entry >> 16;
+    if (symbol < 16) {
+      store<u8>(LENGTHS + have++, <u8>symbol);
+      continue;
+    }
+    const extraBits: u32 = symbol == 16 ? 2 : symbol == 17 ? 3 : 7;
+    const times = (<u32>bits & ((1 << extraBits) - 1)) + (symbol == 18 ? 11 : 3);
+    bits >>= extraBits;
+    count -= extraBits;
+    if (have + times > total || (symbol == 16 && have == 0)) return false;
+    if (symbol == 16) {
+      const length = load<u8>(LENGTHS + have - 1);
+      for (const stop = have + times; have < stop; have++) store<u8>(LENGTHS + have, length);
+    } else have += times;
+  }
+  store<u32>(AT, <u32>at);
+  store<u64>(BITS, bits);
+  store<u32>(COUNT, count);
+  return !isPastEnd(at, end, count);
+}
+
+/**
+ * Inflates symbols up to the end of the block (§3.2.3). Far from the end of the output it takes up to three literals for
+ * each look at the bounds; near it each symbol is judged by itself.
+ *
+ * @returns `ENDED`, `FULL`, `TOO_LONG` or `INVALID`
+ */
+function inflateSymbols(): i32 {
+  const pending = copyPending();
+  if (pending < 0) return pending;
+  const literals = <usize>load<u32>(LITERALS_AT);
+  const literalMask = <u64>load<u32>(LITERAL_MASK);
+  const distances = <usize>load<u32>(DISTANCES_AT);
+  const distanceMask = <u64>load<u32>(DISTANCE_MASK);
+  const windowSize = <usize>load<u32>(WINDOW);
+  const oldest = INFLATE_OUT - <usize>load<u32>(HISTORY);
+  const begin = <usize>load<u32>(OUT);
+  const space = min(load<u32>(ROOM), <u32>(OUT_END - begin));
+  const outEnd = begin + space;
+  const outFast = space > FAST_ROOM ? outEnd - FAST_ROOM : begin;
+
+  let at = <usize>load<u32>(AT);
+  let end = <usize>load<u32>(END);
+  let bits = load<u64>(BITS);
+  let count = load<u32>(COUNT);
+  const isPart = goesOn();
+  // If more follows, the bytes of a whole symbol are there, so that nothing has to be taken back.
+  let last = isPart ? end - LONGEST_SYMBOL : lastLoad(end);
+  let out = begin;
+  let outcome = INVALID;
+  for (;;) {
+    if (at > last) {
+      if (isPart) {
+        outcome = NEEDS_INPUT;
+        break;
+      }
+      at = tailOf(at, count);
+      end = <usize>load<u32>(END);
+      last = lastLoad(end);
+      if (isPastEnd(at, end, count)) break;
+    }
+    bits |= load<u64>(at) << count;
+    at += (63 - count) >> 3;
+    count |= 56;
+
+    let entry = load<u32>(literals + (<usize>(bits & literalMask) << 2));
+    if (out < outFast && entry & LITERAL) {
+      bits >>= entry;
+      count -= entry & TAKES;
+      store<u8>(out++, <u8>(entry >> 16));
+      entry = load<u32>(literals + (<usize>(bits & literalMask) << 2));
+      if (entry & LITERAL) {
+        bits >>= entry;
+        count -= entry & TAKES;
+        store<u8>(out++, <u8>(entry >> 16));
+        entry = load<u32>(literals + (<usize>(bits & literalMask) << 2));
+        if (entry & LITERAL) {
+          bits >>= entry;
+          count -= entry & TAKES;
+          store<u8>(out++, <u8>(entry >> 16));
+          continue;
+        }
+      }
+    }
+
+    const bitsBefore = bits;
+    const countBefore = count;
+    if (entry & LEAD) {
+      bits >>= entry;
+      count -= entry & TAKES;
+      entry = load<u32>(literals + (<usize>otherIndex(entry, bits) << 2));
+    }
+    const extra = extraBits(entry, bits);
+    bits >>= entry;
+    count -= entry & TAKES;
+    if (entry & LITERAL) {
+      if (isPastEnd(at, end, count)) break;
+      if (out == outEnd) {
+        // It is taken when there is room.
+        bits = bitsBefore;
+        count = countBefore;
+        outcome = FULL;
+        break;
+      }
+      store<u8>(out++, <u8>(entry >> 16));
+      continue;
+    }
+    if (entry & SPECIAL) {
+      if (entry & END_OF_BLOCK && !isPastEnd(at, end, count)) outcome = ENDED;
+      break;
+    }
+    const length = <usize>((entry >> 16) + extra);
+
+    if (count < LONGEST_DISTANCE_CODE) {
+      if (at > last && !isPart) {
+        at = tailOf(at, count);
+        end = <usize>load<u32>(END);
+        last = lastLoad(end);
+      }
+      bits |= load<u64>(at) << count;
+      at += (63 - count) >> 3;
+      count |= 56;
+    }
+    entry = load<u32>(distances + (<usize>(bits & distanceMask) << 2));
+    if (entry & LEAD) {
+      bits >>= entry;
+      count -= entry & TAKES;
+      entry = load<u32>(distances + (<usize>otherIndex(entry, bits) << 2));
+    }
+    const distance = <usize>((entry >> 16) + extraBits(entry, bits));
+    bits >>= entry;
+    count -= entry & TAKES;
+    if (entry & SPECIAL || isPastEnd(at, end, count)) break;
+    if (distance > windowSize || out - distance < oldest) break;
+
+    if (out < outFast) {
+      copyMatch(out, distance, length);
+      out += length;
+      continue;
+    }
+    const size = min(length, outEnd - out);
+    copyMatchExactly(out, distance, size);
+    out += size;
+    if (size < length) {
+      store<u32>(TO_COPY, <u32>(length - size));
+      store<u32>(MATCH_DISTANCE, <u32>distance);
+      outcome = FULL;
+      break;
+    }
+  }
+  store<u32>(AT, <u32>at);
+  store<u64>(BITS, bits);
+  store<u32>(COUNT, count);
+  return advance(out, outcome);
+}
+
+/** The index in the other table to which `entry` leads. */
+// @ts-ignore: decorator
+@inline
+function otherIndex(entry: u32, bits: u64): u32 {
+  return ((entry >> 16) & 0x7fff) + (<u32>bits & ((1 << ((entry >> 8) & 15)) - 1));
+}
+
+/** The value of the extra bits that follow the code of `entry` (§3.2.5). */
+// @ts-ignore: decorator
+@inline
+function extraBits(entry: u32, bits: u64): u32 {
+  return <u32>((bits & (((<u64>1) << entry) - 1)) >> ((entry >> 8) & 15));
+}
+
+/** Copies what is left of a match for which the output area had no room. */
+function copyPending(): i32 {
+  const length = load<u32>(TO_COPY);
+  if (length == 0) return ENDED;
+  if (length > load<u32>(ROOM)) return TOO_LONG;
+  const out = <usize>load<u32>(OUT);
+  copyMatchExactly(out, <usize>load<u32>(MATCH_DISTANCE), length);
+  store<u32>(TO_COPY, 0);
+  return advance(out + length, ENDED);
+}
+
+/** Notes how far the output has come. @returns the outcome: whoever is at the end of the room is not full, but too long */
+function advance(out: usize, outcome: i32): i32 {
+  const room = load<u32>(ROOM) - <u32>(out - <usize>load<u32>(OUT));
+  store<u32>(ROOM, room);
+  store<u32>(OUT, <u32>out);
+  return outcome == FULL && room == 0 ? TOO_LONG : outcome;
+}

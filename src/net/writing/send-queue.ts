@@ -1,0 +1,117 @@
+import type { LongDeflation } from '../../deflate/long-deflation.js';
+import type { Outbox } from './outbox.js';
+
+/**
+ * Sends something, now that its turn has come.
+ *
+ * @returns whether its memory is free and the peer is not behind, as `append` of the outbox
+ */
+type Send = () => boolean;
+
+/** A message that is being deflated, or what was sent after one. */
+interface Entry {
+  readonly bytes: number;
+  readonly deflation: LongDeflation | null;
+  send: Send;
+}
+
+/**
+ * What was sent while a long message before it was being deflated: all of it leaves in the order of the calls, control
+ * frames and the end of the connection as well.
+ */
+export class SendQueue {
+  readonly #outbox: Outbox;
+  /** Called when nothing waits any more. */
+  readonly #onEmpty: () => void;
+  #entries: Entry[] = [];
+  /** How many of them have been sent: to take them out one by one would move all others each time. */
+  #sent = 0;
+  #pong: Entry | null = null;
+  #closed = false;
+  /** The memory of what left last, if it is not free at once. */
+  #lastFree: Promise<void> | null = null;
+  #free: Promise<void> | null = null;
+  #resolve: (() => void) | null = null;
+  #reject: ((error: Error) => void) | null = null;
+  /** Bytes of payloads that wait. */
+  bytes = 0;
+
+  constructor(outbox: Outbox, onEmpty: () => void) {
+    this.#outbox = outbox;
+    this.#onEmpty = onEmpty;
+  }
+
+  /** Sends in its turn. */
+  add(bytes: number, send: Send): void {
+    this.#push({ bytes, deflation: null, send });
+  }
+
+  /** Sends when the deflation has ended and its turn has come, or as it is if it cannot be waited for. */
+  addLong(deflation: LongDeflation, send: Send): void {
+    this.#push({ bytes: deflation.payload.length, deflation, send });
+    deflation.onEnd(() => this.#proceed());
+  }
+
+  /** RFC 6455 §5.5.3: a Pong may answer only the latest Ping, so one of them waits. */
+  setPong(append: () => void): void {
+    const send = () => {
+      append();
+      return true;
+    };
+    if (this.#pong !== null) {
+      this.#pong.send = send;
+      return;
+    }
+    this.#pong = { bytes: 0, deflation: null, send };
+    this.#push(this.#pong);
+  }
+
+  #push(entry: Entry): void {
+    this.bytes += entry.bytes;
+    this.#entries.push(entry);
+  }
+
+  /** A promise that resolves when all that was added has left and the peer is not behind. It may be ignored. */
+  whenFree(): Promise<void> {
+    if (this.#free === null) {
+      this.#free = new Promise((resolve, reject) => {
+        this.#resolve = resolve;
+        this.#reject = reject;
+      });
+      this.#free.catch(() => {});
+    }
+    return this.#free;
+  }
+
+  /** Drops everything, because the connection is closed. */
+  close(error: Error): void {
+    this.#closed = true;
+    this.#entries = [];
+    this.#sent = 0;
+    this.bytes = 0;
+    this.#reject?.(error);
+  }
+
+  /** Sends all that waits, without waiting for deflations. */
+  flush(): void {
+    this.#proceed(true);
+  }
+
+  /** Sends what may leave. */
+  #proceed(isForced = false): void {
+    while (!this.#closed && this.#sent < this.#entries.length) {
+      const entry = this.#entries[this.#sent];
+      if (!isForced && entry.deflation !== null && !entry.deflation.hasEnded) return;
+      this.#sent++;
+      this.bytes -= entry.bytes;
+      if (entry === this.#pong) this.#pong = null;
+      if (!entry.send()) this.#lastFree = this.#outbox.whenFree();
+    }
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#onEmpty();
+    if (this.#resolve === null) return;
+    if (this.#lastFree === null) this.#resolve();
+    else this.#lastFree.then(this.#resolve, this.#reject);
+  }
+}
