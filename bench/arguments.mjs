@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { CONTESTANTS } from './contestants.mjs';
 import { SCENARIOS } from './scenarios/all.mjs';
 import { FEWEST_VALUES } from './statistics.mjs';
 
@@ -8,6 +9,7 @@ const ROUNDS_NEAR_ONE = 15;
 export const USAGE = `npm run bench -- [options]
 
   --only NAME,…      scenarios by name, or rows that begin so; --list shows both
+  --among NAME,…     only those of contestants.mjs that are named; nothing is written
   --quick            a minute's look: fewer servers, short rounds, nothing is written
   --node PATH        the Node that servers and clients run on, or a script that starts one; given
                      several times, each has a section of its own in the results (the running Node)
@@ -20,6 +22,7 @@ export const USAGE = `npm run bench -- [options]
 
 const OPTIONS = {
   only: { type: 'string' },
+  among: { type: 'string' },
   quick: { type: 'boolean', default: false },
   node: { type: 'string', multiple: true, default: [process.execPath] },
   rounds: { type: 'string' },
@@ -44,6 +47,7 @@ export function readArguments(args = process.argv.slice(2)) {
     roundsNearOne: values.rounds || quick ? 1 : ROUNDS_NEAR_ONE,
     seconds: number('--seconds', values.seconds ?? (quick ? 0.3 : 1), 0.1),
     scenarios: choose(values.only),
+    among: contestants(values.among),
   };
 }
 
@@ -51,6 +55,14 @@ function number(name, word, least) {
   const value = Number(word);
   if (!(value >= least)) throw new Error(`${name} takes a number of ${least} or more, not ${word}`);
   return value;
+}
+
+function contestants(among) {
+  const names = among?.split(',').filter(Boolean);
+  for (const name of names ?? []) {
+    if (!(name in CONTESTANTS)) throw new Error(`--among ${name}: no such contestant; contestants.mjs has them`);
+  }
+  return names;
 }
 
 /** The scenarios, each with those of its rows that are asked for. */

@@ -7,18 +7,24 @@ import { temporaryFile } from './temporary.mjs';
 
 const SOURCES = fileURLToPath(new URL('./load', import.meta.url));
 
-/** Compiles the load generator. `hasTls` is false where OpenSSL's headers are missing. */
+const TLS = ['-DWITH_TLS', '-lssl', '-lcrypto'];
+const ZLIB = ['-DWITH_ZLIB', '-lz'];
+
+/** Compiles the load generator. `hasTls` and `hasZlib` are false if the headers of OpenSSL or zlib are missing. */
 export async function buildGenerator() {
   const program = temporaryFile('load');
   const sources = readdirSync(SOURCES).filter((name) => name.endsWith('.c'));
   const compile = (...more) => promisify(execFile)('cc', ['-O2', ...sources, '-o', program, ...more], { cwd: SOURCES });
-  try {
-    await compile('-DWITH_TLS', '-lssl', '-lcrypto');
-    return { program, hasTls: true };
-  } catch {
-    await compile();
-    return { program, hasTls: false };
+  for (const flags of [[...TLS, ...ZLIB], TLS, ZLIB]) {
+    try {
+      await compile(...flags);
+      return { program, hasTls: flags.includes('-lssl'), hasZlib: flags.includes('-lz') };
+    } catch {
+      // One of the two is missing: fewer flags do without it.
+    }
   }
+  await compile();
+  return { program, hasTls: false, hasZlib: false };
 }
 
 /** The load generator on a core of its own: `load/main.c` says what its modes and flags are. */
@@ -36,9 +42,9 @@ export class Generator {
     return JSON.parse(await this.#start([mode, port, ...words(options), ...flags])());
   }
 
-  /** Starts its server for a client under test: `{ port, result }`, the latter a promise. */
-  async sink(options) {
-    const nextLine = this.#start(['sink', ...words(options)]);
+  /** Starts its server for a client under test, `sink` or another mode: `{ port, result }`, the latter a promise. */
+  async sink(options, mode = 'sink') {
+    const nextLine = this.#start([mode, ...words(options)]);
     const { port } = JSON.parse(await nextLine());
     const result = nextLine().then(JSON.parse);
     // Reported by whoever awaits it, which may be after the client has failed.

@@ -11,6 +11,7 @@ const WARM_UP = 0.75;
 function contestantsOf(row, bench) {
   return row.contestants.filter((name) => {
     const { script, isExtra } = CONTESTANTS[name];
+    if (bench.among) return bench.among.includes(name) && !(script in bench.unavailable);
     return !(script in bench.unavailable) && !(bench.isQuick && isExtra);
   });
 }
@@ -59,6 +60,7 @@ function runOf(name, server, bench, { calibration, round } = {}) {
     server,
     calibration,
     round,
+    isQuick: bench.isQuick,
     load: bench.load,
     seconds: bench.seconds,
     flags: contestant.flags,
@@ -112,9 +114,10 @@ async function measureOne(row, run) {
   }
 }
 
-function note(result, { about, options, ...figures }, announced) {
+function note(result, { about, options, agreed, ...figures }, announced) {
   result.about = announced.about;
   result.options = announced.options;
+  if (agreed) result.agreed = agreed;
   for (const [name, value] of Object.entries(figures)) {
     result.figures[name] ??= [];
     result.figures[name].push(value);

@@ -24,6 +24,9 @@ export function missingPrerequisites({ serverCore, loadCore }) {
 /** What is said where the load could not be built with TLS. */
 export const NO_TLS = "OpenSSL's headers are missing (apt-get install libssl-dev, or the like)";
 
+/** What is said where the load could not be built with compression. */
+export const NO_ZLIB = "zlib's headers are missing (apt-get install zlib1g-dev, or the like)";
+
 function runs(command) {
   try {
     execFileSync(command, ['--version'], { stdio: 'ignore' });

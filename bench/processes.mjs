@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 /** How long a process may take to say that it is ready, in milliseconds. */
 const READY_WITHIN = 15_000;
 
+const FAILS_AFTER = 500;
+
 const running = new Set();
 
 /** Ends what still runs, for whatever reason the bench ends. */
@@ -44,7 +46,8 @@ export function linesOf(child) {
  * Starts a script of this folder on one core.
  *
  * @param command the runtime and its arguments, such as `['node']`
- * @returns what the script announces (`servers/announce.mjs`), `end()`, and the promise `ended`
+ * @returns what the script announces (`servers/announce.mjs`), `end()`, and the promises `ended` and `failed`; the latter rejects
+ *   if the script ends with an error of its own
  */
 export async function startScript(core, [program, ...args], path, setup = {}, environment = {}) {
   const script = fileURLToPath(new URL(path, import.meta.url));
@@ -53,13 +56,25 @@ export async function startScript(core, [program, ...args], path, setup = {}, en
   const slow = setTimeout(() => child.kill('SIGKILL'), READY_WITHIN);
   try {
     const announced = JSON.parse(await linesOf(child)());
-    return { ...announced, ended, end: () => end(child) };
+    return { ...announced, ended, failed: failureOf(child, ended), end: () => end(child) };
   } catch (error) {
     child.kill('SIGKILL');
     throw new Error(`${path}: ${error.message}`);
   } finally {
     clearTimeout(slow);
   }
+}
+
+/** Never resolves. Rejects late, so that whatever else was about to arrive comes first. */
+function failureOf(child, ended) {
+  const failed = new Promise((_, reject) => {
+    ended.then(([code]) => {
+      if (code) setTimeout(() => reject(new Error(child.complaints.trim() || `exit code ${code}`)), FAILS_AFTER);
+    });
+  });
+  // Not everybody waits for it.
+  failed.catch(() => {});
+  return failed;
 }
 
 async function end(child) {

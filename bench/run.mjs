@@ -5,7 +5,7 @@ import { makeCertificate } from './certificate.mjs';
 import { CONTESTANTS } from './contestants.mjs';
 import { buildGenerator, Generator } from './generator.mjs';
 import { durationOf, measureRow } from './measure-row.mjs';
-import { missingPrerequisites, NO_TLS } from './prerequisites.mjs';
+import { missingPrerequisites, NO_TLS, NO_ZLIB } from './prerequisites.mjs';
 import { endProcesses } from './processes.mjs';
 import { minutes, Progress } from './progress.mjs';
 import { nodeText } from './report/figure-text.mjs';
@@ -31,7 +31,7 @@ async function main(options) {
   const missing = missingPrerequisites(options);
   if (missing.length > 0) throw new Error(missing.join('\n'));
   const common = await prepare(options);
-  const scenarios = withoutTls(options.scenarios, common);
+  const scenarios = thatCanRun(options.scenarios, common);
   const benches = [];
   for (const path of options.node) benches.push(await prepareNode(path, common));
   const rows = scenarios.flatMap((scenario) => scenario.rows);
@@ -45,7 +45,7 @@ async function main(options) {
   const results = openResults();
   let measured = 0;
   for (const bench of benches) measured += await measureNode({ ...bench, progress }, scenarios, results);
-  if (!options.quick && measured > 0) await draw(results);
+  if (common.isKept && measured > 0) await draw(results);
 }
 
 function list() {
@@ -56,11 +56,14 @@ function list() {
 }
 
 async function prepare(options) {
-  const { program, hasTls } = await buildGenerator();
+  const { program, hasTls, hasZlib } = await buildGenerator();
   return {
     load: new Generator(program, options.loadCore),
     certificate: hasTls ? await makeCertificate() : null,
+    hasZlib,
+    among: options.among,
     isQuick: options.quick,
+    isKept: !options.quick && !options.among,
     rounds: options.rounds,
     roundsNearOne: options.roundsNearOne,
     seconds: options.seconds,
@@ -82,11 +85,14 @@ async function prepareNode(path, common) {
   return { ...common, commands, node, glibc, peers, unavailable, leftOut };
 }
 
-function withoutTls(scenarios, { certificate }) {
-  if (certificate) return scenarios;
-  console.log(`${NO_TLS}: rows over TLS are left out.`);
-  const plain = scenarios.map((scenario) => ({ ...scenario, rows: scenario.rows.filter(({ isTls }) => !isTls) }));
-  return plain.filter(({ rows }) => rows.length > 0);
+/** The scenarios without the rows for which the load could not be built. */
+function thatCanRun(scenarios, { certificate, hasZlib }) {
+  if (!certificate) console.log(`${NO_TLS}: rows over TLS are left out.`);
+  if (!hasZlib) console.log(`${NO_ZLIB}: rows with compression are left out.`);
+  const canRun = ({ isTls, needsZlib }) => (certificate || !isTls) && (hasZlib || !needsZlib);
+  return scenarios
+    .map((scenario) => ({ ...scenario, rows: scenario.rows.filter(canRun) }))
+    .filter(({ rows }) => rows.length > 0);
 }
 
 /** Measures all rows under one Node; returns how many there are results of. */
@@ -95,7 +101,7 @@ async function measureNode(bench, scenarios, results) {
   const keep = (scenario, row) => {
     measured.push({ scenario, row });
     mergeRow(openSection(results, bench), scenario, row);
-    if (!bench.isQuick) saveResults(results);
+    if (bench.isKept) saveResults(results);
   };
   console.log(`${[nodeText(bench), ...bench.peers].join(', ')}\n`);
   for (const scenario of scenarios) await measureScenario(scenario, bench, keep);

@@ -1,6 +1,8 @@
 // The entry point for programs written against npm ws.
 import { codec } from '../../build/index.mjs';
 import { WebSocket } from '../../build/ws.mjs';
-import { sendWith } from './ws-style.mjs';
+import { setup } from '../servers/announce.mjs';
+import { echoWith, sendWith } from './ws-style.mjs';
 
-sendWith(WebSocket, `wasock/ws (${codec.kind})`);
+const clientWith = setup.echo ? echoWith : sendWith;
+clientWith(WebSocket, `wasock/ws (${codec.kind})`);

@@ -1,6 +1,8 @@
 // npm ws.
 import { WebSocket } from 'ws';
+import { setup } from '../servers/announce.mjs';
 import { wsVersion } from '../servers/ws-version.mjs';
-import { sendWith } from './ws-style.mjs';
+import { echoWith, sendWith } from './ws-style.mjs';
 
-sendWith(WebSocket, wsVersion());
+const clientWith = setup.echo ? echoWith : sendWith;
+clientWith(WebSocket, wsVersion());

@@ -24,33 +24,40 @@ function unmask(payload, key) {
 }
 
 /** Takes the frames off the front of what has come, and returns them with the rest. */
-function takeFrames(octets) {
+export function takeFrames(octets, { isMasked = true } = {}) {
   const frames = [];
+  const keySize = isMasked ? 4 : 0;
   for (;;) {
-    if (octets.length < 14 && octets.length < 6 + (octets[1] & 127)) break;
     const short = octets[1] & 127;
-    const [size, at] =
-      short < 126 ? [short, 6] : short === 126 ? [octets.readUInt16BE(2), 8] : [Number(octets.readBigUInt64BE(2)), 14];
+    const at = 2 + (short < 126 ? 0 : short === 126 ? 2 : 8) + keySize;
+    if (octets.length < 2 || octets.length < at) break;
+    const size = short < 126 ? short : short === 126 ? octets.readUInt16BE(2) : Number(octets.readBigUInt64BE(2));
     if (octets.length < at + size) break;
-    if (!(octets[1] & 0x80)) throw new Error('the load sends a frame that is not masked');
+    if (isMasked !== octets[1] >= 0x80)
+      throw new Error(`the load sends a frame that is ${isMasked ? 'not ' : ''}masked`);
+    const payload = octets.subarray(at, at + size);
     frames.push({
       opcode: octets[0] & 15,
-      payload: unmask(octets.subarray(at, at + size), octets.subarray(at - 4, at)),
+      first: octets[0],
+      payload: isMasked ? unmask(payload, octets.subarray(at - 4, at)) : payload,
     });
     octets = octets.subarray(at + size);
   }
   return [frames, octets];
 }
 
-function acceptOf(key) {
+export function acceptOf(key) {
   return createHash('sha1')
     .update(key + GUID)
     .digest('base64');
 }
 
-function answer(request, { status = '101 Switching Protocols', accept = acceptOf }) {
+/** `extension(number)` is the value of Sec-WebSocket-Extensions for the connection with that number; undefined for none. */
+function answer(request, { status = '101 Switching Protocols', accept = acceptOf, extension }, number) {
+  const value = extension?.(number);
+  const field = value === undefined ? '' : `Sec-WebSocket-Extensions: ${value}\r\n`;
   const key = /\r\nSec-WebSocket-Key: (.{24})\r\n/.exec(request)[1];
-  return `HTTP/1.1 ${status}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept(key)}\r\n\r\n`;
+  return `HTTP/1.1 ${status}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept(key)}\r\n${field}\r\n`;
 }
 
 /**
@@ -59,6 +66,7 @@ function answer(request, { status = '101 Switching Protocols', accept = acceptOf
  */
 export async function serve({ message, open, mute, write = (socket, octets) => socket.write(octets), ...handshake }) {
   const sockets = new Set();
+  let connections = 0;
   const server = createServer({ noDelay: true }, (socket) => {
     let octets = Buffer.alloc(0);
     let isOpen = false;
@@ -70,7 +78,7 @@ export async function serve({ message, open, mute, write = (socket, octets) => s
       octets = Buffer.concat([octets, data]);
       if (!isOpen) {
         if (mute || !octets.includes('\r\n\r\n')) return;
-        socket.write(answer(octets.toString('latin1'), handshake));
+        socket.write(answer(octets.toString('latin1'), handshake, connections++));
         octets = Buffer.alloc(0);
         isOpen = true;
         sockets.add(socket);

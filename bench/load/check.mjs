@@ -1,16 +1,8 @@
 // Whether the load generator notices what it says it notices: node bench/load/check.mjs
-import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { CLOSE, flood, frameOf, PING, PONG, serve } from './check-peers.mjs';
-
-const load = join(mkdtempSync(join(tmpdir(), 'load-')), 'load');
-execFileSync('make', ['-s', '-C', fileURLToPath(new URL('.', import.meta.url)), `OUT=${load}`]);
+import { CLOSE, flood, frameOf, PING, PONG } from './check-peers.mjs';
+import { judge, runAgainst, spawnLoad, summarize } from './check-runner.mjs';
 
 const ECHO = 'echo PORT --connections 2 --depth 3 --size 300 --seconds 0.2 --verify-every 1';
 const RATE = 'rate PORT --connections 3 --rate 600 --burst 2 --size 20 --seconds 0.5';
@@ -120,23 +112,6 @@ const SINK_CASES = [
   ['sink, another opcode', after50(() => frameOf(1, payload, { key: randomBytes(4) })), /another opcode/],
 ];
 
-function spawnLoad(words) {
-  const child = spawn(load, words.split(' '));
-  const errors = [];
-  child.stderr.on('data', (data) => errors.push(data));
-  const lines = [];
-  const reader = createInterface(child.stdout).on('line', (line) => lines.push(JSON.parse(line)));
-  const ended = once(child, 'close').then(([code]) => ({ code, error: errors.join(''), result: lines.at(-1) }));
-  return { reader, ended };
-}
-
-async function runAgainst(words, behaviour) {
-  const server = await serve(behaviour);
-  const outcome = await spawnLoad(words.replace('PORT', server.address().port)).ended;
-  server.close();
-  return outcome;
-}
-
 async function runSink(next) {
   const { reader, ended } = spawnLoad('sink --size 200 --seconds 0.2 --verify-every 1');
   const [line] = await once(reader, 'line');
@@ -145,17 +120,6 @@ async function runSink(next) {
   return { ...outcome, result: { ...outcome.result, closed: last?.[0] === (0x80 | CLOSE) } };
 }
 
-let passed = 0;
-let failed = 0;
-
-function judge(name, { code, error, result }, wanted) {
-  const isRight = typeof wanted === 'function' ? code === 0 && wanted(result) : code === 1 && wanted.test(error);
-  if (isRight) passed++;
-  else failed++;
-  console.log(`${isRight ? 'ok  ' : 'FAIL'} ${name}${isRight ? '' : `: ${code} ${error}${JSON.stringify(result)}`}`);
-}
-
 for (const [name, words, behaviour, wanted] of SERVER_CASES) judge(name, await runAgainst(words, behaviour), wanted);
 for (const [name, next, wanted] of SINK_CASES) judge(name, await runSink(next), wanted);
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed > 0 ? 1 : 0;
+summarize();

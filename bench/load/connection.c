@@ -67,6 +67,11 @@ void open_connection(Connection *c, int index, const Role *role) {
   fcntl(c->fd, F_SETFL, O_NONBLOCK);
 }
 
+void adopt_connection(Connection *c, int fd, int index, const Role *role) {
+  *c = (Connection){.fd = fd, .index = index, .role = role, .reader = {.owner = index}};
+  fcntl(c->fd, F_SETFL, O_NONBLOCK);
+}
+
 Connection *open_connections(long count, const Role *role) {
   Connection *connections = calloc(count, sizeof *connections);
   for (long i = 0; i < count; i++) {

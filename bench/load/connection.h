@@ -32,6 +32,9 @@ Connection *open_connections(long count, const Role *role);
 /** One more, whose index decides its source address: there are not enough ports for all on one. */
 void open_connection(Connection *connection, int index, const Role *role);
 
+/** One whose opening handshake was answered on this socket. */
+void adopt_connection(Connection *connection, int fd, int index, const Role *role);
+
 /** Lets poll_connections serve a connection. */
 void watch(Connection *connection);
 

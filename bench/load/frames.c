@@ -8,10 +8,6 @@
 #include "options.h"
 #include "process.h"
 
-#define HEADER_MAX 14
-#define FIN 0x80
-#define MASK 0x80
-
 uint64_t verified;
 
 /** What must come. The prefix of a frame is its header and those octets behind it that `whole` gets. */
@@ -42,24 +38,28 @@ static const uint8_t *payload(void) {
   return made;
 }
 
-// The header without the masking key.
-static int write_header(uint8_t *header, int mask_bit) {
-  uint64_t size = options.size;
+int write_frame_header(uint8_t *header, uint8_t first_octet, int mask_bit, uint64_t size) {
   int extended = size < 126 ? 0 : size < 65536 ? 2 : 8;
-  header[0] = FIN | (options.text == BINARY ? 2 : 1);
+  header[0] = first_octet;
   header[1] = mask_bit | (extended == 0 ? size : extended == 2 ? 126 : 127);
   for (int i = 0; i < extended; i++) header[2 + i] = size >> 8 * (extended - 1 - i);
   return 2 + extended;
 }
 
-static void mask(uint8_t *to, const uint8_t *from, size_t count, const uint8_t *key) {
+uint8_t first_octet_of_messages(void) { return FIN | (options.text == BINARY ? 2 : 1); }
+
+static int write_header(uint8_t *header, int mask_bit) {
+  return write_frame_header(header, first_octet_of_messages(), mask_bit, options.size);
+}
+
+void mask_bytes(uint8_t *to, const uint8_t *from, size_t count, const uint8_t *key) {
   for (size_t i = 0; i < count; i++) to[i] = from[i] ^ key[i % MASKING_KEY_SIZE];
 }
 
 static void write_frame(uint8_t *at, uint32_t key) {
   at += write_header(at, MASK);
   memcpy(at, &key, MASKING_KEY_SIZE);
-  mask(at + MASKING_KEY_SIZE, payload(), options.size, at);
+  mask_bytes(at + MASKING_KEY_SIZE, payload(), options.size, at);
 }
 
 // A server that sends back what it gets sends the key back too, so that there the keys must be foreseeable.
@@ -95,7 +95,7 @@ uint32_t number_of(const uint8_t *digits) {
 void number_frame(const Batch *batch, size_t index, uint32_t number) {
   uint64_t digits = digits_of(number);
   uint8_t *at = batch->octets + (index + 1) * batch->frame_size - options.size;
-  mask(at, (const uint8_t *)&digits, NUMBER_SIZE, at - MASKING_KEY_SIZE);
+  mask_bytes(at, (const uint8_t *)&digits, NUMBER_SIZE, at - MASKING_KEY_SIZE);
 }
 
 static void expect(int header_size, int behind_header) {

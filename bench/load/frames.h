@@ -6,6 +6,10 @@
 #include <stdint.h>
 
 #define NUMBER_SIZE 8
+#define FIN 0x80
+#define RSV1 0x40
+#define MASK 0x80
+#define HEADER_MAX 14
 #define MASKING_KEY_SIZE 4
 
 /** Equal messages in a row, each masked with a key of its own. */
@@ -13,6 +17,14 @@ typedef struct {
   uint8_t *octets;
   size_t frame_size, frames;
 } Batch;
+
+/** Writes a frame header without a masking key (§5.2), and returns its length. */
+int write_frame_header(uint8_t *header, uint8_t first_octet, int mask_bit, uint64_t size);
+
+void mask_bytes(uint8_t *to, const uint8_t *from, size_t count, const uint8_t *key);
+
+/** The first octet of a whole message. */
+uint8_t first_octet_of_messages(void);
 
 /** Where one connection is in what it receives. */
 typedef struct {

@@ -7,8 +7,11 @@
 
 #include "connection.h"
 #include "echo.h"
+#include "extension.h"
+#include "messages.h"
 #include "options.h"
 #include "process.h"
+#include "replies.h"
 
 /** Opened before the memory is looked at first, so that what a server allocates once does not count. */
 #define FIRST_CONNECTIONS 100
@@ -16,10 +19,11 @@
 #define SETTLES_FOR (SECOND * 5 / 2)
 #define SETTLES_AT_MOST (SECOND * 15)
 #define SETTLED_WITHIN (256 * 1024)
+/** Connections that are opened, and messages that are sent, before the loop looks after the connections. */
+#define BURST 256
 
 #define PING 0x89
 #define PONG 0x8a
-#define MASK 0x80
 
 // A server may look after idle connections with pings, which come alone and fit one read.
 static void answer_pings(Connection *c, const uint8_t *octets, size_t count) {
@@ -35,19 +39,51 @@ static void answer_pings(Connection *c, const uint8_t *octets, size_t count) {
   }
 }
 
+static ReplyReader *readers;  // while each connection gets its one message
+
+static void received(Connection *c, const uint8_t *octets, size_t count) {
+  if (readers) read_replies(&readers[c->index], octets, count);
+  else answer_pings(c, octets, count);
+}
+
 static int send_nothing(Connection *c) {
   (void)c;
   return 0;
 }
 
-static void open_idle(long first, long count) {
-  static const Role ROLE = {answer_pings, send_nothing};
+static Connection *open_idle(long first, long count) {
+  static const Role ROLE = {received, send_nothing};
   Connection *connections = calloc(count, sizeof *connections);
   for (long i = 0; i < count; i++) {
     open_connection(&connections[i], first + i, &ROLE);
     watch(&connections[i]);
-    if (i % 256 == 0) poll_connections(0);
+    if (i % BURST == 0) poll_connections(0);
   }
+  return connections;
+}
+
+static void await_replies(uint64_t count) {
+  for (uint64_t end = now() + SETTLES_AT_MOST; reply_counts.replies < count;) {
+    if (now() > end) fail("not every connection got its message back");
+    poll_connections(100);
+  }
+}
+
+// One message to each, and back. No reply can refer to an earlier one, so that no reader has to keep a window.
+static void exchange_messages(Connection *connections, long count) {
+  FrameRing ring = make_frame_ring(1);
+  uint64_t before = reply_counts.replies;
+  readers = calloc(connections[0].index + count, sizeof *readers);
+  for (long i = 0; i < count; i++) {
+    Connection *c = &connections[i];
+    readers[c->index] = make_reply_reader(i % message_count, 0);
+    c->out = frames_from(&ring, i, 1, &c->out_left);
+    send_out(c);
+    if (i % BURST == BURST - 1) await_replies(before + i + 1);
+  }
+  await_replies(before + count);
+  free(readers);
+  readers = NULL;
 }
 
 static void stay(uint64_t nanoseconds) {
@@ -67,11 +103,20 @@ static long settled_memory(void) {
   return after;
 }
 
+// After one message each; the first connections have had theirs before the memory was looked at first.
+static void print_after_messages(Connection *connections, long before) {
+  exchange_messages(connections, options.connections);
+  printf(",\"bytesPerConnectionAfterMessage\":%.0f,\"verified\":%lu,\"compressed\":%lu,\"agreed\":\"%s\"",
+         (double)(settled_memory() - before) / options.connections, reply_counts.replies, reply_counts.compressed, agreed);
+}
+
 void run_idle(void) {
-  open_idle(0, FIRST_CONNECTIONS);
+  if (options.messages) read_messages();
+  Connection *first = open_idle(0, FIRST_CONNECTIONS);
+  if (options.messages) exchange_messages(first, FIRST_CONNECTIONS);
   stay(SECOND / 2);
   long before = resident_octets_of(options.pid);
-  open_idle(FIRST_CONNECTIONS, options.connections);
+  Connection *all = open_idle(FIRST_CONNECTIONS, options.connections);
   long after = settled_memory();
   if (options.active) measure_echo(options.active);
   printf("{\"bytesPerConnection\":%.0f,\"rssBefore\":%ld,\"rssAfter\":%ld,\"connections\":%ld",
@@ -80,6 +125,7 @@ void run_idle(void) {
     printf(",");
     print_echo();
   }
+  if (options.messages) print_after_messages(all, before);
   printf("}\n");
   fflush(stdout);
   stay(options.hold * SECOND);

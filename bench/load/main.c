@@ -1,8 +1,8 @@
 // Load for WebSocket servers (and one client) on 127.0.0.1. One thread; every run ends by itself.
 //
-//   make -C bench/load OUT=/some/folder/load     with TLS where OpenSSL's headers are; or by hand:
+//   make -C bench/load OUT=/some/folder/load     with TLS and compression where OpenSSL's and zlib's headers are; or:
 //   cc -O2 -o load bench/load/*.c
-//   cc -O2 -DWITH_TLS -o load bench/load/*.c -lssl -lcrypto
+//   cc -O2 -DWITH_TLS -DWITH_ZLIB -o load bench/load/*.c -lssl -lcrypto -lz
 //
 //   load echo PORT --connections C --depth D --size S --seconds T
 //     Closed loop: keeps D messages in flight on each connection.
@@ -28,6 +28,25 @@
 //     A server for ONE client under test. First line: {"port":N}. Answers the opening handshake, then counts masked
 //     messages of S octets for T seconds (after the warm-up), prints, sends Close and ends when the client has.
 //     -> messagesPerSecond, octetsPerSecond, messages, verified
+//   load deflate PORT --messages FILE --connections C --depth D --seconds T [--extension E] [--first N]
+//     Closed loop with the lines of FILE (the first N of them) as messages, in their order, each connection from another one
+//     on. E is the value of Sec-WebSocket-Extensions (RFC 7692): a server that does not agree to it ends the run. Messages are
+//     compressed before the run (zlib, level 6, without reference to each other), and sent so whether that makes them
+//     smaller or not. EVERY reply is verified: inflated and compared; without context takeover, bytes that were inflated
+//     before as that message are not inflated again. Replies without RSV1 are compared as they are.
+//     -> messagesPerSecond, messages, verified, compressed, inflated (replies, warm-up included), bytesPerReply (payload),
+//        agreed (what the server answered)
+//   load deflate-client --messages FILE --connections C --depth D --seconds T [--extension E] [--first N]
+//     The same with exchanged roles: a server, to which C connections of ONE client under test echo what it sends them. E is
+//     what it answers. First line: {"port":N}. The path of the URL may be the client's pid.
+//   load deflate-fanout PORT --messages FILE --connections C --in-flight W --seconds T [--extension E] [--first N]
+//     fanout with these messages. No delivery may be missing.
+//     -> deliveriesPerSecond, publishesPerSecond, deliveries, and the others of deflate
+//   load deflate-growth PORT --messages FILE --connections C --depth D --count N --pid PID [--extension E]
+//     The resident memory of PID while N messages go by, after a tenth of that many: the median of each quarter.
+//     -> firstQuarter, lastQuarter, growth (bytes), messagesPerSecond, verified, compressed, agreed
+//   idle also: [--messages FILE [--extension E]]: one message on each connection, and its echo, when the memory was looked at.
+//     -> bytesPerConnectionAfterMessage, verified, compressed, agreed
 //
 // For all modes: [--text ascii|utf8] (otherwise binary), [--verify-every 1000], [--pid PID], [--tls] (not sink).
 // echo, rate and idle also: [--raw], for a bare TCP server that sends back what it gets: no opening handshake.
@@ -41,10 +60,13 @@
 // A server that greets gets no load: nothing may follow its 101 before the first message. Handshakes keep their sockets and
 // connect them anew (the connection before ends with RST), which costs a fifth less than new ones.
 // Checked: first octet (FIN, RSV, opcode), MASK bit and length of every reply, order of a connection's publishes, payload
-// of one reply in --verify-every. Certificates are not verified. Wrong usage, or --tls where it is not built in: exit code 2.
+// of one reply in --verify-every. Certificates are not verified. Wrong usage, or --tls or --messages where that is not built
+// in: exit code 2.
 #include <string.h>
 
 #include "client-sink.h"
+#include "deflate-echo.h"
+#include "deflate-fanout.h"
 #include "echo.h"
 #include "fanout.h"
 #include "handshakes.h"
@@ -58,8 +80,16 @@ static const struct {
   const char *name;
   void (*run)(void);
 } MODES[] = {
-    {"echo", run_echo},   {"rate", run_open_loop},    {"fanout", run_fanout}, {"handshakes", run_handshakes},
-    {"idle", run_idle},   {"sink", run_client_sink},
+    {"echo", run_echo},
+    {"rate", run_open_loop},
+    {"fanout", run_fanout},
+    {"handshakes", run_handshakes},
+    {"idle", run_idle},
+    {"sink", run_client_sink},
+    {"deflate", run_deflate},
+    {"deflate-growth", run_deflate_growth},
+    {"deflate-fanout", run_deflate_fanout},
+    {"deflate-client", run_deflate_client},
 };
 
 int main(int count, char **words) {

@@ -5,14 +5,15 @@
 #include <string.h>
 
 #include "accept-key.h"
+#include "extension.h"
 #include "options.h"
 #include "process.h"
 
 size_t write_request(char *request, const char *key) {
   return snprintf(request, HANDSHAKE_MAX,
                   "GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                  "Sec-WebSocket-Key: %.*s\r\nSec-WebSocket-Version: 13\r\n\r\n",
-                  options.port, KEY_LENGTH, key);
+                  "Sec-WebSocket-Key: %.*s\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
+                  options.port, KEY_LENGTH, key, extension_field());
 }
 
 // Ends the text with a 0, so that it can be searched, once its last octets are the empty line.
@@ -42,6 +43,7 @@ int response_is_complete(char *response, size_t length, const char *key) {
   const char *given = value_of(response, "\r\nSec-WebSocket-Accept:");
   if (strncmp(given, expected, ACCEPT_LENGTH) || !strchr(" \t\r", given[ACCEPT_LENGTH]))
     fail("the server answers with another Sec-WebSocket-Accept");
+  check_answer(response);
   return 1;
 }
 
@@ -49,10 +51,11 @@ size_t write_response(char *response, char *request, size_t length) {
   if (!is_complete(request, length)) return 0;
   const char *key = value_of(request, "\r\nSec-WebSocket-Key:");
   if (strcspn(key, " \t\r") != KEY_LENGTH) fail("the client's Sec-WebSocket-Key has another length");
+  check_offer(request);
   char accept_key[ACCEPT_LENGTH];
   accept_key_of(key, accept_key);
   return snprintf(response, HANDSHAKE_MAX,
                   "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                  "Sec-WebSocket-Accept: %.*s\r\n\r\n",
-                  ACCEPT_LENGTH, accept_key);
+                  "Sec-WebSocket-Accept: %.*s\r\n%s\r\n",
+                  ACCEPT_LENGTH, accept_key, extension_field());
 }

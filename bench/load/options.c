@@ -17,13 +17,19 @@ static const struct {
     {"--parallel", &options.parallel, 1},       {"--slow", &options.slow, 0},
     {"--active", &options.active, 1},           {"--verify-every", &options.verify_every, 1},
     {"--pid", &options.pid, 1},                 {"--size", &options.size, 0},
-    {"--rate", &options.rate, 1},
+    {"--rate", &options.rate, 1},               {"--first", &options.first, 1},
+    {"--count", &options.count, 1},
 };
 
 static const struct {
   const char *name;
   double *value;
 } SECONDS[] = {{"--seconds", &options.seconds}, {"--hold", &options.hold}};
+
+static const struct {
+  const char *name;
+  const char **value;
+} WORDS[] = {{"--messages", &options.messages}, {"--extension", &options.extension}};
 
 static const struct {
   const char *name;
@@ -40,6 +46,10 @@ static const struct {
     {"handshakes", "--parallel --seconds"},
     {"idle", "--connections --pid"},
     {"sink", "--size --seconds"},
+    {"deflate", "--messages --connections --depth --seconds"},
+    {"deflate-growth", "--messages --connections --depth --count --pid"},
+    {"deflate-fanout", "--messages --connections --in-flight --seconds"},
+    {"deflate-client", "--messages --connections --depth --seconds"},
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
@@ -67,6 +77,13 @@ static int set_seconds(const char *name, const char *word) {
     *SECONDS[i].value = strtod(word, &end);
     if (*end || end == word || !(*SECONDS[i].value > 0)) misuse("not a time for", name);
     return 1;
+  }
+  return 0;
+}
+
+static int set_word(const char *name, const char *word) {
+  for (size_t i = 0; i < LENGTH(WORDS); i++) {
+    if (!strcmp(name, WORDS[i].name)) return *WORDS[i].value = word, 1;
   }
   return 0;
 }
@@ -114,7 +131,7 @@ void parse_options(int count, char **words) {
   options.mode = words[1];
   const char *needs = needs_of(options.mode);
   int at = 2;
-  if (strcmp(options.mode, "sink")) {
+  if (strcmp(options.mode, "sink") && strcmp(options.mode, "deflate-client")) {
     options.port = count > at ? atoi(words[at++]) : 0;
     if (options.port < 1 || options.port > 65535) misuse("missing:", "a port");
   }
@@ -125,10 +142,14 @@ void parse_options(int count, char **words) {
     if (set_switch(name)) continue;
     if (at == count) misuse("unknown, or without its value:", name);
     const char *word = words[at++];
-    if (!set_number(name, word) && !set_seconds(name, word) && !set_text(name, word)) misuse("unknown:", name);
+    if (!set_number(name, word) && !set_seconds(name, word) && !set_word(name, word) && !set_text(name, word))
+      misuse("unknown:", name);
   }
 #ifndef WITH_TLS
   if (options.tls) misuse("not built in (-DWITH_TLS):", "--tls");
+#endif
+#ifndef WITH_ZLIB
+  if (options.messages) misuse("not built in (-DWITH_ZLIB):", "--messages");
 #endif
   if (options.text == UTF8 && options.size < 10) misuse("10 or more for utf8:", "--size");
   if (!strcmp(options.mode, "fanout") && options.size < 8) misuse("8 or more for fanout:", "--size");

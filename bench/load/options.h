@@ -9,10 +9,11 @@ typedef enum { BINARY, ASCII, UTF8 } Text;
 typedef struct {
   const char *mode;
   int port;
-  long connections, depth, in_flight, burst, parallel, slow, active, verify_every, pid;
+  long connections, depth, in_flight, burst, parallel, slow, active, verify_every, pid, first, count;
   long size, rate;
   double seconds, hold;
   Text text;
+  const char *messages, *extension;
   int tls, raw;
 } Options;
 

@@ -1,9 +1,11 @@
-// Decoding and unmasking in one process: each codec, the naive twin, and bufferutil, which `ws` uses where it is there.
-//   npm run build && (cd bench && npm ci) && node bench/micro/run.mjs [scan|mask] [payload size]
+// Decoding and unmasking in one process: each codec, the naive twin, and bufferutil, which `ws` uses where it is there. Then
+// compression, beside node:zlib, fflate and pako (deflate.mjs).
+//   npm run build && (cd bench && npm ci) && node bench/micro/run.mjs [scan|mask|inflate|deflate] [payload size]
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import { Bench } from 'tinybench';
+import { measureCompression } from './deflate.mjs';
 
 const require = createRequire(import.meta.url);
 const SIZES = [8, 64, 1024, 16_384, 65_536, 1_048_576];
@@ -94,6 +96,9 @@ function machine() {
     node: process.version,
     v8: process.versions.v8,
     bufferutil: version,
+    zlib: process.versions.zlib,
+    fflate: require('fflate/package.json').version,
+    pako: require('pako/package.json').version,
   };
 }
 
@@ -148,8 +153,13 @@ for (const work of ['scan', 'mask']) {
   }
 }
 const goals = judge(results);
-console.table(results.map(tableRow));
-console.table(goals);
+if (results.length > 0) {
+  console.table(results.map(tableRow));
+  console.table(goals);
+}
+const codecs = ['wasm-simd', 'wasm', 'ts'].map((name) => contenders[name]);
+const compression =
+  onlyWork === 'scan' || onlyWork === 'mask' ? [] : await measureCompression({ codecs, onlyWork, onlySize });
 
 if (!onlyWork) {
   const { platform, node } = machine();
@@ -157,6 +167,9 @@ if (!onlyWork) {
   const file = `micro-${date}-${platform}-node${node.slice(1).split('.')[0]}.json`;
   const directory = new URL('../results/', import.meta.url);
   mkdirSync(directory, { recursive: true });
-  writeFileSync(new URL(file, directory), `${JSON.stringify({ date, machine: machine(), goals, results }, null, 2)}\n`);
+  writeFileSync(
+    new URL(file, directory),
+    `${JSON.stringify({ date, machine: machine(), goals, results, compression }, null, 2)}\n`,
+  );
   console.log(`written to bench/results/${file}`);
 }

@@ -5,6 +5,7 @@ const PREFIXES = [
 
 /** A figure with three digits that mean something, and its unit: `1.23 M`, `45.6 µs`, `5.31 kB`. */
 export function figureText(value, unit = '') {
+  if (value < 0) return `−${figureText(-value, unit)}`;
   if (unit === 'µs' && value >= 1000) return `${digits(value / 1000)} ms`;
   if (unit === '%' || unit === 'µs' || unit === 'ms') return `${digits(value)} ${unit}`;
   const [factor, prefix] = PREFIXES.find(([least]) => value >= least * 0.9995) ?? [1, ''];

@@ -27,7 +27,15 @@ export function rowTable(scenario, row) {
   );
   if (main.length === 1) head[1] = main[0].title;
   const heading = `${scenario.title}: ${row.title} (${roundsText(row)}, ${row.node})`;
-  return `${heading}${disturbance(row)}\n\n${markdownTable([head, ...lines])}\n`;
+  return `${heading}${disturbance(row)}\n\n${markdownTable([head, ...lines])}\n${agreements(row)}`;
+}
+
+/** What was agreed about compression, and by whom. */
+function agreements({ contestants }) {
+  const agreed = contestants.filter((one) => one.agreed);
+  const whoAgreed = (text) => agreed.filter((one) => one.agreed === text).map(({ title }) => title);
+  const texts = [...new Set(agreed.map((one) => one.agreed))];
+  return texts.map((text) => `\nAgreed by ${whoAgreed(text).join(', ')}: \`${text}\`.\n`).join('');
 }
 
 function disturbance({ othersBusy }) {
@@ -44,6 +52,10 @@ function nameOf({ title, options }) {
 }
 
 function optionText(value) {
+  if (typeof value === 'object')
+    return `{ ${Object.entries(value)
+      .map((entry) => entry.join(': '))
+      .join(', ')} }`;
   return typeof value === 'number' && value % MiB === 0 ? `${value / MiB} MiB` : String(value);
 }
 

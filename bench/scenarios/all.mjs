@@ -1,5 +1,7 @@
 import { client } from './client.mjs';
 import { codecTs } from './codec-ts.mjs';
+import { deflate } from './deflate.mjs';
+import { deflateMemory } from './deflate-memory.mjs';
 import { documented } from './documented.mjs';
 import { echo } from './echo.mjs';
 import { fanout } from './fanout.mjs';
@@ -17,7 +19,8 @@ import { tls } from './tls.mjs';
  * Every scenario, in the order in which they run. A scenario has a `name`, a `title`, perhaps more to say (`about`), and rows.
  * A row has
  * - `name`, `title`, and the `contestants` that take part (keys of CONTESTANTS);
- * - `setup`: what each server is told; null where there is no server to start. `isTls`: with a certificate.
+ * - `setup`: what each server is told; null where there is no server to start. `isTls`: with a certificate. `needsZlib`: the load
+ *   compresses;
  * - `isFresh`: a new server for each measurement, rather than one for all rounds;
  * - `measure(run)`: one measurement of one contestant, which returns a value for each of the `figures`;
  * - `calibrate(runs)`: before the rounds; its result is `run.calibration`;
@@ -36,6 +39,8 @@ export const SCENARIOS = [
   idle,
   codecTs,
   documented,
+  deflate,
+  deflateMemory,
   imports,
   latency,
   growth,

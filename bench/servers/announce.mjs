@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** What the runner wants of this process: `{ size, zeroCopy, slowPeer, maxBackpressure, fanout, strings, tls: { key, cert } }`, each where it applies. */
+/**
+ * What the runner wants of this process: `{ size, zeroCopy, slowPeer, maxBackpressure, fanout, strings, tls: { key, cert } }`, and of
+ * compression (`compression.mjs`) `{ compress, level, window }`, each where it applies.
+ */
 export const setup = JSON.parse(process.argv[2] ?? '{}');
 
 /** Key and certificate of a server over TLS, read from the files that the runner made; else undefined. */

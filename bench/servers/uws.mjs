@@ -30,21 +30,30 @@ function loadNative() {
 
 /** Its defaults are 16 KiB and 64 KiB, which the large rows do not fit. */
 const isLarge = setup.size > 1024;
+const { compress, window = '3KB' } = setup;
+const compressor = compress === 'takeover' ? `DEDICATED_COMPRESSOR_${window}` : 'SHARED_COMPRESSOR';
 const options = {
   ...(isLarge && { maxPayloadLength: MiB }),
   ...((isLarge || setup.maxBackpressure) && { maxBackpressure: setup.maxBackpressure ?? 8 * MiB }),
 };
-const echo = { message: (ws, message, isBinary) => void ws.send(message, isBinary) };
+/** It compresses those messages of which it is told so. */
+const isCompressing = compress !== undefined && compress !== null;
+const echo = { message: (ws, message, isBinary) => void ws.send(message, isBinary, isCompressing) };
 const strings = { message: (ws, message) => void ws.send(Buffer.from(message).toString(), false) };
 const fanout = {
   open: (ws) => void ws.subscribe(TOPIC),
-  message: (_ws, message, isBinary) => void app.publish(TOPIC, message, isBinary),
+  message: (_ws, message, isBinary) => void app.publish(TOPIC, message, isBinary, isCompressing),
 };
 
 const { uws, version } = loadNative();
+const announced = { ...options, ...(isCompressing && { compression: compressor }) };
 const { tls } = setup;
 const app = tls ? uws.SSLApp({ key_file_name: tls.key, cert_file_name: tls.cert }) : uws.App();
-app.ws('/*', { ...options, ...(setup.fanout ? fanout : setup.strings ? strings : echo) });
+app.ws('/*', {
+  ...options,
+  ...(isCompressing && { compression: uws[compressor] }),
+  ...(setup.fanout ? fanout : setup.strings ? strings : echo),
+});
 app.listen(0, (token) => {
-  announce({ port: uws.us_socket_local_port(token), about: `uWebSockets.js ${version}`, options });
+  announce({ port: uws.us_socket_local_port(token), about: `uWebSockets.js ${version}`, options: announced });
 });
