@@ -10,7 +10,7 @@ export const FAULTS = [
     edits: [
       {
         file: 'net/reading/inbox.js',
-        find: 'return this.#reserve !== null || this.#paused || (0, receive_window_js_1.windowIsClaimed)();',
+        find: 'return !this.isEmpty || this.#paused || (0, receive_window_js_1.windowIsClaimed)();',
         replace: 'return (0, receive_window_js_1.windowIsClaimed)();',
       },
     ],
