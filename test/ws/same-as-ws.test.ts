@@ -160,14 +160,15 @@ function exceedsLimits(frames: Buffer, { maxPayload, maxFragments }: Options): b
 }
 
 /**
- * What is sent: first in several writes, then in one. Where each event has a turn of its own, the first item that may end the
- * connection is the last, and comes in one write to a receiver that has nothing else to do: npm ws 8.23 throws an uncaught
+ * What is sent: first in several writes, then in one. Where each event has a turn of its own, or zlib takes one, the first item
+ * that may end the connection is the last, and comes in one write to a receiver that has nothing else to do: npm ws 8.23 throws an uncaught
  * TypeError when more octets wait behind a Close or a fault there.
  */
 function octetsOf(items: readonly Item[], role: Role, options: Options): [inWrites: Buffer, inOne: Buffer] {
   const written = items.map((item) => Buffer.concat(item(role, options.deflates)));
   const mayEnd = (item: Item, i: number) => ending.has(item) || exceedsLimits(written[i], options);
-  const end = options.allowSynchronousEvents ? -1 : items.findIndex(mayEnd);
+  const isSynchronous = options.allowSynchronousEvents && !options.deflates;
+  const end = isSynchronous ? -1 : items.findIndex(mayEnd);
   if (end === -1) return [Buffer.concat(written), Buffer.alloc(0)];
   return [Buffer.concat(written.slice(0, end)), written[end]];
 }
@@ -251,12 +252,18 @@ async function transcriptOf(impl: Implementation, pair: readonly [Duplex, Duplex
     at += length;
     if (waits) await turns(2);
   }
+  const { deflates } = sent.options;
+  const ended = () => events.some(([event]) => event === 'error') || inner(ws)._closeFrameReceived;
+  if (deflates) await compressionEnd(ws, peer, events, () => sending === 0, ended);
   if (inOne.length > 0) {
     await quiet(events, received);
+    const told = events.length;
     peer.write(Buffer.from(inOne));
+    // Zlib takes npm ws some time.
+    const isTold = () => events.slice(told).some(([event]) => event === 'message');
+    if (deflates) await until(() => (ended() || isTold()) && sending === 0);
   }
   // What is sent behind the peer's FIN depends on when each event has its turn.
-  if (sent.options.deflates) await compressionEnd(ws, peer, events, () => sending);
   const waits = sent.waitsToEnd || !sent.options.allowSynchronousEvents || sent.options.deflates;
   if (waits) await quiet(events, received);
   peer.end();
@@ -265,11 +272,16 @@ async function transcriptOf(impl: Implementation, pair: readonly [Duplex, Duplex
 }
 
 /** Waits until all is told and answered, which takes npm ws as long as zlib has other work. */
-async function compressionEnd(ws: WebSocket, peer: Duplex, events: Transcript, sending: () => number): Promise<void> {
+async function compressionEnd(
+  ws: WebSocket,
+  peer: Duplex,
+  events: Transcript,
+  hasAnswered: () => boolean,
+  hasEnded: () => boolean,
+): Promise<void> {
   peer.write(frameFor(inner(ws)._isServer ? 'server' : 'client', 9, 'last'));
   const last = JSON.stringify(shown(Buffer.from('last')));
-  const isLast = ([event, data]: unknown[]) => event === 'error' || JSON.stringify(data) === last;
-  await until(() => (events.some(isLast) || inner(ws)._closeFrameReceived) && sending() === 0);
+  await until(() => (events.some(([, data]) => JSON.stringify(data) === last) || hasEnded()) && hasAnswered());
 }
 
 /** An extension by which both sides compress each message by itself. */
