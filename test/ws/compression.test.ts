@@ -89,7 +89,7 @@ describe.each(IMPLEMENTATIONS)('%s: what is sent', (_, impl) => {
     expect(frames[1].payload.length).toBeLessThan(frames[0].payload.length / 2);
   });
 
-  test('is compressed unless `compress` says otherwise', async () => {
+  test('ws.M3 ws.P.@hono/node-ws: is compressed unless `compress` says otherwise', async () => {
     const { ws, peer } = await openWith(impl);
     ws.send(TEXT, { compress: false });
     ws.send(TEXT, { compress: undefined });

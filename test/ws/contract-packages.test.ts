@@ -10,43 +10,47 @@ import { connect, listen } from './pairs.js';
 
 /** How each package calls ws, replayed. test/dependents has the packages themselves. */
 describe.each(IMPLEMENTATIONS)('%s', (_, impl) => {
-  test('ws.P.engine.io: no tracking, headers, a prepared frame between sends, the address of the socket', async () => {
-    const wss = new impl.WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: 1e6,
-    });
-    wss.on('headers', (headers) => headers.push('x-extra: 1'));
-    const http = createServer();
-    const sent: unknown[] = [];
-    http.on('upgrade', (request, socket, head) => {
-      wss.handleUpgrade(request, socket, head, (ws) => {
-        expect(inner(ws)._socket.remoteAddress).toBe('127.0.0.1');
-        const list = NPM_WS.Sender.frame(Buffer.from('4prepared'), {
-          readOnly: false,
-          mask: false,
-          rsv1: false,
-          opcode: 1,
-          fin: true,
-        });
-        ws.send('first', { compress: false }, () => sent.push('first'));
-        inner(ws)._sender.sendFrame(list, () => sent.push('prepared'));
-        ws.send('last', () => ws.close());
+  test.each([false, { threshold: 0 }])(
+    'ws.P.engine.io: no tracking, headers, a prepared frame between sends, the address; compression: %j',
+    async (perMessageDeflate) => {
+      const wss = new impl.WebSocketServer({
+        noServer: true,
+        clientTracking: false,
+        perMessageDeflate,
+        maxPayload: 1e6,
       });
-    });
-    http.listen(0, '127.0.0.1');
-    await once(http, 'listening');
-    onTestFinished(() => void http.close());
-    const ws = new impl.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`);
-    const messages: string[] = [];
-    ws.on('message', (data) => messages.push(String(data)));
-    const [response] = await once(ws, 'upgrade');
-    expect(response.headers['x-extra']).toBe('1');
-    await once(ws, 'close');
-    expect(messages).toEqual(['first', '4prepared', 'last']);
-    expect(sent).toEqual(['first', 'prepared']);
-  });
+      wss.on('headers', (headers) => headers.push('x-extra: 1'));
+      const http = createServer();
+      const sent: unknown[] = [];
+      http.on('upgrade', (request, socket, head) => {
+        wss.handleUpgrade(request, socket, head, (ws) => {
+          expect(inner(ws)._socket.remoteAddress).toBe('127.0.0.1');
+          const list = NPM_WS.Sender.frame(Buffer.from('4prepared'), {
+            readOnly: false,
+            mask: false,
+            rsv1: false,
+            opcode: 1,
+            fin: true,
+          });
+          ws.send('first', { compress: false }, () => sent.push('first'));
+          inner(ws)._sender.sendFrame(list, () => sent.push('prepared'));
+          ws.send('last', () => ws.close());
+        });
+      });
+      http.listen(0, '127.0.0.1');
+      await once(http, 'listening');
+      onTestFinished(() => void http.close());
+      const ws = new impl.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`);
+      const messages: string[] = [];
+      ws.on('message', (data) => messages.push(String(data)));
+      const [response] = await once(ws, 'upgrade');
+      expect(response.headers['sec-websocket-extensions']).toBe(perMessageDeflate ? 'permessage-deflate' : undefined);
+      expect(response.headers['x-extra']).toBe('1');
+      await once(ws, 'close');
+      expect(messages).toEqual(['first', '4prepared', 'last']);
+      expect(sent).toEqual(['first', 'prepared']);
+    },
+  );
 
   test.each([
     ['text', Buffer.from('text'), 1],
@@ -60,8 +64,10 @@ describe.each(IMPLEMENTATIONS)('%s', (_, impl) => {
 
   test('ws.P.engine.io-client: on… setters, send with compress, unref', async () => {
     const { client, server } = await connect(impl, {
+      serverOptions: { perMessageDeflate: true },
       clientOptions: { agent: false as never, perMessageDeflate: { threshold: 1024 } },
     });
+    expect(client.extensions).toBe('permessage-deflate');
     const data: unknown[] = [];
     client.binaryType = 'arraybuffer';
     client.onmessage = (event) => data.push(event.data);
@@ -100,7 +106,7 @@ describe.each(IMPLEMENTATIONS)('%s', (_, impl) => {
   });
 
   test('ws.P.@hono/node-ws: on and off, compress undefined, the reason as a Buffer', async () => {
-    const { client, server } = await connect(impl);
+    const { client, server } = await connect(impl, { serverOptions: { perMessageDeflate: true } });
     const listener = vi.fn();
     server.on('message', listener);
     server.off('message', listener);
