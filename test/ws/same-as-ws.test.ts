@@ -225,7 +225,7 @@ async function transcriptOf(impl: Implementation, pair: readonly [Duplex, Duplex
   ws.on('message', (data, isBinary) => {
     note('message', shown(data), isBinary);
     sending++;
-    ws.send(data as Buffer, { binary: isBinary }, (error) => {
+    ws.send(Array.isArray(data) ? Buffer.concat(data) : data, { binary: isBinary }, (error) => {
       sending--;
       if (error) unsent++;
     });
