@@ -156,6 +156,25 @@ describe.each(IMPLEMENTATIONS)('%s: what is sent', (_, impl) => {
     }
   });
 
+  test('is masked as `mask` says', async () => {
+    const { ws, peer } = await openWith(impl);
+    for (const mask of [true, false, true]) ws.send(TEXT, { mask });
+    ws.send(TEXT, { mask: true, fin: false });
+    ws.send(TEXT, { mask: true });
+    const frames = await peer.framesReceived(5);
+    expect(frames.map(({ key, rsv }) => [key !== null, rsv])).toEqual([
+      ...[
+        [true, RSV1],
+        [false, RSV1],
+        [true, RSV1],
+        [true, RSV1],
+        [true, 0],
+      ],
+    ]);
+    for (const frame of frames.slice(0, 3)) expect(String(messageOf([frame]))).toBe(TEXT);
+    expect(String(messageOf(frames.slice(3)))).toBe(TEXT + TEXT);
+  });
+
   test('a control frame never is', async () => {
     const { ws, peer } = await openWith(impl, { options: { threshold: 0 } });
     ws.ping('x'.repeat(120));
@@ -565,6 +584,19 @@ describe.each(IMPLEMENTATIONS)('%s: the parts by themselves', (_, impl) => {
     for (const [i, message] of messages.entries()) expect(messageOf([frames[i]]).equals(message)).toBe(true);
     expect(messageOf(frames.slice(3, 5)).equals(Buffer.concat([prose(100), prose(100)]))).toBe(true);
     expect(sender._bufferedBytes).toBe(0);
+  });
+
+  test('ws.I2: a Sender whose stream is destroyed while it compresses sends no more', async () => {
+    const stream = new PassThrough();
+    const sender = new impl.Sender(stream, extensions({ isServer: true }));
+    const options = { binary: true, fin: true, mask: false, compress: true };
+    const errors: (string | undefined)[] = [];
+    sender.send(prose(1_000_000), options, (error?: Error) => errors.push(error?.message));
+    sender.send(prose(10), options, (error?: Error) => errors.push(error?.message));
+    stream.destroy();
+    await until(() => errors.length === 2);
+    const message = 'The socket was closed while data was being compressed';
+    expect(errors).toEqual([message, message]);
   });
 
   test('ws.I3 ws.P.playwright-core: a Receiver inflates', async () => {
