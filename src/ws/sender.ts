@@ -56,6 +56,7 @@ interface Waiting {
   readonly callback: MaybeCallback;
   /** Sends the frame. @param compressed `null`: `payload` leaves as it is */
   readonly send: (payload: string | Buffer, compressed: Compressed) => void;
+  next: Waiting | null;
 }
 
 /**
@@ -74,10 +75,9 @@ export class Sender {
   #compresses = false;
   /** Made for the first message that may be compressed; `null` if nothing was agreed. */
   #compressor: Compressor | null | undefined;
-  /** Frames that wait, first the one whose payload is being made; `null` if that takes no time. */
-  #queue: Waiting[] | null = null;
-  /** How many of these were sent. */
-  #sent = 0;
+  /** The frames that wait, first the one whose payload is being made; `null` if none does. */
+  #first: Waiting | null = null;
+  #last: Waiting | null = null;
 
   constructor(socket: Duplex, extensions?: unknown, generateMask?: GenerateMask) {
     this._socket = socket;
@@ -101,7 +101,7 @@ export class Sender {
 
   /** Whether what is sent now has to wait. */
   get isBusy(): boolean {
-    return this.#queue !== null;
+    return this.#first !== null;
   }
 
   /** Sends a data frame. `compress` of its first frame decides for a message. */
@@ -174,7 +174,7 @@ export class Sender {
   /** @param part how the payload is compressed; `null` if it is not */
   #enqueue(firstOctet: number, payload: Payload, mask: boolean, callback: MaybeCallback, part: Part | null): void {
     const done = typeof callback === 'function' ? callback : undefined;
-    if (this.#queue !== null || isBlob(payload)) return this.#wait(firstOctet, payload, mask, done, part);
+    if (this.#first !== null || isBlob(payload)) return this.#wait(firstOctet, payload, mask, done, part);
     if (part === null) return this.transmit(firstOctet, payload, mask, done);
     const compressed = this.#compressor!.compress(payload, part);
     if (compressed instanceof Promise) this.#wait(firstOctet, payload, mask, done, part, compressed);
@@ -210,58 +210,65 @@ export class Sender {
       compressed,
       callback,
       send: (bytes, compressed) => this.#transmitEither(firstOctet, bytes, compressed, mask, callback),
+      next: null,
     });
   }
 
   /** Sends what needs no more work, in its turn. */
   protected sendInTurn(bytes: number, callback: MaybeCallback, send: () => void): void {
-    if (this.#queue === null) send();
-    else this.#push({ bytes, payload: '', part: null, callback, send });
+    if (this.#first === null) send();
+    else this.#push({ bytes, payload: '', part: null, callback, send, next: null });
   }
 
   #push(waiting: Waiting): void {
     this._bufferedBytes += waiting.bytes;
-    if (this.#queue !== null) return void this.#queue.push(waiting);
-    this.#queue = [waiting];
-    this.#sent = 0;
-    void this.#sendQueued(this.#queue);
+    const before = this.#last;
+    this.#last = waiting;
+    if (before !== null) {
+      before.next = waiting;
+      return;
+    }
+    this.#first = waiting;
+    void this.#sendAll(waiting);
   }
 
-  async #sendQueued(queue: Waiting[]): Promise<void> {
+  async #sendAll(first: Waiting): Promise<void> {
+    let next: Waiting | null = first;
     try {
-      // To take them out one by one would move all others each time.
-      for (let next = queue[this.#sent]; next !== undefined; next = queue[this.#sent]) {
-        const { bytes, payload, part, send } = next;
+      while (next !== null) {
+        const { bytes, payload, part, send }: Waiting = next;
         const given = isBlob(payload) ? Buffer.from(await payload.arrayBuffer()) : payload;
         const made = part === null ? null : (next.compressed ?? this.#compressor!.compress(given, part));
         // No turn may pass between compressing at once and sending.
         const compressed = made instanceof Promise ? await made : made;
         if (this._socket.destroyed) this.abandon();
-        if (this.#queue !== queue) return;
+        if (this.#first !== next) return;
         this._bufferedBytes -= bytes;
         send(given, compressed);
-        this.#sent++;
+        next = next.next;
+        this.#first = next;
+        if (next === null) this.#last = null;
       }
-      this.#queue = null;
     } catch (error) {
-      if (this.#queue !== queue) return;
-      this.#failQueue(error as Error);
+      if (this.#first !== next) return;
+      this.#failAll(error as Error);
       if (!this._socket.destroyed) nextTick(() => this.onerror(error as Error));
     }
   }
 
-  #failQueue(error: Error): void {
-    const queue = this.#queue!.slice(this.#sent);
-    this.#queue = null;
-    for (const { callback } of queue) this.fail(callback, error);
+  #failAll(error: Error): void {
+    const first = this.#first;
+    this.#first = null;
+    this.#last = null;
+    for (let next = first; next !== null; next = next.next) this.fail(next.callback, error);
   }
 
   /** The socket is closed: nothing that waits will be sent. */
   abandon(): void {
     this.#compressor?.close();
-    if (this.#queue === null) return;
-    const what = isBlob(this.#queue[0].payload) ? 'the blob was being read' : 'data was being compressed';
-    this.#failQueue(new Error(`The socket was closed while ${what}`));
+    if (this.#first === null) return;
+    const what = isBlob(this.#first.payload) ? 'the blob was being read' : 'data was being compressed';
+    this.#failAll(new Error(`The socket was closed while ${what}`));
   }
 
   /** A Blob could not be read. The owner of the sender replaces this method. */

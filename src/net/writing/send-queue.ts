@@ -13,6 +13,7 @@ interface Entry {
   readonly bytes: number;
   readonly deflation: LongDeflation | null;
   send: Send;
+  next: Entry | null;
 }
 
 /**
@@ -23,9 +24,8 @@ export class SendQueue {
   readonly #outbox: Outbox;
   /** Called when nothing waits any more. */
   readonly #onEmpty: () => void;
-  #entries: Entry[] = [];
-  /** How many of them have been sent: to take them out one by one would move all others each time. */
-  #sent = 0;
+  #first: Entry | null = null;
+  #last: Entry | null = null;
   #pong: Entry | null = null;
   #closed = false;
   /** The memory of what left last, if it is not free at once. */
@@ -43,12 +43,12 @@ export class SendQueue {
 
   /** Sends in its turn. */
   add(bytes: number, send: Send): void {
-    this.#push({ bytes, deflation: null, send });
+    this.#push({ bytes, deflation: null, send, next: null });
   }
 
   /** Sends when the deflation has ended and its turn has come, or as it is if it cannot be waited for. */
   addLong(deflation: LongDeflation, send: Send): void {
-    this.#push({ bytes: deflation.payload.length, deflation, send });
+    this.#push({ bytes: deflation.payload.length, deflation, send, next: null });
     deflation.onEnd(() => this.#proceed());
   }
 
@@ -62,13 +62,15 @@ export class SendQueue {
       this.#pong.send = send;
       return;
     }
-    this.#pong = { bytes: 0, deflation: null, send };
+    this.#pong = { bytes: 0, deflation: null, send, next: null };
     this.#push(this.#pong);
   }
 
   #push(entry: Entry): void {
     this.bytes += entry.bytes;
-    this.#entries.push(entry);
+    if (this.#last === null) this.#first = entry;
+    else this.#last.next = entry;
+    this.#last = entry;
   }
 
   /** A promise that resolves when all that was added has left and the peer is not behind. It may be ignored. */
@@ -86,8 +88,8 @@ export class SendQueue {
   /** Drops everything, because the connection is closed. */
   close(error: Error): void {
     this.#closed = true;
-    this.#entries = [];
-    this.#sent = 0;
+    this.#first = null;
+    this.#last = null;
     this.bytes = 0;
     this.#reject?.(error);
   }
@@ -99,10 +101,11 @@ export class SendQueue {
 
   /** Sends what may leave. */
   #proceed(isForced = false): void {
-    while (!this.#closed && this.#sent < this.#entries.length) {
-      const entry = this.#entries[this.#sent];
+    while (!this.#closed && this.#first !== null) {
+      const entry = this.#first;
       if (!isForced && entry.deflation !== null && !entry.deflation.hasEnded) return;
-      this.#sent++;
+      this.#first = entry.next;
+      if (this.#first === null) this.#last = null;
       this.bytes -= entry.bytes;
       if (entry === this.#pong) this.#pong = null;
       if (!entry.send()) this.#lastFree = this.#outbox.whenFree();
