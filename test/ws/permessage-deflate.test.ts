@@ -1,7 +1,6 @@
 import { promisify } from 'node:util';
 import { deflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { turns } from '../support/waiting.js';
 import { IMPLEMENTATIONS, NPM_WS, WASOCK } from './implementations.js';
 
 const OFFERS: [options: object, field: string][] = [
@@ -88,8 +87,8 @@ describe.each(IMPLEMENTATIONS)('compressed by %s', (_, impl) => {
     const compressed = promisify(deflate.compress.bind(deflate))(Buffer.alloc(100_000), true);
     deflate.cleanup();
     await expect(compressed).rejects.toThrow('The deflate stream was closed while data was being processed');
-    // npm ws takes the end of the old stream for that of a new one.
-    await turns();
+    // npm ws takes the end of the old stream for that of a new one, and throws.
+    if (impl === NPM_WS) return;
     expect(await promisify(deflate.compress.bind(deflate))(Buffer.alloc(100_000), true)).not.toHaveLength(0);
     deflate.cleanup();
   });
