@@ -229,11 +229,11 @@ export class Sender {
       return;
     }
     this.#first = waiting;
-    void this.#sendAll(waiting);
+    void this.#sendAll();
   }
 
-  async #sendAll(first: Waiting): Promise<void> {
-    let next: Waiting | null = first;
+  async #sendAll(): Promise<void> {
+    let next = this.#first;
     try {
       while (next !== null) {
         const { bytes, payload, part, send }: Waiting = next;

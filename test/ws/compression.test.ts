@@ -8,6 +8,7 @@ import { deflated, inflated, StreamDeflater, StreamInflater } from '../support/d
 import { type ParsedFrame, parseFrames } from '../support/frame-parser.js';
 import { FramePeer } from '../support/frame-peer.js';
 import { frameFor } from '../support/framer.js';
+import { heldMemory } from '../support/memory.js';
 import { noise, prose } from '../support/messages.js';
 import { tcpPair } from '../support/sockets.js';
 import { turns, until } from '../support/waiting.js';
@@ -504,6 +505,22 @@ describe('wasock/ws differs from npm ws', () => {
         messages.map(({ length }) => [0, length]),
       );
     }
+  });
+
+  test('what was sent is not kept, even if something always waits', async () => {
+    const { ws, peer } = await openWith(WASOCK, { parameters: '', options: { zlibDeflateOptions: { level: 9 } } });
+    const message = prose(50_000);
+    let sent = 0;
+    const send = () => ws.send(Buffer.from(message), onSent);
+    const onSent = () => {
+      if (++sent < 200) send();
+    };
+    const before = heldMemory();
+    for (let i = 0; i < 3; i++) send();
+    await until(() => sent >= 190);
+    // All of it would be 9.5 MB. The peer keeps the frames.
+    expect(heldMemory().arrayBuffers - before.arrayBuffers).toBeLessThan(5_000_000);
+    await peer.framesReceived(202);
   });
 
   test('frames that others have made keep their order after a long message', async () => {

@@ -4,6 +4,7 @@ import { LongDeflation } from '../../../src/deflate/long-deflation.js';
 import { SendQueue } from '../../../src/net/writing/send-queue.js';
 import { FIN, Opcode } from '../../../src/protocol/opcode.js';
 import { parseFrames } from '../../support/frame-parser.js';
+import { heldMemory } from '../../support/memory.js';
 import { makeOutbox, stateOf } from '../../support/outbox-harness.js';
 import { until } from '../../support/waiting.js';
 
@@ -43,6 +44,23 @@ describe('what is sent while a long message is deflated', () => {
     expect(queue.bytes).toBe(0);
     outbox.flush();
     expect(parseFrames(transport.octets).map(({ payload }) => payload.toString())).toEqual(['1', '2', '3', '4', '5']);
+  });
+
+  test('is not kept any longer, even if something always waits', async () => {
+    const { queue, log } = makeQueue();
+    const message = Buffer.from(LONG);
+    let sent = 0;
+    const add = () => queue.addLong(new LongDeflation(deflater, Buffer.from(message)), onSent);
+    const onSent = () => {
+      if (++sent < 40) add();
+      return true;
+    };
+    const before = heldMemory();
+    add();
+    add();
+    await until(() => sent >= 30);
+    expect(heldMemory().arrayBuffers - before.arrayBuffers).toBeLessThan(8 * message.length);
+    await until(() => log.includes('empty'));
   });
 
   test('its promise resolves when all of it has left', async () => {
