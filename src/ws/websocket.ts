@@ -292,7 +292,9 @@ export class WebSocket extends EventEmitter {
 
   #startCloseTimer(): void {
     const wire = this.#wire!;
-    this._closeTimer = new CloseTimer(wire.outbox, Number(this.#kept.closeTimeout), () => wire.destroy());
+    // Sockets that others make without options have none. setTimeout takes that for 1 ms, and so does npm `ws`.
+    const timeout = Number(this.#kept.closeTimeout ?? 1);
+    this._closeTimer = new CloseTimer(wire.outbox, timeout, () => wire.destroy());
   }
 
   #tellOnce(error: Error): void {

@@ -256,6 +256,9 @@ describe.each(IMPLEMENTATIONS)('%s: a socket', (_, impl) => {
 
   test('ws.I4 ws.P.@fastify/websocket: setSocket opens a WebSocket on plain streams, on both ends', async () => {
     const ends = memoryPair();
+    const warned = vi.fn();
+    process.on('warning', warned);
+    onTestFinished(() => void process.off('warning', warned));
     const [client, server] = [false, true].map((isServer, index) => {
       const ws = inner(new impl.WebSocket(null as never, undefined, { isServer } as never));
       ws._isServer = isServer;
@@ -278,6 +281,7 @@ describe.each(IMPLEMENTATIONS)('%s: a socket', (_, impl) => {
       ['4000', 'done'],
       ['4000', 'done'],
     ]);
+    expect(warned).not.toHaveBeenCalled();
   });
 
   test('ws.I4: octets that came with the handshake are frames, and are told after open', async () => {
