@@ -245,7 +245,10 @@ export class Sender {
         if (this.#first !== next) return;
         this._bufferedBytes -= bytes;
         send(given, compressed);
+        const sent = next;
         next = next.next;
+        // Whoever still holds it must not hold all that came after.
+        sent.next = null;
         this.#first = next;
         if (next === null) this.#last = null;
       }

@@ -518,7 +518,9 @@ describe('wasock/ws differs from npm ws', () => {
     const before = heldMemory();
     for (let i = 0; i < 3; i++) send();
     await until(() => sent >= 190);
-    // All of it would be 9.5 MB. The peer keeps the frames.
+    // What the peer has got keeps the reads alive in which it came.
+    for (const frame of peer.frames) Object.assign(frame, { payload: Buffer.alloc(0) });
+    // All of it would be 9.5 MB.
     expect(heldMemory().arrayBuffers - before.arrayBuffers).toBeLessThan(5_000_000);
     await peer.framesReceived(202);
   });

@@ -105,6 +105,8 @@ export class SendQueue {
       const entry = this.#first;
       if (!isForced && entry.deflation !== null && !entry.deflation.hasEnded) return;
       this.#first = entry.next;
+      // Whoever still holds it must not hold all that came after.
+      entry.next = null;
       if (this.#first === null) this.#last = null;
       this.bytes -= entry.bytes;
       if (entry === this.#pong) this.#pong = null;
