@@ -1,6 +1,6 @@
 import { PENDING, PENDING_COUNT, put, TO } from './bit-writer';
 import { codeLengthSymbol } from './block-codes';
-import { makeCode } from './huffman-encoder';
+import { CODED_BITS, makeCode } from './huffman-encoder';
 import { DEFLATE_TABLES } from './memory';
 import { DISTANCE_COUNTS, LITERAL_COUNTS } from './symbols';
 import { clear } from './zeros';
@@ -36,16 +36,14 @@ const LONGEST_LENGTH_CODE: u32 = 7;
 
 /** Makes codes for the symbols of this block. @returns what they and the symbols cost, without extra bits */
 export function makeCodes(): u32 {
+  store<u32>(CODED_BITS, 0);
   const literals = makeCode(LITERAL_COUNTS, LITERAL_SYMBOLS, LONGEST_CODE, LITERAL_CODES, USED_LITERALS);
   const distances = makeCode(DISTANCE_COUNTS, DISTANCE_SYMBOLS, LONGEST_CODE, DISTANCE_CODES, USED_DISTANCES);
-  let bits = costOf(USED_LITERALS, literals, LITERAL_COUNTS, LITERAL_CODES);
-  bits += costOf(USED_DISTANCES, distances, DISTANCE_COUNTS, DISTANCE_CODES);
   clear(LENGTH_CODE_COUNTS, LENGTH_CODE_COUNTS + 80);
   clear(LENGTH_CODES, LENGTH_CODES + 80);
   findRuns(literals, distances);
-  const lengths = makeCode(LENGTH_CODE_COUNTS, LENGTH_SYMBOLS, LONGEST_LENGTH_CODE, LENGTH_CODES, USED_LENGTHS);
-  bits += costOf(USED_LENGTHS, lengths, LENGTH_CODE_COUNTS, LENGTH_CODES);
-  bits += 2 * count(16) + 3 * count(17) + 7 * count(18);
+  makeCode(LENGTH_CODE_COUNTS, LENGTH_SYMBOLS, LONGEST_LENGTH_CODE, LENGTH_CODES, USED_LENGTHS);
+  const bits = load<u32>(CODED_BITS) + 2 * count(16) + 3 * count(17) + 7 * count(18);
   return bits + 14 + 3 * writtenLengths();
 }
 
@@ -53,15 +51,6 @@ export function makeCodes(): u32 {
 @inline
 function count(symbol: usize): u32 {
   return load<u32>(LENGTH_CODE_COUNTS + (symbol << 2));
-}
-
-function costOf(used: usize, size: u32, counts: usize, codes: usize): u32 {
-  let bits: u32 = 0;
-  for (let index: u32 = 0; index < size; index++) {
-    const symbol = <usize>load<u16>(used + (<usize>index << 1)) << 2;
-    bits += load<u32>(counts + symbol) * (load<u32>(codes + symbol) >> 16);
-  }
-  return bits;
 }
 
 /** How many of a list of used symbols are declared: all up to the last that is used. */

@@ -35,7 +35,7 @@ export function deflate(
   let at = start;
   while (at < end) {
     beginSymbols();
-    const next = isSmall ? matchSmall(at, end, origin, windowSize, bits) : matchFast(at, end, origin, windowSize, bits);
+    const next = isSmall ? matchSmall(at, end, origin, windowSize, bits) : matchFast(at, end, origin, windowSize, bits, isKept);
     if (!writeBlock(at, next, DEFLATE_OUT + most)) return 0;
     at = next;
   }

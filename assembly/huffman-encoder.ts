@@ -1,4 +1,5 @@
 import { DEFLATE_TABLES } from './memory';
+import { clear } from './zeros';
 
 /*
  * Codes (RFC 1951 §3.2.2), of at most so many bits, from how often each symbol occurs. A code is one word: its bits
@@ -17,10 +18,13 @@ const TAKEN: usize = WORK + 1152;
 const FRACTIONS: u32 = 16;
 const LENGTH_COUNTS: usize = WORK + 1216;
 const NEXT_CODES: usize = WORK + 1280;
+/** What the symbols cost of all codes that were made since it was 0. */
+export const CODED_BITS: usize = WORK + 1344;
 
 /**
  * Makes the code of the symbols of which `counts` says how often each occurs, and writes it to `codes`. `used` gets the list
- * of the symbols that occur, two bytes each, in their order; the codes of others are undefined.
+ * of the symbols that occur, two bytes each, in their order; the codes of others are undefined. What the symbols cost is added to
+ * `CODED_BITS`.
  *
  * @returns how many symbols occur
  */
@@ -45,11 +49,12 @@ export function makeCode(counts: usize, symbols: u32, longest: u32, codes: usize
   if (found == 1) {
     // §3.2.7: "If only one distance code is used, it is encoded using one bit, not zero bits".
     store<u32>(codes + (<usize>load<u16>(used) << 2), 1 << 16);
+    store<u32>(CODED_BITS, load<u32>(CODED_BITS) + total);
     return 1;
   }
   const free = round(found, findLengths(found, total, longest), longest);
   complete(found, free, longest);
-  assignCodes(found, longest, codes, used);
+  assignCodes(found, longest, counts, codes, used);
   return found;
 }
 
@@ -130,9 +135,10 @@ function complete(found: u32, free: i32, longest: u32): void {
   }
 }
 
-/** Codes of a length are in the order of their symbols (§3.2.2). */
-function assignCodes(found: u32, longest: u32, codes: usize, used: usize): void {
-  for (let length: u32 = 0; length <= longest; length++) store<u32>(LENGTH_COUNTS + (<usize>length << 2), 0);
+/** Codes of a length are in the order of their symbols (§3.2.2). Adds up what the symbols cost. */
+function assignCodes(found: u32, longest: u32, counts: usize, codes: usize, used: usize): void {
+  clear(LENGTH_COUNTS, LENGTH_COUNTS + 64);
+  let cost: u32 = 0;
   for (let index: u32 = 0; index < found; index++) {
     const place = LENGTH_COUNTS + (<usize>load<u32>(FOUND + (<usize>index << 2)) << 2);
     store<u32>(place, load<u32>(place) + 1);
@@ -147,8 +153,11 @@ function assignCodes(found: u32, longest: u32, codes: usize, used: usize): void 
     const next = NEXT_CODES + (<usize>length << 2);
     const bits = load<u32>(next);
     store<u32>(next, bits + 1);
-    store<u32>(codes + (<usize>load<u16>(used + (<usize>index << 1)) << 2), (length << 16) | reverse(bits, length));
+    const symbol = <usize>load<u16>(used + (<usize>index << 1)) << 2;
+    store<u32>(codes + symbol, (length << 16) | reverse(bits, length));
+    cost += load<u32>(counts + symbol) * length;
   }
+  store<u32>(CODED_BITS, load<u32>(CODED_BITS) + cost);
 }
 
 /** The bits of a code in the order in which they are written (§3.1.1). */
