@@ -5,7 +5,7 @@ import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import { NO_BYTES } from '../protocol/bytes.js';
 import { CloseCode } from '../protocol/close-code.js';
-import { closeExtensions, type Extensions } from './compression/agreement.js';
+import { closeExtensions, type Extensions, SharedExtensions } from './compression/agreement.js';
 import { makeEnumerable } from './events/enumerable.js';
 import { addEventListener, defineAttributes, removeEventListener } from './events/event-target.js';
 import { Opening } from './opening/client.js';
@@ -52,7 +52,6 @@ export class WebSocket extends EventEmitter {
   _closeMessage: Buffer = NO_BYTES;
   _closeTimer: CloseTimer | null = null;
   _errorEmitted = false;
-  _extensions: Extensions = {};
   _isServer = true;
   _paused = false;
   _protocol = '';
@@ -64,6 +63,8 @@ export class WebSocket extends EventEmitter {
   /** The request of a pending opening handshake. */
   _req: ClientRequest | null = null;
 
+  /** By name. */
+  #extensions: Extensions | SharedExtensions | null = null;
   #wire: Wire | null = null;
   #sender: WireSender | null = null;
   #receiver: Receiver | null = null;
@@ -108,7 +109,18 @@ export class WebSocket extends EventEmitter {
   }
 
   get extensions(): string {
-    return Object.keys(this._extensions).join();
+    return this.#extensions === null ? '' : Object.keys(this.#extensions).join();
+  }
+
+  /** The agreed extensions by name, created lazily. */
+  get _extensions(): Extensions {
+    if (this.#extensions === null) this.#extensions = {};
+    else if (this.#extensions instanceof SharedExtensions) this.#extensions = this.#extensions.copy();
+    return this.#extensions;
+  }
+
+  set _extensions(extensions: Extensions) {
+    this.#extensions = extensions;
   }
 
   get isPaused(): boolean {
@@ -131,7 +143,7 @@ export class WebSocket extends EventEmitter {
   get _sender(): WireSender | null {
     if (this.#sender === null && this.#wire !== null) {
       const { generateMask } = this.#socketOptions;
-      this.#sender = new WireSender(this.#wire, this._extensions, !this._isServer, generateMask);
+      this.#sender = new WireSender(this.#wire, this.#extensions, !this._isServer, generateMask);
       this.#sender.onerror = (error) => this.#onSendError(error);
     }
     return this.#sender;
@@ -158,7 +170,7 @@ export class WebSocket extends EventEmitter {
     this.#socketOptions = options;
     this.#opening = null;
     const events = new WebSocket.#Events(this);
-    const settings = wireSettings(this._isServer, options, this._binaryType, this._extensions);
+    const settings = wireSettings(this._isServer, options, this._binaryType, this.#extensions);
     const wire = new Wire(socket, settings, events, events);
     this.#wire = wire;
     if (Receiver.isWatched) void this._receiver;
@@ -173,7 +185,7 @@ export class WebSocket extends EventEmitter {
 
   /** Marks the socket as closed and emits 'close'. */
   emitClose(): void {
-    if (this._socket !== null) closeExtensions(this._extensions);
+    if (this._socket !== null && !(this.#extensions instanceof SharedExtensions)) closeExtensions(this.#extensions);
     this._readyState = CLOSED;
     this.emit('close', this._closeCode, this._closeMessage);
   }

@@ -30,15 +30,37 @@ const GROWTH = 16;
 
 type Level = 'fast' | 'small';
 
+/**
+ * What sockets of a server have agreed on, who share it. Whoever asks a socket for its extensions gets objects of its own,
+ * as most never do.
+ */
+export class SharedExtensions {
+  readonly 'permessage-deflate': PerMessageDeflate;
+
+  constructor(agreed: PerMessageDeflate) {
+    this['permessage-deflate'] = agreed;
+  }
+
+  /** Extensions for one socket. */
+  copy(): Extensions {
+    const { _options, params } = this['permessage-deflate'];
+    const own = new PerMessageDeflate(_options);
+    own.params = { ...params };
+    return { [PerMessageDeflate.extensionName]: own };
+  }
+}
+
 /** What was agreed about compression; `null` if nothing was. */
 export function agreementIn(extensions: unknown): Agreement | null {
-  const extension = (extensions as Extensions | undefined)?.[PerMessageDeflate.extensionName] as Agreement | undefined;
+  const extension = (extensions as Extensions | null | undefined)?.[PerMessageDeflate.extensionName] as
+    | Agreement
+    | undefined;
   return extension?.params ? extension : null;
 }
 
 /** Frees what an extension has used by itself. */
-export function closeExtensions(extensions: Extensions): void {
-  const extension = extensions[PerMessageDeflate.extensionName] as Partial<PerMessageDeflate> | undefined;
+export function closeExtensions(extensions: Extensions | null): void {
+  const extension = extensions?.[PerMessageDeflate.extensionName] as Partial<PerMessageDeflate> | undefined;
   extension?.cleanup?.();
 }
 

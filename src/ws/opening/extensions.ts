@@ -1,4 +1,4 @@
-import type { Extensions } from '../compression/agreement.js';
+import { type Extensions, SharedExtensions } from '../compression/agreement.js';
 import * as extension from '../extension.js';
 import { type DeflateParameters, PerMessageDeflate, type PerMessageDeflateOptions } from '../permessage-deflate.js';
 
@@ -33,7 +33,28 @@ export function acceptOffers(offers: string | undefined, options: ExtensionOptio
   const configurations = extension.parse(offers!)[NAME];
   if (configurations === undefined) return {};
   deflate.accept(configurations);
-  return { [NAME]: deflate };
+  return shareFor(options, deflate) as unknown as Extensions;
+}
+
+/** What was agreed on under the options of each server, by the text of the answer. */
+const agreed = new WeakMap<ExtensionOptions, Map<string, SharedExtensions>>();
+
+function shareFor(options: ExtensionOptions, deflate: PerMessageDeflate): SharedExtensions {
+  const known = agreed.get(options) ?? new Map<string, SharedExtensions>();
+  agreed.set(options, known);
+  const text = formatExtension(deflate.params!);
+  const shared = known.get(text);
+  if (shared !== undefined && haveSameOptions(shared[NAME], deflate)) return shared;
+  const mine = new SharedExtensions(deflate);
+  known.set(text, mine);
+  return mine;
+}
+
+/** Options may have been changed since. */
+function haveSameOptions(one: PerMessageDeflate, other: PerMessageDeflate): boolean {
+  const [given, wanted] = [one._options, other._options] as Record<string, unknown>[];
+  const names = Object.keys(wanted);
+  return names.length === Object.keys(given).length && names.every((name) => given[name] === wanted[name]);
 }
 
 /** What a client offers, until the server's answer. */
