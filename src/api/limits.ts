@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Broker } from '../broker/broker.js';
 import { Deflater, KeepingDeflater } from '../deflate/deflater.js';
 import { Inflater, KeepingInflater } from '../deflate/inflater.js';
 import type { CompressionSettings, DeflateParameters } from '../deflate/negotiation.js';
@@ -65,6 +66,11 @@ export interface ServerLimits extends ConnectionLimits {
    * any.
    */
   allowedHosts?: Rule<IncomingMessage>;
+  /**
+   * Connects the topics of this server with those of other processes: what `redis`, `nats` or `cluster` return, or a broker of
+   * your own. It serves this server alone, which closes it. Default none.
+   */
+  broker?: Broker;
 }
 
 /** How messages are handed over. */

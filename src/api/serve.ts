@@ -103,6 +103,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
       onPathError: (error) => reportError(options, error),
     });
     if (options.server === undefined && options.tls === undefined) this.#firstReads = this.#watchFirstReads();
+    this.shareTopics(options.broker, (error) => reportError(options, error));
   }
 
   /** The port that it listens on; 0 for a Unix socket, and for a shared server that does not listen yet. */

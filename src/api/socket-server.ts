@@ -1,3 +1,5 @@
+import type { Broker } from '../broker/broker.js';
+import { ServerBroker } from '../broker/session.js';
 import type { Opcode } from '../protocol/opcode.js';
 import {
   type CheckedCloseOptions,
@@ -9,12 +11,16 @@ import {
 import type { Data, SendOptions } from './payload.js';
 import type { PreparedMessage } from './prepared-message.js';
 
+/** Milliseconds that a broker has to take the rest, if `close` was given no time-out. */
+const BROKER_TIMEOUT = 5000;
+
 /** The common part of `Server` and `Upgrades`: the sockets of one server, publishing to them, and closing them all. */
 export abstract class SocketServer<UserData> {
   /** The open sockets. */
   readonly connections: Connections<UserData>;
   /** @internal */
   protected readonly sockets = new ConnectionSet<UserData>();
+  #broker: ServerBroker | null = null;
   #closed: Promise<void> | null = null;
 
   /** @internal */
@@ -22,22 +28,45 @@ export abstract class SocketServer<UserData> {
     this.connections = this.sockets;
   }
 
+  /** What connects its topics with those of other processes; `null` without the option `broker`. */
+  get broker(): ServerBroker | null {
+    return this.#broker;
+  }
+
   /**
-   * Sends a message, encoded once, to every socket that has subscribed to `topic`. A socket that is not open does not
-   * get it. `slowPeer` decides about a socket that is more than `maxBackpressure` behind; the others never wait for it.
+   * Shares the topics with other processes, if there is a broker.
+   *
+   * @internal
+   * @param report hears of errors that belong to no socket
+   * @throws TypeError, RangeError if it is no broker, or it is used already
+   */
+  protected shareTopics(broker: Broker | undefined, report: (error: Error) => void): void {
+    if (broker === undefined) return;
+    const { topics } = this.sockets;
+    const session = new ServerBroker(broker, {
+      deliver: (topic, frame, compresses) => topics.deliver(topic, frame, compresses),
+      report,
+    });
+    topics.shareWith(session);
+    this.#broker = session;
+  }
+
+  /**
+   * Sends a message, encoded once, to every socket that has subscribed to `topic`, with a broker also in other processes. A
+   * socket that is not open does not get it. `slowPeer` decides about a socket that is more than `maxBackpressure` behind; the others never wait for it.
    *
    * @param data a string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Bytes are copied. A prepared
    *   message has its options already
    * @param options an opcode, or `{ opcode, compress }`. The message is compressed once for all sockets that have agreed on
    *   the same, if that makes it shorter
-   * @returns how many sockets accepted the message
+   * @returns how many sockets of this process accepted the message
    * @throws TypeError as `send`, if `topic` is not a string, or if the opcode is neither Text nor Binary
    */
   publish(topic: string, data: Data | PreparedMessage, options?: Opcode | SendOptions): number {
     return this.sockets.topics.publish(topic, data, options, null);
   }
 
-  /** How many sockets have subscribed to `topic`. @throws TypeError if `topic` is not a string */
+  /** How many sockets of this process have subscribed to `topic`. @throws TypeError if `topic` is not a string */
   subscriberCount(topic: string): number {
     return this.sockets.topics.subscriberCount(topic);
   }
@@ -51,8 +80,14 @@ export abstract class SocketServer<UserData> {
    */
   close(options: CloseOptions = {}): Promise<void> {
     const checked = checkCloseOptions(options);
-    this.#closed ??= this.end(checked);
+    this.#closed ??= this.#end(checked);
     return this.#closed;
+  }
+
+  /** What handlers publish while their sockets close still goes out. */
+  async #end(options: CheckedCloseOptions): Promise<void> {
+    await this.end(options);
+    await this.#broker?.end(options.timeout || BROKER_TIMEOUT);
   }
 
   /** As `close`, for `await using`. */

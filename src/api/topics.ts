@@ -12,6 +12,18 @@ type Offer<Subscriber> = (subscriber: Subscriber, message: SharedMessage) => boo
 
 const NO_SUBSCRIBERS: readonly never[] = [];
 
+/** The other processes in which sockets may listen to the same topics. */
+interface Others {
+  /** Whether the topic may be shared. @throws TypeError, RangeError if it may not */
+  check(topic: string): void;
+  /** The first socket of this process listens to `topic`. */
+  join(topic: string): void;
+  /** The last one has stopped. */
+  leave(topic: string): void;
+  /** Publishes a message to them. @param frame must not be changed */
+  publish(topic: string, frame: Uint8Array, compresses: boolean): void;
+}
+
 /** The subscribers of one topic, at least one. */
 class Audience<Subscriber> {
   readonly members = new Set<Subscriber>();
@@ -28,12 +40,25 @@ export class Topics<Subscriber> {
   /** The topics of each subscriber. They are kept here so that a socket without topics pays nothing for them. */
   readonly #names = new Map<Subscriber, Set<string>>();
   readonly #offer: Offer<Subscriber>;
+  /** `null` without a broker. */
+  #others: Others | null = null;
 
   constructor(offer: Offer<Subscriber>) {
     this.#offer = offer;
   }
 
-  /** Subscribes. No effect if `subscriber` has subscribed already. */
+  /** Shares the topics with other processes. Call it before anybody subscribes. */
+  shareWith(others: Others): void {
+    this.#others = others;
+  }
+
+  /** @throws TypeError, RangeError with the value, if `topic` is no topic */
+  check(topic: string): void {
+    checkTopic(topic);
+    this.#others?.check(topic);
+  }
+
+  /** Subscribes to a topic that was checked. No effect if `subscriber` has subscribed already. */
   add(topic: string, subscriber: Subscriber): void {
     const names = this.#names.get(subscriber);
     if (names?.has(topic)) return;
@@ -44,6 +69,7 @@ export class Topics<Subscriber> {
     if (audience === undefined) {
       audience = new Audience();
       this.#audiences.set(topic, audience);
+      this.#others?.join(topic);
     }
     audience.members.add(subscriber);
     audience.list = null;
@@ -70,7 +96,9 @@ export class Topics<Subscriber> {
     const audience = this.#audiences.get(topic)!;
     audience.members.delete(subscriber);
     audience.list = null;
-    if (audience.members.size === 0) this.#audiences.delete(topic);
+    if (audience.members.size > 0) return;
+    this.#audiences.delete(topic);
+    this.#others?.leave(topic);
   }
 
   /** The topics of a subscriber in the order of subscription. The list is the caller's. */
@@ -85,10 +113,10 @@ export class Topics<Subscriber> {
   }
 
   /**
-   * Sends one message, encoded once, to all subscribers. Their state never makes it throw.
+   * Sends one message, encoded once, to all subscribers, and to those of other processes. Their state never makes it throw.
    *
    * @param except a subscriber that does not get the message, because it publishes it; or `null`
-   * @returns how many subscribers accepted the message
+   * @returns how many subscribers of this process accepted the message
    * @throws TypeError if `topic` is not a string, `data` cannot be sent, or `opcode` is neither Text nor Binary
    */
   publish(
@@ -97,17 +125,26 @@ export class Topics<Subscriber> {
     options: Opcode | SendOptions | undefined,
     except: Subscriber | null,
   ): number {
-    checkTopic(topic);
+    this.check(topic);
     if (data instanceof PreparedMessage) {
       const message = sharedOf(data, options);
+      this.#others?.publish(topic, message.plain, message.compresses);
       return this.#offerTo(this.#subscribers(topic, except), except, message);
     }
     const { opcode, compress = true } = sendOptions(options);
     const payload = toPayload(data);
     const checkedOpcode = messageOpcode(opcode, payload);
     const subscribers = this.#subscribers(topic, except);
-    if (subscribers.length === 0) return 0;
-    return this.#offerTo(subscribers, except, new SharedMessage(checkedOpcode, payload, compress));
+    if (subscribers.length === 0 && this.#others === null) return 0;
+    const message = new SharedMessage(checkedOpcode, payload, compress);
+    this.#others?.publish(topic, message.plain, compress);
+    return this.#offerTo(subscribers, except, message);
+  }
+
+  /** Sends a message that another process has published to all subscribers of this one. */
+  deliver(topic: string, frame: Uint8Array, compresses: boolean): void {
+    const subscribers = this.#subscribers(topic, null);
+    if (subscribers.length > 0) this.#offerTo(subscribers, null, SharedMessage.ofFrame(frame, compresses));
   }
 
   /** The subscribers of a topic; nobody if `except` is the only one. */

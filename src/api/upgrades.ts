@@ -78,6 +78,7 @@ export class Upgrades extends SocketServer<unknown> {
     this.#unwatch = watchRequestListeners(server, (error, _request, response) =>
       this.#onPlainRejection(error, response),
     );
+    this.shareTopics(options.broker, (error) => this.#report(error));
   }
 
   /** @internal */

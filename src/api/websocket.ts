@@ -195,7 +195,7 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
    */
   subscribe(topic: string): void {
     const topics = this.#serverTopics();
-    checkTopic(topic);
+    topics.check(topic);
     if (this.readyState === ReadyState.Open) topics.add(topic, this);
   }
 

@@ -11,6 +11,12 @@ const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
 /** What is loaded, and the list that gives ECMAScript modules the same names. */
 const ENTRY_POINTS = [
   { specifier: 'wasock', source: 'src/index.ts', wrapper: 'src/index.mts', built: 'build/index.d.ts' },
+  ...['redis', 'nats', 'cluster'].map((name) => ({
+    specifier: `wasock/${name}`,
+    source: `src/${name}.ts`,
+    wrapper: `src/${name}.mts`,
+    built: `build/${name}.d.ts`,
+  })),
 ];
 
 /** Loads the built package by its name both ways, in a Node without vite. */

@@ -29,6 +29,17 @@ const TESTED_BY: Record<string, string> = {
   'api/socket-server.ts': 'api/topics.test.ts',
   'api/upgrades.ts': 'api/accept-upgrades.test.ts',
   'api/upgrade-answer.ts': 'api/serve.test.ts',
+  // An interface, which the test's own broker implements.
+  'broker/broker.ts': 'broker/session.test.ts',
+  'broker/channel-broker.ts': 'broker/redis.test.ts',
+  'broker/cluster-hub.ts': 'broker/cluster.test.ts',
+  'broker/cluster-messages.ts': 'broker/cluster.test.ts',
+  ...Object.fromEntries(
+    ['redis', 'nats', 'cluster'].flatMap((name) => [
+      [`${name}.ts`, `broker/${name}.test.ts`],
+      [`${name}.mts`, 'project/exports.test.ts'],
+    ]),
+  ),
   'net/writing/sizes.ts': 'net/writing/outbox.test.ts',
   'net/opening/request-head.ts': 'net/opening/pending-upgrade.test.ts',
   // The base of Connection and of ws/wire/wire.ts, and what their handlers are.
@@ -83,10 +94,14 @@ describe('src', () => {
     expect(randomnessProblems(sources)).toEqual([]);
   });
 
-  test('hostile.A4.20: what is random comes from node:crypto, in the three files that need it', () => {
+  test('hostile.A4.20: what is random comes from node:crypto, in the files that need it', () => {
     const fromCrypto = /\brandom(Bytes|FillSync|Fill|Int|UUID)\b|\bgetRandomValues\b/;
     const files = [...sources].filter(([, source]) => fromCrypto.test(source)).map(([file]) => file);
-    expect(files).toEqual(['codec/zlib-deflate.ts', 'handshake/key.ts', 'protocol/masking-key.ts']);
+    expect(files).toEqual([
+      // Waits between attempts, channels for probes, and who published a message.
+      ...['broker/channel-broker.ts', 'broker/interests.ts', 'broker/redis.ts', 'broker/session.ts'],
+      ...['codec/zlib-deflate.ts', 'handshake/key.ts', 'protocol/masking-key.ts'],
+    ]);
     for (const file of files) {
       const specifiers = importsOf(file, sources.get(file) ?? '').map(({ specifier }) => specifier);
       expect(specifiers).toContain('node:crypto');
@@ -111,8 +126,13 @@ describe('src', () => {
 
   test('nothing is needed at run time besides Node', () => {
     const manifest = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
-    const fields = ['dependencies', 'optionalDependencies', 'peerDependencies', 'bundleDependencies'];
+    const fields = ['dependencies', 'optionalDependencies', 'bundleDependencies'];
     expect(fields.filter((field) => field in manifest)).toEqual([]);
+    // Clients of brokers, for whoever uses one.
+    const optional = Object.fromEntries(
+      Object.keys(manifest.peerDependencies).map((name) => [name, { optional: true }]),
+    );
+    expect(manifest.peerDependenciesMeta).toEqual(optional);
   });
 });
 

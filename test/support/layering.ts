@@ -9,8 +9,9 @@ const NET = ['net', 'net/reading', 'net/writing', 'net/timing', 'net/opening', '
 /** Rooms that the files of a room may import besides their own; see docs/architecture.md. */
 const ARROWS: Record<string, readonly string[]> = {
   // src/*.ts and src/*.mts
-  entry: ['api', 'ws', ...NET, ...PURE],
-  api: [...NET, ...PURE],
+  entry: ['api', 'ws', 'broker', ...NET, ...PURE],
+  api: ['broker', ...NET, ...PURE],
+  broker: ['protocol'],
   ws: ['ws/wire', 'ws/opening', 'ws/compression', 'ws/events', ...NET, ...PURE],
   'ws/wire': ['ws/opening', 'ws/compression', ...NET, ...PURE],
   'ws/opening': ['ws/compression', ...NET, ...PURE],
@@ -44,6 +45,8 @@ const IO_ALLOWED: Readonly<Record<string, string>> = {
   // The synchronous calls alone: bytes in, bytes out, and no stream. Without WebAssembly nothing else is fast enough.
   'codec/zlib-deflate.ts': 'node:zlib',
 };
+/** Packages that only those need who use a part: each is loaded by one file, when it is first used. */
+const PEER_DEPENDENCIES: Readonly<Record<string, string>> = { 'broker/nats.ts': '@nats-io/transport-node' };
 const IO_MODULES = /^node:(net|tls|https?|http2|stream|zlib|timers|events|dgram|dns|fs|child_process)(\/|$)/;
 
 /** The room that may name what is private to Node. */
@@ -129,6 +132,7 @@ function foreignImportProblem({ from, specifier, typeOnly }: Import): string | u
     return isIo && SANS_IO_ROOMS.includes(room) ? `${from} imports ${specifier}: ${room} is without I/O` : undefined;
   }
   if (specifier === '#wasm-bytes' && room === 'codec') return undefined;
+  if (PEER_DEPENDENCIES[from] === specifier) return undefined;
   return `${from} imports ${specifier}: neither its own nor Node's`;
 }
 

@@ -35,6 +35,14 @@ function encode(opcode: number, payload: string | Uint8Array, allocate: (size: n
   return frame;
 }
 
+/** Copies an unmasked frame to where `encodeFrame` puts those that it makes. @returns it, and a view of its payload */
+export function copyFrame(frame: Uint8Array): { plain: Buffer; payload: Buffer } {
+  const plain = take(frame.length);
+  plain.set(frame);
+  const length7 = frame[1];
+  return { plain, payload: plain.subarray(length7 < 126 ? 2 : length7 === 126 ? 4 : 10) };
+}
+
 function take(size: number): Buffer {
   if (size > LARGEST_SHARED) return Buffer.allocUnsafeSlow(size);
   if (used + size > chunk.length) {

@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
 import type { Deflater } from '../../deflate/deflater.js';
 import { LongDeflation } from '../../deflate/long-deflation.js';
-import { RSV1 } from '../../protocol/opcode.js';
-import { encodeFrame, encodeKeptFrame } from './shared-frames.js';
+import { OPCODE_MASK, RSV1 } from '../../protocol/opcode.js';
+import { copyFrame, encodeFrame, encodeKeptFrame } from './shared-frames.js';
 
 /** A message as it goes to connections that have agreed on certain parameters. */
 interface Deflated {
@@ -18,7 +18,8 @@ interface Deflated {
 export class SharedMessage {
   readonly opcode: number;
   readonly #payload: string | Uint8Array;
-  readonly #compresses: boolean;
+  /** Whether it may be compressed. */
+  readonly compresses: boolean;
   readonly #encode: typeof encodeFrame;
   #plain: Uint8Array | null = null;
   /** Nearly always one. */
@@ -31,8 +32,20 @@ export class SharedMessage {
   constructor(opcode: number, payload: string | Uint8Array, compresses: boolean, isKept = false) {
     this.opcode = opcode;
     this.#payload = payload;
-    this.#compresses = compresses;
+    this.compresses = compresses;
     this.#encode = isKept ? encodeKeptFrame : encodeFrame;
+  }
+
+  /**
+   * A message that another process has encoded.
+   *
+   * @param frame whole and unmasked; is copied to where other shared frames are
+   */
+  static ofFrame(frame: Uint8Array, compresses: boolean): SharedMessage {
+    const { plain, payload } = copyFrame(frame);
+    const message = new SharedMessage(plain[0] & OPCODE_MASK, payload, compresses);
+    message.#plain = plain;
+    return message;
   }
 
   /** Bytes of the payload. */
@@ -53,7 +66,7 @@ export class SharedMessage {
    *   uncompressed
    */
   deflatedBy({ shared }: Deflater): Uint8Array | LongDeflation | null {
-    if (!this.#compresses || !shared.isDue(this.#payload)) return null;
+    if (!this.compresses || !shared.isDue(this.#payload)) return null;
     this.#deflated ??= [];
     const known = this.#deflated.find(({ by }) => by === shared);
     if (known !== undefined) return known.frame;

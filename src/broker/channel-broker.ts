@@ -1,0 +1,70 @@
+import type { Buffer } from 'node:buffer';
+import { randomInt } from 'node:crypto';
+import type { Broker, BrokerKey, BrokerOptions, BrokerStatus } from './broker.js';
+
+/** The first wait before another attempt to connect, and the longest, in milliseconds. */
+const FIRST_DELAY = 100;
+const LONGEST_DELAY = 10_000;
+
+/**
+ * How long to wait before the next attempt: random, so that the processes that a broker has lost do not come back all at once.
+ *
+ * @param attempt from 0
+ */
+export function reconnectDelay(attempt: number): number {
+  return randomInt(FIRST_DELAY, Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(attempt + 1, 10)) + 1);
+}
+
+/** What the brokers of this package have in common: options, status, and reports. */
+export abstract class ChannelBroker implements Broker {
+  readonly prefix: string;
+  readonly maxBuffered: number | undefined;
+  readonly maxMessage: number | undefined;
+  readonly key: BrokerKey | undefined;
+  onMessage: Broker['onMessage'] = null;
+  onStatus: Broker['onStatus'] = null;
+  onGap: Broker['onGap'] = null;
+  #status: BrokerStatus = 'connecting';
+
+  constructor(options: BrokerOptions, prefix: string) {
+    const { maxBuffered, maxMessage, key } = options;
+    this.prefix = options.prefix ?? prefix;
+    this.maxBuffered = maxBuffered;
+    this.maxMessage = maxMessage;
+    this.key = key;
+  }
+
+  get status(): BrokerStatus {
+    return this.#status;
+  }
+
+  /** Changes the status, unless it is closed, and reports it. An error that says why it stays away is reported, too. */
+  protected setStatus(status: BrokerStatus, error?: Error): void {
+    if (this.#status === 'closed') return;
+    const hasChanged = this.#status !== status;
+    this.#status = status;
+    if (hasChanged || error !== undefined) this.onStatus?.(error);
+  }
+
+  abstract open(): unknown;
+  abstract publish(topic: string, payload: Buffer): unknown;
+  abstract subscribe(topic: string): unknown;
+  abstract unsubscribe(topic: string): unknown;
+  abstract close(): unknown;
+}
+
+const NAMES = ['prefix', 'maxBuffered', 'maxMessage', 'key'];
+
+/**
+ * Checks the names of a broker's options. Their values are checked when a server takes the broker.
+ *
+ * @param others names that this broker has besides
+ * @throws TypeError with the value
+ */
+export function checkBrokerOptions(options: unknown, others: readonly string[] = []): void {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`options must be an object, not ${String(options)}`);
+  const unknown = Object.keys(options).find((name) => !NAMES.includes(name) && !others.includes(name));
+  if (unknown === undefined) return;
+  throw new TypeError(`There is no option ${unknown} of a broker, only ${[...NAMES, ...others].join(', ')}`);
+}

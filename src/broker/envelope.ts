@@ -1,0 +1,164 @@
+import { Buffer, isUtf8 } from 'node:buffer';
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { Opcode } from '../protocol/opcode.js';
+import type { BrokerKey } from './broker.js';
+
+/*
+ * What goes over a broker: a header, and the message as one unmasked WebSocket frame (RFC 6455 §5.2), which the processes
+ * that get it send as it is. Numbers are big-endian.
+ *
+ *     0   2  'WS'
+ *     2   1  version: 1
+ *     3   1  flags: START 1, PLAIN 2, SIGNED 4
+ *     4  16  origin: the process that published it, random
+ *    20   8  sequence: of the messages of this origin on this topic, without holes
+ *    28   2  length of the topic, in bytes
+ *    30   …  topic, UTF-8
+ *     …  16  if SIGNED: HMAC-SHA-256, its first half, of the prefix of the channels' names and everything else here
+ *     …   …  frame
+ */
+const MAGIC = 0x5753;
+const VERSION = 1;
+/** The origin has forgotten how far it had counted on this topic: what comes before is no hole. */
+const START = 1;
+/** The message is not to be compressed. */
+const PLAIN = 2;
+const SIGNED = 4;
+const KNOWN_FLAGS = START | PLAIN | SIGNED;
+
+const FIXED = 30;
+const MAC_LENGTH = 16;
+export const ORIGIN_LENGTH = 16;
+/** Bytes of a topic: what its length can say. */
+export const MAX_TOPIC = 65_535;
+
+/** One message on its way. */
+export interface Envelope {
+  /** 16 bytes, as a string of as many characters (latin1). */
+  readonly origin: string;
+  readonly sequence: number;
+  readonly isStart: boolean;
+  readonly compresses: boolean;
+  /** A view of the payload. */
+  readonly frame: Uint8Array;
+}
+
+/** Why a payload is not taken. */
+export type Rejection = 'format' | 'version' | 'signature' | 'topic' | 'frame';
+
+/** Makes and judges the payloads of one process. */
+export class Envelopes {
+  readonly #origin: Buffer;
+  readonly #prefix: Buffer;
+  readonly #keys: readonly Buffer[];
+
+  /** @param origin 16 bytes */
+  constructor(origin: Buffer, prefix: string, keys: readonly Buffer[]) {
+    this.#origin = origin;
+    this.#prefix = Buffer.from(prefix);
+    this.#keys = keys;
+  }
+
+  /** Puts a frame into a payload. */
+  seal(topic: string, sequence: number, isStart: boolean, compresses: boolean, frame: Uint8Array): Buffer {
+    const isSigned = this.#keys.length > 0;
+    const topicLength = Buffer.byteLength(topic);
+    const macAt = FIXED + topicLength;
+    const frameAt = macAt + (isSigned ? MAC_LENGTH : 0);
+    const payload = Buffer.allocUnsafe(frameAt + frame.length);
+    payload.writeUInt16BE(MAGIC, 0);
+    payload[2] = VERSION;
+    payload[3] = (isStart ? START : 0) | (compresses ? 0 : PLAIN) | (isSigned ? SIGNED : 0);
+    this.#origin.copy(payload, 4);
+    payload.writeBigUInt64BE(BigInt(sequence), 20);
+    payload.writeUInt16BE(topicLength, 28);
+    payload.write(topic, FIXED);
+    payload.set(frame, frameAt);
+    if (isSigned) this.#mac(this.#keys[0], payload, macAt).copy(payload, macAt);
+    return payload;
+  }
+
+  /**
+   * Judges a payload that came on the channel of `topic`. Whoever can write to the broker may have made it.
+   *
+   * @param most bytes of a frame
+   */
+  open(topic: string, payload: Buffer, most: number): Envelope | Rejection {
+    if (payload.length < FIXED || payload.readUInt16BE(0) !== MAGIC) return 'format';
+    const flags = payload[3];
+    if (payload[2] !== VERSION || (flags & ~KNOWN_FLAGS) !== 0) return 'version';
+    const macAt = FIXED + payload.readUInt16BE(28);
+    const frameAt = macAt + (flags & SIGNED ? MAC_LENGTH : 0);
+    if (frameAt > payload.length) return 'format';
+    if (this.#keys.length > 0 && !(flags & SIGNED && this.#isSigned(payload, macAt))) return 'signature';
+    if (payload.toString('utf8', FIXED, macAt) !== topic) return 'topic';
+    const sequence = Number(payload.readBigUInt64BE(20));
+    if (!Number.isSafeInteger(sequence)) return 'format';
+    const frame = payload.subarray(frameAt);
+    if (frame.length > most || !isMessage(frame)) return 'frame';
+    return {
+      origin: payload.toString('latin1', 4, 4 + ORIGIN_LENGTH),
+      sequence,
+      isStart: (flags & START) !== 0,
+      compresses: (flags & PLAIN) === 0,
+      frame,
+    };
+  }
+
+  #isSigned(payload: Buffer, macAt: number): boolean {
+    const given = payload.subarray(macAt, macAt + MAC_LENGTH);
+    return this.#keys.some((key) => timingSafeEqual(given, this.#mac(key, payload, macAt)));
+  }
+
+  #mac(key: Buffer, payload: Buffer, macAt: number): Buffer {
+    const length = Buffer.of(this.#prefix.length >> 8, this.#prefix.length & 255);
+    return createHmac('sha256', key)
+      .update(length)
+      .update(this.#prefix)
+      .update(payload.subarray(0, macAt))
+      .update(payload.subarray(macAt + MAC_LENGTH))
+      .digest()
+      .subarray(0, MAC_LENGTH);
+  }
+}
+
+/** RFC 6455 §5.2, §5.6: whether it is one whole Text or Binary message, unmasked, as every client takes it. */
+function isMessage(frame: Buffer): boolean {
+  // FIN, without a reserved bit: what is compressed is so only between two peers that have agreed on it.
+  const opcode = frame[0] ^ 0x80;
+  if (opcode !== Opcode.Text && opcode !== Opcode.Binary) return false;
+  const start = payloadStart(frame);
+  return start > 0 && (opcode === Opcode.Binary || isUtf8(frame.subarray(start)));
+}
+
+/** Where the payload of a frame begins; 0 if its length is not that of the rest, not minimal, or there is a mask. */
+function payloadStart(frame: Buffer): number {
+  const { length } = frame;
+  const length7 = frame[1];
+  if (length7 < 126) return length === 2 + length7 ? 2 : 0;
+  if (length7 === 126) return length >= 4 && length - 4 === frame.readUInt16BE(2) && length - 4 >= 126 ? 4 : 0;
+  if (length7 !== 127 || length < 10) return 0;
+  return frame.readBigUInt64BE(2) === BigInt(length - 10) && length - 10 > 65_535 ? 10 : 0;
+}
+
+/** Bytes that a key has at least. */
+const SHORTEST_KEY = 16;
+
+/**
+ * Checks the user's keys, and copies them.
+ *
+ * @throws TypeError, RangeError without the value, which is a secret
+ */
+export function checkKeys(key: BrokerKey | undefined): readonly Buffer[] {
+  if (key === undefined) return [];
+  const given = Array.isArray(key) ? (key as readonly unknown[]) : [key];
+  if (given.length === 0) throw new RangeError('key must be one secret or more; leave it out for none');
+  return given.map((secret) => {
+    if (typeof secret !== 'string' && !(secret instanceof Uint8Array)) {
+      throw new TypeError(`key must be a string, bytes, or an array of these, not ${typeof secret}`);
+    }
+    const bytes = Buffer.from(secret as string);
+    if (bytes.length >= SHORTEST_KEY) return bytes;
+    throw new RangeError(`key must have ${SHORTEST_KEY} bytes or more, not ${bytes.length}`);
+  });
+}

@@ -1,0 +1,271 @@
+import { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { clearTimeout, setTimeout } from 'node:timers';
+import { toError } from '../protocol/errors.js';
+import { type Broker, type BrokerStatus, DEFAULT_MAX_BUFFERED, DEFAULT_MAX_MESSAGE, DEFAULT_PREFIX } from './broker.js';
+import { checkKeys, Envelopes, MAX_TOPIC, ORIGIN_LENGTH, type Rejection } from './envelope.js';
+import { Interests } from './interests.js';
+import { Outgoing } from './outgoing.js';
+import { Numbers, Progress } from './sequences.js';
+
+/** What a hole is in: `null` stands for all topics, or for a process that is not known. */
+export interface BrokerGap {
+  readonly topic: string | null;
+  /** The process that published, as 32 hexadecimal digits. */
+  readonly origin: string | null;
+}
+
+/** Messages that other processes will not get. */
+export interface BrokerDrop {
+  readonly topic: string;
+  readonly bytes: number;
+}
+
+/** The events of a `ServerBroker`. */
+interface BrokerEvents {
+  up: () => void;
+  /** With the reason, if it is known. */
+  down: (error?: Error) => void;
+  /** Messages of other processes did not come. */
+  gap: (gap: BrokerGap) => void;
+  /** A message of this process was dropped: the broker was away for too long, does not take it, or it is too long. */
+  dropped: (drop: BrokerDrop) => void;
+}
+
+/** What a session does with what it hears, and whom it tells of errors. */
+interface SessionHandlers {
+  /** @param frame a view; copy what you keep. Must not throw */
+  readonly deliver: (topic: string, frame: Uint8Array, compresses: boolean) => void;
+  /** Errors of the broker that concern the application, such as a subscription that is refused. */
+  readonly report: (error: Error) => void;
+}
+
+/** The brokers that have a session. */
+const used = new WeakSet<Broker>();
+
+const METHODS = ['publish', 'subscribe', 'unsubscribe', 'close'] as const;
+
+/**
+ * What connects the topics of one server with those of other processes.
+ *
+ * Events: `up`; `down` (error?); `gap` ({ topic, origin }): messages of other processes did not come; `dropped` ({ topic,
+ * bytes }): a message of this process will not reach the others.
+ */
+export class ServerBroker extends EventEmitter {
+  readonly #broker: Broker;
+  readonly #handlers: SessionHandlers;
+  readonly #origin: Buffer = randomBytes(ORIGIN_LENGTH);
+  readonly #ownOrigin = this.#origin.toString('latin1');
+  readonly #maxMessage: number;
+  readonly #envelopes: Envelopes;
+  readonly #numbers = new Numbers();
+  readonly #outgoing: Outgoing;
+  readonly #interests: Interests;
+  /** By topic that is listened to. */
+  readonly #progress = new Map<string, Progress>();
+  #wasUp = false;
+
+  /** Messages of this process that other processes will not get. */
+  dropped = 0;
+  /** Holes in what came from other processes, each told by a `gap`. */
+  gaps = 0;
+  /** Payloads that were not taken, by reason: somebody else wrote them. */
+  readonly rejected: Readonly<Record<Rejection, number>> = { format: 0, version: 0, signature: 0, topic: 0, frame: 0 };
+
+  /**
+   * @internal
+   * @throws TypeError, RangeError if it is no broker, one of its options is invalid, or it has a session already
+   */
+  constructor(broker: Broker, handlers: SessionHandlers) {
+    super();
+    const { maxBuffered, maxMessage, prefix, keys } = checkBroker(broker);
+    used.add(broker);
+    this.#broker = broker;
+    this.#handlers = handlers;
+    this.#maxMessage = maxMessage;
+    this.#envelopes = new Envelopes(this.#origin, prefix, keys);
+    this.#outgoing = new Outgoing(broker, maxBuffered, (topic, bytes) => this.#onDropped(topic, bytes));
+    this.#interests = new Interests(broker, handlers.report);
+    broker.onMessage = (topic, payload) => this.#onMessage(topic, payload);
+    broker.onStatus = (error) => this.#onStatus(error);
+    broker.onGap = (topic) => this.#onGap(topic ?? null, null);
+    this.#wasUp = broker.status === 'up';
+    Promise.resolve()
+      .then(() => broker.open?.())
+      .catch((error) => handlers.report(toError(error)));
+  }
+
+  /** How the broker stands. */
+  get status(): BrokerStatus {
+    return this.#broker.status;
+  }
+
+  /** Bytes that were published and that the broker does not have yet. */
+  get buffered(): number {
+    return this.#outgoing.bytes;
+  }
+
+  /**
+   * Resolves when the broker has everything that this process has published so far. Rejects if something was dropped of what
+   * was published since this was last read. Ignoring it raises no `unhandledRejection`.
+   */
+  get published(): Promise<void> {
+    return this.#outgoing.published;
+  }
+
+  declare on: <Name extends keyof BrokerEvents>(name: Name, listener: BrokerEvents[Name]) => this;
+  declare once: <Name extends keyof BrokerEvents>(name: Name, listener: BrokerEvents[Name]) => this;
+  declare off: <Name extends keyof BrokerEvents>(name: Name, listener: BrokerEvents[Name]) => this;
+
+  /**
+   * Checks that a topic can be shared.
+   *
+   * @internal
+   * @throws TypeError if it is not well-formed Unicode, as two such topics could become one
+   * @throws RangeError if it is too long
+   */
+  check(topic: string): void {
+    // Lone surrogates become U+FFFD, which has three bytes; a pair has four.
+    if (/[\ud800-\udfff]/.test(topic) && Buffer.from(topic).toString() !== topic) {
+      throw new TypeError(
+        'With a broker, topics must be well-formed: a surrogate without its other half is in this one',
+      );
+    }
+    if (topic.length * 3 <= MAX_TOPIC) return;
+    const length = Buffer.byteLength(topic);
+    if (length > MAX_TOPIC)
+      throw new RangeError(`With a broker, topics have at most ${MAX_TOPIC} bytes, not ${length}`);
+  }
+
+  /** Publishes a message, if it is not too long. @internal */
+  publish(topic: string, frame: Uint8Array, compresses: boolean): void {
+    const { sequence, isStart } = this.#numbers.next(topic);
+    if (frame.length > this.#maxMessage) return this.#outgoing.skip(topic, frame.length);
+    this.#outgoing.push(topic, this.#envelopes.seal(topic, sequence, isStart, compresses, frame));
+  }
+
+  /** The first socket listens to `topic`. @internal */
+  join(topic: string): void {
+    if (!this.#progress.has(topic)) this.#progress.set(topic, new Progress());
+    this.#interests.join(topic);
+  }
+
+  /** The last socket has stopped. @internal */
+  leave(topic: string): void {
+    this.#progress.delete(topic);
+    this.#interests.leave(topic);
+  }
+
+  /** Publishes what still can be, and disconnects. @param timeout milliseconds; 0 is unlimited @internal */
+  async end(timeout: number): Promise<void> {
+    this.#interests.close();
+    if (this.#broker.status === 'up') await settled(this.#outgoing.published, timeout);
+    this.#outgoing.close();
+    this.#broker.onMessage = null;
+    this.#broker.onStatus = null;
+    this.#broker.onGap = null;
+    try {
+      await settled(Promise.resolve(this.#broker.close()), timeout);
+    } catch (error) {
+      this.#handlers.report(toError(error));
+    }
+  }
+
+  /** Whatever arrives, nothing is thrown into the broker. */
+  #onMessage(topic: string, given: Uint8Array): void {
+    try {
+      this.#receive(topic, Buffer.from(given.buffer, given.byteOffset, given.byteLength));
+    } catch (error) {
+      this.#handlers.report(toError(error));
+    }
+  }
+
+  #receive(topic: string, payload: Buffer): void {
+    const envelope = this.#envelopes.open(topic, payload, this.#maxMessage);
+    if (typeof envelope === 'string') {
+      (this.rejected as Record<Rejection, number>)[envelope]++;
+      return;
+    }
+    const progress = this.#progress.get(topic);
+    // Everybody has left, or it is this process's own.
+    if (progress === undefined || envelope.origin === this.#ownOrigin) return;
+    const place = progress.place(envelope.origin, envelope);
+    if (place === 'repeated') return;
+    if (place === 'after a gap') this.#onGap(topic, Buffer.from(envelope.origin, 'latin1').toString('hex'));
+    this.#handlers.deliver(topic, envelope.frame, envelope.compresses);
+  }
+
+  #onStatus(error: Error | undefined): void {
+    const isUp = this.#broker.status === 'up';
+    if (isUp === this.#wasUp) {
+      // The first connection may take long, too.
+      if (!isUp && error !== undefined) this.#tell('down', error);
+      return;
+    }
+    this.#wasUp = isUp;
+    if (!isUp) {
+      this.#interests.onDown();
+      return this.#tell('down', error);
+    }
+    this.#interests.onUp();
+    this.#outgoing.pump();
+    this.#tell('up');
+  }
+
+  #onGap(topic: string | null, origin: string | null): void {
+    this.gaps++;
+    this.#tell('gap', { topic, origin });
+  }
+
+  #onDropped(topic: string, bytes: number): void {
+    this.dropped++;
+    this.#tell('dropped', { topic, bytes });
+  }
+
+  /** What listeners throw must not reach the broker's client. */
+  #tell(name: keyof BrokerEvents, value?: unknown): void {
+    try {
+      this.emit(name, value);
+    } catch (error) {
+      this.#handlers.report(toError(error));
+    }
+  }
+}
+
+/** Waits for `promise`, whatever becomes of it, and for no longer than `timeout` milliseconds, if that is not 0. */
+async function settled(promise: Promise<unknown>, timeout: number): Promise<void> {
+  const done = promise.then(
+    () => {},
+    () => {},
+  );
+  if (timeout === 0) return done;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeout);
+  });
+  await Promise.race([done, late]);
+  clearTimeout(timer);
+}
+
+/** @throws TypeError, RangeError with the value */
+function checkBroker(broker: Broker) {
+  if (typeof broker !== 'object' || broker === null)
+    throw new TypeError(`broker must be a broker, not ${String(broker)}`);
+  const missing = METHODS.find((name) => typeof broker[name] !== 'function');
+  if (missing !== undefined)
+    throw new TypeError(`broker must have a method ${missing}; docs/scaling.md says what a broker is`);
+  if (used.has(broker)) {
+    throw new TypeError('This broker serves another server already: make one for each, with the same options');
+  }
+  const { prefix = DEFAULT_PREFIX, maxBuffered = DEFAULT_MAX_BUFFERED, maxMessage = DEFAULT_MAX_MESSAGE, key } = broker;
+  if (typeof prefix !== 'string') throw new TypeError(`prefix must be a string, not ${String(prefix)}`);
+  checkSize('maxBuffered', maxBuffered);
+  checkSize('maxMessage', maxMessage);
+  return { prefix, maxBuffered, maxMessage, keys: checkKeys(key) };
+}
+
+function checkSize(name: string, value: unknown): void {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number of bytes, not ${String(value)}`);
+  if (!(value >= 1)) throw new RangeError(`${name} must be 1 or more bytes, not ${value}`);
+}

@@ -1,0 +1,1 @@
+export { cluster } from './broker/cluster.js';

@@ -1,0 +1,2 @@
+export type { NatsConnectionLike, NatsSettings } from './nats.js';
+export { nats } from './nats.js';

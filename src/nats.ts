@@ -1,0 +1,1 @@
+export { type NatsConnectionLike, type NatsSettings, nats } from './broker/nats.js';

@@ -1,0 +1,2 @@
+export type { RedisBrokerOptions, RedisClientLike } from './redis.js';
+export { redis } from './redis.js';

@@ -1,0 +1,1 @@
+export { type RedisBrokerOptions, type RedisClientLike, redis } from './broker/redis.js';

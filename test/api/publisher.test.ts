@@ -1,0 +1,40 @@
+import { EventEmitter } from 'node:events';
+import { expect, test } from 'vitest';
+import { Opcode, publisher } from '../../src/index.js';
+import { EmitterBroker } from '../support/emitter-broker.js';
+import { FakeBroker } from '../support/fake-broker.js';
+import { nextTexts, sharedServer, subscriber } from '../support/shared-servers.js';
+import { turns } from '../support/waiting.js';
+
+test('publishes to the sockets of all servers', async () => {
+  const bus = new EventEmitter();
+  const server = await sharedServer(new EmitterBroker(bus));
+  const ws = await subscriber(server, 'a');
+  await turns();
+  const job = publisher(new EmitterBroker(bus));
+  expect(job.status).toBe('up');
+  expect(job.publish('a', 'text')).toBeUndefined();
+  job.publish('a', Buffer.from('bytes'), Opcode.Text);
+  await job.published;
+  expect(await nextTexts(ws, 2)).toEqual(['text', 'bytes']);
+  await job.close();
+});
+
+test('judges what it is given at the call', async () => {
+  const job = publisher(new EmitterBroker(new EventEmitter()));
+  expect(() => job.publish(7 as never, 'x')).toThrow(/topic must be a string, not 7/);
+  expect(() => job.publish('a', 7 as never)).toThrow(TypeError);
+  expect(() => job.publish('a', 'x', Opcode.Ping)).toThrow(/not that of a message/);
+  expect(() => job.publish('\udc00', 'x')).toThrow(/well-formed/);
+  expect(() => publisher({} as never)).toThrow(/must have a method/);
+});
+
+test('waits for the broker when it closes, and drops the rest at the time-out', async () => {
+  const broker = new FakeBroker();
+  const job = publisher(broker);
+  job.publish('a', 'x');
+  const { published } = job;
+  await job.close({ timeout: 10 });
+  expect([broker.isClosed, job.broker.dropped]).toEqual([true, 1]);
+  await expect(published).rejects.toMatchObject({ code: 'WASOCK_BROKER_DROPPED' });
+});
