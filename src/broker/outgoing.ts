@@ -71,7 +71,10 @@ export class Outgoing {
   push(topic: string, payload: Buffer): void {
     this.#published = null;
     const entry = { id: ++this.#lastId, topic, payload, step: this.#step };
-    if (this.#isClosed) return this.#drop(entry);
+    if (this.#isClosed) {
+      this.#drop(entry);
+      return this.#settle();
+    }
     this.#queue.push(entry);
     this.#queued += payload.length;
     this.pump();
@@ -181,17 +184,18 @@ export class Outgoing {
   #limit(): void {
     while (this.#queued > this.#maxBuffered && this.#head < this.#queue.length) {
       const entry = this.#queue[this.#head];
-      if (this.#broker.status === 'up' && this.#step - entry.step < 2) return;
+      if (this.#broker.status === 'up' && this.#step - entry.step < 2) break;
       this.#head++;
       this.#queued -= entry.payload.length;
       this.#drop(entry);
     }
+    this.#settle();
   }
 
+  /** Whoever drops settles after the last, so that the waiters hear of all. */
   #drop(entry: Entry): void {
     this.#onDropped(entry.topic, entry.payload.length);
     this.#markLost(entry.id);
-    this.#settle();
   }
 
   #markLost(id: number): void {
@@ -247,6 +251,7 @@ export class Outgoing {
     this.#head = 0;
     this.#queued = 0;
     for (const entry of entries) this.#drop(entry);
+    this.#settle();
   }
 }
 

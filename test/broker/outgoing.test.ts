@@ -174,6 +174,23 @@ describe('published', () => {
     expect(await stateOf(outgoing.published)).toBe('resolved');
   });
 
+  test('counts all that are dropped together', async () => {
+    const { broker, push, outgoing } = newOutgoing();
+    for (const topic of ['a', 'b', 'c']) push(topic);
+    const refused = expect(outgoing.published).rejects.toThrow(/^3 message/);
+    for (const { reject } of broker.take()) reject();
+    await vi.advanceTimersByTimeAsync(0);
+    await refused;
+    push('d');
+    broker.take()[0].resolve();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(await stateOf(outgoing.published)).toBe('resolved');
+    for (const topic of ['a', 'b', 'c']) push(topic);
+    const givenUp = expect(outgoing.published).rejects.toThrow(/^3 message/);
+    outgoing.close();
+    await givenUp;
+  });
+
   test('rejects for a message that is too long to be sent', async () => {
     const { outgoing, dropped } = newOutgoing();
     outgoing.skip('a', 7);
