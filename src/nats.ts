@@ -1,1 +1,2 @@
-export { type NatsConnectionLike, type NatsSettings, nats } from './broker/nats.js';
+export { type NatsSettings, nats } from './broker/nats.js';
+export type { NatsConnectionLike } from './broker/nats-link.js';

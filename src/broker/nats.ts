@@ -1,28 +1,10 @@
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
+import { clearTimeout, setTimeout } from 'node:timers';
 import { toError } from '../protocol/errors.js';
 import type { Broker, BrokerOptions } from './broker.js';
 import { ChannelBroker, checkBrokerOptions, reconnectDelay } from './channel-broker.js';
-
-/** What is used of a subscription. */
-interface NatsSubscription {
-  unsubscribe(): void;
-}
-
-/** A connection of the npm package `@nats-io/transport-node`: what is used of it. */
-export interface NatsConnectionLike {
-  publish(subject: string, payload: Uint8Array): void;
-  subscribe(
-    subject: string,
-    options: { callback: (error: Error | null, message: { data: Uint8Array }) => void },
-  ): NatsSubscription;
-  flush(): Promise<void>;
-  // biome-ignore lint/suspicious/noConfusingVoidType: what the client returns
-  closed(): Promise<void | Error>;
-  status(): AsyncIterable<{ type: string }>;
-  close(): Promise<void>;
-}
+import { type NatsConnectionLike, type NatsEvent, NatsLink } from './nats-link.js';
 
 /** Settings that a connection needs; `connect` of your function should have them. */
 export type NatsSettings = Readonly<Record<string, unknown>>;
@@ -31,10 +13,17 @@ const DEFAULT_PREFIX = 'wasock.';
 
 /** Characters of a subject that is not too long: with more than 4 KB of them, servers end the connection. */
 const LONGEST_SUBJECT = 1024;
+const LONGEST_PREFIX = 512;
 
 /** How long a server may be silent: two Pings without an answer. */
 const PING_INTERVAL = 5000;
 const MOST_PINGS = 2;
+
+/** Milliseconds that the client has to end a connection on which the server is silent. */
+const STALE_TIMEOUT = 1000;
+
+/** Milliseconds within which a server has to take a connection, before the next is tried. */
+const CONNECT_TIMEOUT = 5000;
 
 /** What makes a client of NATS stay: see docs/scaling.md. */
 const SETTINGS: NatsSettings = {
@@ -52,6 +41,7 @@ const SETTINGS: NatsSettings = {
  * @param connection options for `connect` of `@nats-io/transport-node`, or a function that connects, with the settings that
  *   it is given
  * @throws TypeError if it is neither, if there is no such option, or the prefix is not one of subjects
+ * @throws RangeError if the prefix is too long
  */
 export function nats(
   connection: object | ((settings: NatsSettings) => Promise<NatsConnectionLike>),
@@ -66,6 +56,9 @@ export function nats(
   if (typeof prefix !== 'string' || !/^([^\s*>.]+\.)*[^\s*>.]*$/.test(prefix)) {
     throw new TypeError(`prefix must begin a subject of NATS, such as 'wasock.', not ${String(prefix)}`);
   }
+  if (prefix.length > LONGEST_PREFIX) {
+    throw new RangeError(`prefix must have at most ${LONGEST_PREFIX} characters, not ${prefix.length}`);
+  }
   return new NatsBroker(isFunction ? (connection as Connect) : connectWith(connection), options);
 }
 
@@ -75,29 +68,20 @@ type Connect = (settings: NatsSettings) => Promise<NatsConnectionLike>;
 function connectWith(given: object): Connect {
   return async (settings) => {
     const { connect } = (await import('@nats-io/transport-node')) as unknown as { connect: Connect };
-    return connect({ ...given, ...settings });
+    return connect({ timeout: CONNECT_TIMEOUT, ...given, ...settings });
   };
-}
-
-/** A promise that is settled from outside. */
-class Confirmation {
-  resolve!: () => void;
-  reject!: (error: Error) => void;
-  readonly promise = new Promise<void>((resolve, reject) => {
-    this.resolve = resolve;
-    this.reject = reject;
-  });
 }
 
 class NatsBroker extends ChannelBroker {
   readonly #connect: Connect;
   #connection: NatsConnectionLike | null = null;
-  readonly #subscriptions = new Map<string, NatsSubscription>();
-  /** Of what was published since the last flush began. */
-  #next: Confirmation | null = null;
-  #isFlushing = false;
+  /** `null` unless it is up. */
+  #link: NatsLink | null = null;
   #attempt = 0;
+  /** Before the next attempt. The client asks more than once for each. */
+  #delay = reconnectDelay(0);
   #retry: NodeJS.Timeout | null = null;
+  #stale: NodeJS.Timeout | null = null;
   #wasUp = false;
 
   constructor(connect: Connect, options: BrokerOptions) {
@@ -108,91 +92,131 @@ class NatsBroker extends ChannelBroker {
   override async open(): Promise<void> {
     let connection: NatsConnectionLike;
     try {
-      connection = await this.#connect({ ...SETTINGS, reconnectDelayHandler: () => reconnectDelay(this.#attempt++) });
+      connection = await this.#connect({ ...SETTINGS, reconnectDelayHandler: () => this.#delay });
+      checkConnection(connection);
     } catch (error) {
       return this.#retryLater(toError(error));
     }
     if (this.status === 'closed') return void connection.close().catch(() => {});
     this.#connection = connection;
-    this.#subscriptions.clear();
-    this.#onUp();
     this.#follow(connection).catch(() => {});
-    connection.closed().then((error) => {
-      if (this.#connection === connection)
-        this.#retryLater(error instanceof Error ? error : new Error('NATS has closed'));
-    });
+    connection.closed().then((error) => this.#onClosed(connection, error));
+    // Since it connected, it may have been lost again. Then it says so when it is back.
+    connection.flush().then(
+      () => this.#onUp(connection),
+      () => {},
+    );
+  }
+
+  #nextAttempt(): number {
+    this.#delay = reconnectDelay(this.#attempt++);
+    return this.#delay;
   }
 
   #retryLater(error: Error): void {
     if (this.status === 'closed') return;
     this.#connection = null;
-    this.setStatus(this.#wasUp ? 'down' : 'connecting', error);
-    this.#retry = setTimeout(() => this.open(), reconnectDelay(this.#attempt++));
+    this.#onDown(error);
+    this.#retry = setTimeout(() => this.open(), this.#nextAttempt());
   }
 
   async #follow(connection: NatsConnectionLike): Promise<void> {
-    for await (const { type } of connection.status()) {
+    for await (const event of connection.status()) {
       if (this.#connection !== connection) return;
-      if (type === 'disconnect') this.setStatus('down');
-      else if (type === 'reconnect') this.#onUp();
-      // The server, or this client, has dropped messages for us.
-      else if (type === 'slowConsumer') this.onGap?.();
+      this.#onEvent(connection, event);
     }
   }
 
-  #onUp(): void {
+  #onEvent(connection: NatsConnectionLike, { type, error }: NatsEvent): void {
+    if (type === 'disconnect') {
+      this.#endStale();
+      if (this.#link !== null) this.#onDown(new Error('The connection to NATS is lost'));
+    } else if (type === 'reconnecting') this.#nextAttempt();
+    else if (type === 'reconnect') this.#onUp(connection);
+    else if (type === 'staleConnection') this.#onStale(connection);
+    // The server, or this client, has dropped messages for us.
+    else if (type === 'slowConsumer') this.onGap?.();
+    else if (type === 'error') {
+      const { operation, subject } = error as { operation?: unknown; subject?: unknown };
+      if (operation === 'publish' && typeof subject === 'string') this.#link?.refuse(subject);
+    }
+  }
+
+  /** The client waits until the server has read what was sent to it, which may be never. */
+  #onStale(connection: NatsConnectionLike): void {
+    const error = new Error('NATS does not answer');
+    this.#onDown(error);
+    this.#endStale();
+    this.#stale = setTimeout(() => {
+      connection.close().catch(() => {});
+      this.#onClosed(connection, error);
+    }, STALE_TIMEOUT);
+  }
+
+  #endStale(): void {
+    if (this.#stale !== null) clearTimeout(this.#stale);
+    this.#stale = null;
+  }
+
+  #onClosed(connection: NatsConnectionLike, error: unknown): void {
+    if (this.#connection !== connection) return;
+    this.#endStale();
+    this.#retryLater(error instanceof Error ? error : new Error('The connection to NATS is closed'));
+  }
+
+  #onDown(error: Error): void {
+    const link = this.#link;
+    this.#link = null;
+    this.setStatus(this.#wasUp ? 'down' : 'connecting', error);
+    // Later than the status, which says that this is no refusal.
+    link?.break(error);
+  }
+
+  #onUp(connection: NatsConnectionLike): void {
+    if (this.#connection !== connection || this.#link !== null) return;
+    this.#link = new NatsLink(connection);
     this.#attempt = 0;
     if (this.#wasUp) this.onGap?.();
     this.#wasUp = true;
     this.setStatus('up');
   }
 
-  /** A flush confirms all that was published before it: the server answers in order. One is under way at a time. */
   override publish(topic: string, payload: Buffer): Promise<void> {
-    if (this.#connection === null) return Promise.reject(new Error('NATS is away'));
-    this.#connection.publish(subjectOf(this.prefix, topic), payload);
-    this.#next ??= new Confirmation();
-    const { promise } = this.#next;
-    if (!this.#isFlushing) {
-      this.#isFlushing = true;
-      setImmediate(() => this.#flush());
-    }
-    return promise;
+    return this.#linked().publish(subjectOf(this.prefix, topic), payload);
   }
 
-  #flush(): void {
-    const confirmation = this.#next;
-    this.#next = null;
-    this.#isFlushing = confirmation !== null;
-    if (confirmation === null) return;
-    const flushed = this.#connection?.flush() ?? Promise.reject(new Error('NATS is away'));
-    flushed.then(confirmation.resolve, confirmation.reject).then(() => this.#flush());
-  }
-
-  override async subscribe(topic: string): Promise<void> {
-    const connection = this.#connection;
-    if (connection === null) throw new Error('NATS is away');
-    if (!this.#subscriptions.has(topic)) {
-      const callback = (error: Error | null, message: { data: Uint8Array }) => {
-        if (error === null) this.onMessage?.(topic, message.data);
-      };
-      this.#subscriptions.set(topic, connection.subscribe(subjectOf(this.prefix, topic), { callback }));
-    }
-    await connection.flush();
+  override subscribe(topic: string): Promise<void> {
+    return this.#linked().subscribe(
+      subjectOf(this.prefix, topic),
+      (payload) => this.onMessage?.(topic, payload),
+      () => this.onGap?.(topic),
+    );
   }
 
   override unsubscribe(topic: string): void {
-    this.#subscriptions.get(topic)?.unsubscribe();
-    this.#subscriptions.delete(topic);
+    this.#link?.unsubscribe(subjectOf(this.prefix, topic));
+  }
+
+  #linked(): NatsLink {
+    if (this.#link === null) throw new Error('NATS is away');
+    return this.#link;
   }
 
   override async close(): Promise<void> {
     this.setStatus('closed');
     if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#endStale();
     const connection = this.#connection;
     this.#connection = null;
+    this.#link = null;
     await connection?.close();
   }
+}
+
+/** @throws TypeError if what the user's function has returned is none */
+function checkConnection(connection: NatsConnectionLike): void {
+  if (typeof connection?.flush === 'function' && typeof connection.status === 'function') return;
+  throw new TypeError('The function that nats was given must return a connection of @nats-io/transport-node');
 }
 
 /** One token for any topic: subjects know neither spaces nor NUL, and give a meaning to `.`, `*` and `>`. */

@@ -1,0 +1,134 @@
+import type { Buffer } from 'node:buffer';
+import { setImmediate } from 'node:timers';
+
+/** What is used of a subscription. */
+interface NatsSubscription {
+  unsubscribe(): void;
+}
+
+/** What a connection tells: what is used of it. */
+export interface NatsEvent {
+  readonly type: string;
+  readonly error?: Error;
+}
+
+/** A connection of the npm package `@nats-io/transport-node`: what is used of it. */
+export interface NatsConnectionLike {
+  publish(subject: string, payload: Uint8Array): void;
+  subscribe(
+    subject: string,
+    options: { callback: (error: Error | null, message: { data: Uint8Array }) => void },
+  ): NatsSubscription;
+  flush(): Promise<void>;
+  // biome-ignore lint/suspicious/noConfusingVoidType: what the client returns
+  closed(): Promise<void | Error>;
+  status(): AsyncIterable<NatsEvent>;
+  close(): Promise<void>;
+}
+
+/** What goes to the server before one flush, which confirms it: the server answers in order. */
+class Batch {
+  /** Subjects on which the server does not let us publish. */
+  readonly refused = new Set<string>();
+  resolve!: () => void;
+  reject!: (error: Error) => void;
+  readonly confirmed = new Promise<void>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
+  });
+}
+
+/** A connection from the time at which it is up to the time at which it breaks. The client may then use it for the next. */
+export class NatsLink {
+  readonly #connection: NatsConnectionLike;
+  readonly #subscriptions = new Map<string, NatsSubscription>();
+  /** What the flush that is under way confirms. There is one at a time. */
+  #flushing: Batch | null = null;
+  /** What was given to the connection since. */
+  #next: Batch | null = null;
+  #broken: Error | null = null;
+
+  constructor(connection: NatsConnectionLike) {
+    this.#connection = connection;
+  }
+
+  /** @returns resolves when the server has it */
+  publish(subject: string, payload: Buffer): Promise<void> {
+    this.#connection.publish(subject, payload);
+    const { confirmed, refused } = this.#batch();
+    return confirmed.then(() => {
+      if (refused.has(subject)) throw new Error(`NATS does not let us publish on ${subject}`);
+    });
+  }
+
+  /**
+   * @param listener must not throw: the client would stop reading
+   * @param revoked hears when the server ends a subscription that it had granted
+   */
+  async subscribe(subject: string, listener: (payload: Uint8Array) => void, revoked: () => void): Promise<void> {
+    if (!this.#subscriptions.has(subject)) {
+      const callback = (error: Error | null, message: { data: Uint8Array }) => {
+        if (error === null) return listener(message.data);
+        this.#subscriptions.delete(subject);
+        if (hasBeenGranted) revoked();
+      };
+      let hasBeenGranted = false;
+      this.#subscriptions.set(subject, this.#connection.subscribe(subject, { callback }));
+      await this.#batch().confirmed;
+      hasBeenGranted = true;
+    } else await this.#batch().confirmed;
+    if (!this.#subscriptions.has(subject)) throw new Error(`NATS does not let us subscribe to ${subject}`);
+  }
+
+  unsubscribe(subject: string): void {
+    this.#subscriptions.get(subject)?.unsubscribe();
+    this.#subscriptions.delete(subject);
+  }
+
+  /** The server does not let us publish on a subject. Which of the messages it was that are not confirmed is not known. */
+  refuse(subject: string): void {
+    this.#flushing?.refused.add(subject);
+    this.#next?.refused.add(subject);
+  }
+
+  /**
+   * What is not confirmed may be lost: the client throws away what it has not written, and a flush that begins later says
+   * nothing about it. Without subscriptions the client restores none, and those that nobody wants any more are gone.
+   */
+  break(error: Error): void {
+    this.#broken = error;
+    for (const batch of [this.#flushing, this.#next]) batch?.reject(error);
+    for (const subject of [...this.#subscriptions.keys()]) this.unsubscribe(subject);
+  }
+
+  #batch(): Batch {
+    if (this.#broken !== null) throw this.#broken;
+    if (this.#next !== null) return this.#next;
+    this.#next = new Batch();
+    // Whoever waits hears of it, and nobody has to wait.
+    this.#next.confirmed.catch(() => {});
+    if (this.#flushing === null) setImmediate(() => this.#flush());
+    return this.#next;
+  }
+
+  #flush(): void {
+    if (this.#broken !== null) return;
+    const batch = this.#next;
+    this.#next = null;
+    this.#flushing = batch;
+    if (batch === null) return;
+    this.#connection.flush().then(
+      // What the server has refused before its answer is told in the same turn, by promises of its own.
+      () => setImmediate(() => this.#onFlushed(batch)),
+      (error) => {
+        batch.reject(error);
+        this.#flush();
+      },
+    );
+  }
+
+  #onFlushed(batch: Batch): void {
+    batch.resolve();
+    this.#flush();
+  }
+}
