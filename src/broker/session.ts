@@ -37,7 +37,10 @@ interface BrokerEvents {
 interface SessionHandlers {
   /** @param frame a view; copy what you keep. Must not throw */
   readonly deliver: (topic: string, frame: Uint8Array, compresses: boolean) => void;
-  /** Errors of the broker that concern the application, such as a subscription that is refused. */
+  /**
+   * Errors of the broker that concern the application, such as a subscription that is refused, or why it was not there at
+   * first.
+   */
   readonly report: (error: Error) => void;
 }
 
@@ -65,6 +68,8 @@ export class ServerBroker extends EventEmitter {
   /** By topic that is listened to. */
   readonly #progress = new Map<string, Progress>();
   #wasUp = false;
+  /** A broker that has never been up may be set up wrongly: the first error is reported. */
+  #isUntried = true;
 
   /** Messages of this process that other processes will not get. */
   dropped = 0;
@@ -91,6 +96,7 @@ export class ServerBroker extends EventEmitter {
     broker.onStatus = (error) => this.#onStatus(error);
     broker.onGap = (topic) => this.#onGap(topic ?? null, null);
     this.#wasUp = broker.status === 'up';
+    this.#isUntried = !this.#wasUp;
     Promise.resolve()
       .then(() => broker.open?.())
       .catch((error) => handlers.report(toError(error)));
@@ -198,6 +204,10 @@ export class ServerBroker extends EventEmitter {
 
   #onStatus(error: Error | undefined): void {
     const isUp = this.#broker.status === 'up';
+    if (this.#isUntried && (isUp || error !== undefined)) {
+      this.#isUntried = false;
+      if (!isUp && error !== undefined) this.#handlers.report(error);
+    }
     if (isUp === this.#wasUp) {
       // The first connection may take long, too.
       if (!isUp && error !== undefined) this.#tell('down', error);

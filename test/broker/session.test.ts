@@ -214,6 +214,20 @@ describe('servers with a broker', () => {
     expect(events).toEqual(['gone', 'a', 'up']);
   });
 
+  test('report why a broker is not there at first, once, and leave later failures to its events', async () => {
+    const broker = new FakeBroker();
+    broker.status = 'connecting';
+    const errors: string[] = [];
+    const server = await sharedServer(broker, { error: ({ message }) => errors.push(message) });
+    const told: string[] = [];
+    server.broker!.on('down', (error) => told.push(error!.message));
+    for (const text of ['no server', 'still none']) broker.turn('connecting', new Error(text));
+    broker.turn('up');
+    broker.turn('down', new Error('gone'));
+    expect(errors).toEqual(['no server']);
+    expect(told).toEqual(['no server', 'still none', 'gone']);
+  });
+
   test('send no message over the broker that is longer than maxMessage, deliver it locally, and tell', async () => {
     const broker = new FakeBroker();
     broker.maxMessage = 102;
