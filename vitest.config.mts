@@ -22,7 +22,12 @@ const RUN_ONCE = [
 ];
 
 /** Real clocks, megabytes and a process for each case: `npm run test:long`, which CI runs. test/support/check-ids.mjs has them, too. */
-const LONG = ['test/reliability/time.test.ts', 'test/hostile/memory.test.ts', 'test/hostile/resets.test.ts'];
+const LONG = [
+  'test/reliability/time.test.ts',
+  'test/hostile/memory.test.ts',
+  'test/hostile/resets.test.ts',
+  'test/broker/*-long.test.ts',
+];
 
 const MODEL = 'test/model/**/*.test.ts';
 

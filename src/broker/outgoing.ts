@@ -1,10 +1,13 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { WebSocketError } from '../protocol/errors.js';
 import type { Broker } from './broker.js';
 
 /** Bytes that a broker has been given and has not confirmed, at most. */
 const IN_FLIGHT = 1_048_576;
+
+/** Bytes that wait at most while the broker is up, as no burst may take all memory. More only if `maxBuffered` is more. */
+const MOST_WAITING = 67_108_864;
 
 /** While messages wait, time is counted in steps of so many milliseconds. */
 const STEP = 1000;
@@ -17,6 +20,9 @@ interface Entry {
   /** The step in which it came. */
   readonly step: number;
 }
+
+/** In the place of one that is no longer in the queue. */
+const GONE: Entry = { id: 0, topic: '', payload: Buffer.alloc(0), step: 0 };
 
 /** Somebody who waits until the broker has all that was published up to an entry. */
 interface Waiter {
@@ -31,7 +37,7 @@ type OnDropped = (topic: string, bytes: number) => void;
 /**
  * What one process publishes, in its order, until the broker has it.
  *
- * While the broker is up, any burst goes out, as fast as the broker takes it. While it is away, or takes less than comes for
+ * While the broker is up, a burst of up to 64 MiB goes out, as fast as the broker takes it. While it is away, or takes less than comes for
  * more than a second, `maxBuffered` bytes are kept, and the oldest are dropped first.
  */
 export class Outgoing {
@@ -112,16 +118,22 @@ export class Outgoing {
   /** Gives to the broker what it can take. */
   pump(): void {
     while (this.#head < this.#queue.length && this.#canSend()) {
-      const entry = this.#queue[this.#head++];
-      if (this.#head >= 1024 && this.#head * 2 >= this.#queue.length) this.#compact();
-      this.#queued -= entry.payload.length;
-      this.#send(entry);
+      this.#send(this.#shift());
     }
     if (this.#head === this.#queue.length) this.#compact();
   }
 
   #canSend(): boolean {
     return this.#broker.status === 'up' && this.#inFlightBytes < IN_FLIGHT && this.#returned.length === 0;
+  }
+
+  #shift(): Entry {
+    const entry = this.#queue[this.#head];
+    // Its payload is not held until the next compaction.
+    this.#queue[this.#head++] = GONE;
+    if (this.#head >= 1024 && this.#head * 2 >= this.#queue.length) this.#compact();
+    this.#queued -= entry.payload.length;
+    return entry;
   }
 
   #compact(): void {
@@ -184,10 +196,8 @@ export class Outgoing {
   #limit(): void {
     while (this.#queued > this.#maxBuffered && this.#head < this.#queue.length) {
       const entry = this.#queue[this.#head];
-      if (this.#broker.status === 'up' && this.#step - entry.step < 2) break;
-      this.#head++;
-      this.#queued -= entry.payload.length;
-      this.#drop(entry);
+      if (this.#broker.status === 'up' && this.#step - entry.step < 2 && this.#queued <= MOST_WAITING) break;
+      this.#drop(this.#shift());
     }
     this.#settle();
   }

@@ -8,6 +8,7 @@ vi.mock('node:timers', () => ({
 
 import { Outgoing } from '../../src/broker/outgoing.js';
 import { FakeBroker } from '../support/fake-broker.js';
+import { heldMemory } from '../support/memory.js';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate'] }));
 afterEach(() => void vi.useRealTimers());
@@ -57,6 +58,14 @@ describe('while the broker is up', () => {
     expect(dropped).toEqual([]);
   });
 
+  test('a burst of more than 64 MiB loses its oldest that wait', () => {
+    const { broker, push, dropped, outgoing } = newOutgoing();
+    for (let i = 0; i < 70; i++) push(`t${i}`, 1_048_576);
+    expect(broker.take().map(({ topic }) => topic)).toEqual(['t0']);
+    expect(dropped).toEqual(['t1', 't2', 't3', 't4', 't5']);
+    expect(outgoing.bytes).toBe(65 * 1_048_576);
+  });
+
   test('if it takes less than comes for more than a second, the oldest that wait are dropped', async () => {
     const { push, sent, dropped, broker } = newOutgoing();
     push('under way', 1_048_576);
@@ -104,6 +113,15 @@ describe('while the broker is away', () => {
     broker.status = 'up';
     outgoing.pump();
     expect(sent()).toEqual(Array.from({ length: 10 }, (_, i) => `t${i + 15}`));
+  });
+
+  test('what is dropped is not held', () => {
+    const { broker, push, dropped } = newOutgoing(1_000_000);
+    broker.status = 'down';
+    const before = heldMemory().arrayBuffers;
+    for (let i = 0; i < 500; i++) push('a', 100_000);
+    expect(dropped).toHaveLength(490);
+    expect(heldMemory().arrayBuffers - before).toBeLessThan(1_100_000);
   });
 
   test('what was under way when the connection broke goes out again, before what came later', async () => {
