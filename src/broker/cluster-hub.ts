@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import { setImmediate } from 'node:timers';
-import { BATCH, isOurs, type ToPrimary, type ToWorker } from './cluster-messages.js';
+import { BATCH, type ToPrimary, type ToWorker, toPrimary } from './cluster-messages.js';
 
 /** Characters of payloads that wait for one worker, at most. Then the oldest are dropped, and the worker is told. */
 const MOST_WAITING = 16_777_216;
@@ -30,8 +30,7 @@ class RemoteMember implements Member {
     this.#messages.push(topic, payload);
     this.#waiting += payload.length;
     while (this.#waiting > MOST_WAITING) {
-      this.#waiting -= this.#messages[this.#head + 1].length;
-      this.#head += 2;
+      this.#shift();
       this.#hasGap = true;
     }
     if (this.#isSending) return;
@@ -39,19 +38,30 @@ class RemoteMember implements Member {
     setImmediate(() => this.#flush());
   }
 
+  /** Takes the oldest. What has been taken is not held, and its place not for long. */
+  #shift(): [topic: string, payload: string] {
+    const topic = this.#messages[this.#head];
+    const payload = this.#messages[this.#head + 1];
+    this.#messages[this.#head + 1] = '';
+    this.#head += 2;
+    this.#waiting -= payload.length;
+    if (this.#head >= 1024 && this.#head * 2 >= this.#messages.length) this.#compact();
+    return [topic, payload];
+  }
+
+  #compact(): void {
+    this.#messages = this.#messages.slice(this.#head);
+    this.#head = 0;
+  }
+
   #flush(): void {
     const messages: string[] = [];
-    let size = 0;
-    while (this.#head < this.#messages.length && size < BATCH) {
-      messages.push(this.#messages[this.#head], this.#messages[this.#head + 1]);
-      size += this.#messages[this.#head + 1].length;
-      this.#head += 2;
+    for (let size = 0; this.#head < this.#messages.length && size < BATCH; ) {
+      const [topic, payload] = this.#shift();
+      messages.push(topic, payload);
+      size += payload.length;
     }
-    if (this.#head * 2 >= this.#messages.length) {
-      this.#messages = this.#messages.slice(this.#head);
-      this.#head = 0;
-    }
-    this.#waiting -= size;
+    if (this.#head === this.#messages.length) this.#compact();
     this.#isSending = messages.length > 0;
     if (!this.#isSending) return;
     const hasGap = this.#hasGap;
@@ -106,7 +116,8 @@ class Hub {
   /** Listens to all workers. */
   serve(): void {
     cluster.on('message', (worker, message: unknown) => {
-      if (isOurs(message)) this.#onMessage(worker, message as ToPrimary);
+      const told = toPrimary(message);
+      if (told !== null) this.#onMessage(worker, told);
     });
     cluster.on('disconnect', (worker) => this.#onGone(worker));
     cluster.on('exit', (worker) => this.#onGone(worker));

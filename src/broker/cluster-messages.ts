@@ -27,9 +27,52 @@ export type Messages = readonly string[];
 /** Characters of payloads that one message over the channel has, about: more make nothing faster, and others wait. */
 export const BATCH = 262_144;
 
-/** Whether something that came over the channel is ours. Others use the channel, too. */
-export function isOurs(message: unknown): message is { wasock: string; member: number } {
-  return (
-    typeof message === 'object' && message !== null && typeof (message as { wasock?: unknown }).wasock === 'string'
-  );
+interface Fields {
+  readonly wasock: unknown;
+  readonly member: unknown;
+  readonly request?: unknown;
+  readonly subscribe?: unknown;
+  readonly unsubscribe?: unknown;
+  readonly messages?: unknown;
+  readonly hasGap?: unknown;
+}
+
+/** Others use the channel, too, and the other side may have another version of this library. */
+function fieldsOf(message: unknown): Fields | null {
+  if (typeof message !== 'object' || message === null) return null;
+  const fields = message as Fields;
+  return typeof fields.wasock === 'string' && typeof fields.member === 'number' ? fields : null;
+}
+
+function areTopics(value: unknown): boolean {
+  return Array.isArray(value) && value.every((topic) => typeof topic === 'string');
+}
+
+function areMessages(value: unknown): boolean {
+  return areTopics(value) && (value as Messages).length % 2 === 0;
+}
+
+/** @returns `null` if it is none of ours */
+export function toPrimary(message: unknown): ToPrimary | null {
+  const fields = fieldsOf(message);
+  if (fields === null) return null;
+  const { wasock, request, subscribe, unsubscribe, messages } = fields;
+  const isOurs =
+    wasock === 'hello' ||
+    wasock === 'bye' ||
+    (wasock === 'topics' && typeof request === 'number' && areTopics(subscribe) && areTopics(unsubscribe)) ||
+    (wasock === 'publish' && typeof request === 'number' && areMessages(messages));
+  return isOurs ? (fields as ToPrimary) : null;
+}
+
+/** @returns `null` if it is none of ours */
+export function toWorker(message: unknown): ToWorker | null {
+  const fields = fieldsOf(message);
+  if (fields === null) return null;
+  const { wasock, request, messages } = fields;
+  const isOurs =
+    wasock === 'welcome' ||
+    (wasock === 'ack' && typeof request === 'number') ||
+    (wasock === 'messages' && areMessages(messages));
+  return isOurs ? (fields as ToWorker) : null;
 }

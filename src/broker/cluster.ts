@@ -4,7 +4,7 @@ import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { type Broker, type BrokerOptions, DEFAULT_PREFIX } from './broker.js';
 import { ChannelBroker, checkBrokerOptions } from './channel-broker.js';
 import { hub, type Member } from './cluster-hub.js';
-import { BATCH, isOurs, type ToPrimary, type ToWorker } from './cluster-messages.js';
+import { BATCH, type ToPrimary, toWorker } from './cluster-messages.js';
 
 /** Milliseconds within which the primary process has to answer. */
 const PATIENCE = 2000;
@@ -123,8 +123,8 @@ class WorkerBroker extends ChannelBroker {
   }
 
   readonly #onMessage = (message: unknown) => {
-    if (!isOurs(message) || message.member !== this.#number) return;
-    const told = message as ToWorker;
+    const told = toWorker(message);
+    if (told === null || told.member !== this.#number) return;
     if (told.wasock === 'welcome') {
       if (this.#timer !== null) clearTimeout(this.#timer);
       this.setStatus('up');
