@@ -36,6 +36,18 @@ class Batch {
     this.resolve = resolve;
     this.reject = reject;
   });
+  readonly #bySubject = new Map<string, Promise<void>>();
+
+  /** For what was published on one subject. */
+  confirmedFor(subject: string): Promise<void> {
+    const known = this.#bySubject.get(subject);
+    if (known !== undefined) return known;
+    const confirmed = this.confirmed.then(() => {
+      if (this.refused.has(subject)) throw new Error(`NATS does not let us publish on ${subject}`);
+    });
+    this.#bySubject.set(subject, confirmed);
+    return confirmed;
+  }
 }
 
 /** A connection from the time at which it is up to the time at which it breaks. The client may then use it for the next. */
@@ -55,10 +67,7 @@ export class NatsLink {
   /** @returns resolves when the server has it */
   publish(subject: string, payload: Buffer): Promise<void> {
     this.#connection.publish(subject, payload);
-    const { confirmed, refused } = this.#batch();
-    return confirmed.then(() => {
-      if (refused.has(subject)) throw new Error(`NATS does not let us publish on ${subject}`);
-    });
+    return this.#batch().confirmedFor(subject);
   }
 
   /**
