@@ -247,6 +247,32 @@ describe('the agreement by itself', () => {
     expect(extension).toMatchObject({ _threshold: 5, _maxPayload: 7, _isServer: true, params: {} });
   });
 
+  test('is one object for all sockets that agreed on the same, and made anew when options have changed', () => {
+    const options = { perMessageDeflate: { threshold: 5 } };
+    const first = acceptOffers(NAME, options);
+    expect(acceptOffers(NAME, options)).toBe(first);
+    expect(acceptOffers(`${NAME}; client_no_context_takeover`, options)).not.toBe(first);
+    expect(acceptOffers(NAME, { ...options })).not.toBe(first);
+    options.perMessageDeflate.threshold = 6;
+    expect(acceptOffers(NAME, options)).toMatchObject({ [NAME]: { _threshold: 6 } });
+  });
+
+  test('a socket that is asked for its extensions has objects of its own', async () => {
+    const { wss, url } = await listen(WASOCK, { perMessageDeflate: true });
+    const sockets: WebSocket[] = [];
+    wss.on('connection', (ws) => sockets.push(ws as WebSocket));
+    for (let i = 0; i < 2; i++) {
+      const client = new WASOCK.WebSocket(url);
+      await once(client, 'open');
+      onTestFinished(() => client.terminate());
+    }
+    const [one, other] = sockets;
+    expect([one.extensions, inner(one)._extensions]).toEqual([NAME, inner(other)._extensions]);
+    expect(inner(one)._extensions).toBe(inner(one)._extensions);
+    expect(inner(one)._extensions[NAME]).not.toBe(inner(other)._extensions[NAME]);
+    expect(inner(one)._extensions[NAME].params).not.toBe(inner(other)._extensions[NAME].params);
+  });
+
   test('a field lists the parameters, those that are true without a value', () => {
     const parameters = { server_no_context_takeover: true, client_max_window_bits: 9 } as const;
     expect(formatExtension(parameters)).toBe(`${NAME}; server_no_context_takeover; client_max_window_bits=9`);
