@@ -2,6 +2,7 @@ import type { Broker, BrokerStatus } from '../broker/broker.js';
 import { ServerBroker } from '../broker/session.js';
 import { SharedMessage } from '../net/writing/shared-message.js';
 import type { Opcode } from '../protocol/opcode.js';
+import { reportError } from './handler-delivery.js';
 import { type Data, messageOpcode, type SendOptions, sendOptions, toPayload } from './payload.js';
 import { checkTopic } from './topics.js';
 
@@ -13,8 +14,7 @@ export class Publisher {
   constructor(broker: Broker) {
     this.#session = new ServerBroker(broker, {
       deliver: () => {},
-      // What concerns a publisher shows in `status` and `published`.
-      report: () => {},
+      report: (error) => reportError({}, error),
     });
   }
 

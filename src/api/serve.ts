@@ -116,9 +116,13 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
     const { server, unix, port = 0, host } = this.#options;
     if (server !== undefined) return Promise.resolve(this);
     return new Promise((resolve, reject) => {
-      this.#http.once('error', reject);
+      const onError = (error: Error) => {
+        void this.releaseBroker(1);
+        reject(error);
+      };
+      this.#http.once('error', onError);
       const onListening = () => {
-        this.#http.off('error', reject);
+        this.#http.off('error', onError);
         acceptCheaply(this.#http);
         // An error of the listening socket, such as a lack of descriptors, must end neither the connections nor the
         // process.

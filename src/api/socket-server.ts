@@ -87,7 +87,12 @@ export abstract class SocketServer<UserData> {
   /** What handlers publish while their sockets close still goes out. */
   async #end(options: CheckedCloseOptions): Promise<void> {
     await this.end(options);
-    await this.#broker?.end(options.timeout || BROKER_TIMEOUT);
+    await this.releaseBroker(options.timeout || BROKER_TIMEOUT);
+  }
+
+  /** Disconnects the broker, which gets what was published before, unless that takes longer. @internal */
+  protected async releaseBroker(timeout: number): Promise<void> {
+    await this.#broker?.end(timeout);
   }
 
   /** As `close`, for `await using`. */

@@ -26,6 +26,7 @@ interface Interest {
 export class Interests {
   readonly #broker: Broker;
   readonly #report: (error: Error) => void;
+  readonly #onLeft: (topic: string) => void;
   readonly #all = new Map<string, Interest>();
   readonly #left = new Set<string>();
   readonly #refused = new Set<string>();
@@ -37,9 +38,11 @@ export class Interests {
   #epoch = 0;
   #isClosed = false;
 
-  constructor(broker: Broker, report: (error: Error) => void) {
+  /** @param onLeft is told of a topic of which nothing will come any more */
+  constructor(broker: Broker, report: (error: Error) => void, onLeft: (topic: string) => void) {
     this.#broker = broker;
     this.#report = report;
+    this.#onLeft = onLeft;
   }
 
   /** The first socket listens to the topic. */
@@ -106,7 +109,9 @@ export class Interests {
   }
 
   #forgetIfDone(topic: string, { isWanted, isSubscribed }: Interest): void {
-    if (!isWanted && !isSubscribed && !this.#left.has(topic)) this.#all.delete(topic);
+    if (isWanted || isSubscribed || this.#left.has(topic)) return;
+    this.#all.delete(topic);
+    this.#onLeft(topic);
   }
 
   /** It will be tried again. Until it succeeds, the user hears of it once for each topic. */

@@ -65,7 +65,7 @@ export class ServerBroker extends EventEmitter {
   readonly #numbers = new Numbers();
   readonly #outgoing: Outgoing;
   readonly #interests: Interests;
-  /** By topic that is listened to. */
+  /** By topic that is subscribed to: whoever comes back at once gets nothing twice. */
   readonly #progress = new Map<string, Progress>();
   #wasUp = false;
   /** A broker that has never been up may be set up wrongly: the first error is reported. */
@@ -91,7 +91,7 @@ export class ServerBroker extends EventEmitter {
     this.#maxMessage = maxMessage;
     this.#envelopes = new Envelopes(this.#origin, prefix, keys);
     this.#outgoing = new Outgoing(broker, maxBuffered, (topic, bytes) => this.#onDropped(topic, bytes));
-    this.#interests = new Interests(broker, handlers.report);
+    this.#interests = new Interests(broker, handlers.report, (topic) => this.#progress.delete(topic));
     broker.onMessage = (topic, payload) => this.#onMessage(topic, payload);
     broker.onStatus = (error) => this.#onStatus(error);
     broker.onGap = (topic) => this.#onGap(topic ?? null, null);
@@ -159,7 +159,6 @@ export class ServerBroker extends EventEmitter {
 
   /** The last socket has stopped. @internal */
   leave(topic: string): void {
-    this.#progress.delete(topic);
     this.#interests.leave(topic);
   }
 
@@ -194,7 +193,7 @@ export class ServerBroker extends EventEmitter {
       return;
     }
     const progress = this.#progress.get(topic);
-    // Everybody has left, or it is this process's own.
+    // Nobody listens any more, or it is this process's own.
     if (progress === undefined || envelope.origin === this.#ownOrigin) return;
     const place = progress.place(envelope.origin, envelope);
     if (place === 'repeated') return;

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { Opcode, publisher } from '../../src/index.js';
 import { EmitterBroker } from '../support/emitter-broker.js';
 import { FakeBroker } from '../support/fake-broker.js';
@@ -37,4 +37,15 @@ test('waits for the broker when it closes, and drops the rest at the time-out', 
   await job.close({ timeout: 10 });
   expect([broker.isClosed, job.broker.dropped]).toEqual([true, 1]);
   await expect(published).rejects.toMatchObject({ code: 'WASOCK_BROKER_DROPPED' });
+});
+
+test('tells on the console why the broker is not there at first', async () => {
+  const said = vi.spyOn(console, 'error').mockReturnValue();
+  onTestFinished(() => said.mockRestore());
+  const broker = new FakeBroker();
+  broker.status = 'connecting';
+  const job = publisher(broker);
+  broker.turn('connecting', new Error('no route'));
+  expect(said.mock.calls.flat().map(String)).toEqual([expect.stringContaining('no route')]);
+  await job.close();
 });

@@ -16,7 +16,12 @@ afterEach(() => void vi.useRealTimers());
 function newInterests() {
   const broker = new FakeBroker();
   const errors: Error[] = [];
-  const interests = new Interests(broker, (error) => errors.push(error));
+  const left: string[] = [];
+  const interests = new Interests(
+    broker,
+    (error) => errors.push(error),
+    (topic) => left.push(topic),
+  );
   const wait = (milliseconds = 0) => vi.advanceTimersByTimeAsync(milliseconds);
   /** Lets the broker do what it was asked for. @returns what that was */
   const done = async () => {
@@ -26,11 +31,11 @@ function newInterests() {
     await wait();
     return calls.map(({ name, topic }) => `${name} ${topic}`);
   };
-  return { broker, interests, errors, wait, done };
+  return { broker, interests, errors, left, wait, done };
 }
 
 test('a topic is subscribed to once, and left some time after the last listener has left', async () => {
-  const { interests, done, wait } = newInterests();
+  const { interests, done, wait, left } = newInterests();
   interests.join('a');
   interests.join('a');
   expect(await done()).toEqual(['subscribe a']);
@@ -38,7 +43,9 @@ test('a topic is subscribed to once, and left some time after the last listener 
   await wait(900);
   expect(await done()).toEqual([]);
   await wait(2000);
+  expect(left).toEqual([]);
   expect(await done()).toEqual(['unsubscribe a']);
+  expect(left).toEqual(['a']);
   interests.join('a');
   expect(await done()).toEqual(['subscribe a']);
 });

@@ -258,6 +258,28 @@ describe('servers with a broker', () => {
   });
 });
 
+test('a socket that leaves a topic and comes back at once gets nothing twice', async () => {
+  const broker = new FakeBroker();
+  const server = await sharedServer(broker);
+  const ws = await subscriber(server, 'a');
+  await turns();
+  for (const { resolve } of broker.take()) resolve();
+  const [socket] = server.connections;
+  broker.onMessage!('a', payloadOf('a', 1, 'm1'));
+  broker.onMessage!('a', payloadOf('a', 2, 'm2'));
+  socket.unsubscribe('a');
+  socket.subscribe('a');
+  for (const sequence of [2, 3]) broker.onMessage!('a', payloadOf('a', sequence, `m${sequence}`));
+  expect(await nextTexts(ws, 3)).toEqual(['m1', 'm2', 'm3']);
+});
+
+test('a server that cannot listen releases its broker', async () => {
+  const { port } = await sharedServer(new FakeBroker());
+  const broker = new FakeBroker();
+  await expect(serve({ port, host: '127.0.0.1', broker })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  await until(() => broker.isClosed);
+});
+
 describe('the option broker', () => {
   test.each<[string, unknown, string | RegExp]>([
     ['a string', 'redis://localhost', /broker must be a broker/],
