@@ -32,6 +32,7 @@ const TESTED_BY: Record<string, string> = {
   // An interface, which the test's own broker implements.
   'broker/broker.ts': 'broker/session.test.ts',
   'broker/channel-broker.ts': 'broker/redis.test.ts',
+  'broker/nats-link.ts': 'broker/nats.test.ts',
   'broker/cluster-hub.ts': 'broker/cluster.test.ts',
   'broker/cluster-messages.ts': 'broker/cluster.test.ts',
   ...Object.fromEntries(
