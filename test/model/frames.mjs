@@ -4,6 +4,9 @@ export const CLOSE = 8;
 export const PING = 9;
 export const PONG = 10;
 
+/** Of the first byte: the message is compressed (RFC 7692, section 6). */
+export const RSV1 = 0x40;
+
 /** Bytes of a frame's header (RFC 6455, section 5.2). */
 function headerLength(length, isMasked) {
   return (length < 126 ? 2 : length < 65_536 ? 4 : 10) + (isMasked ? 4 : 0);
@@ -15,12 +18,12 @@ function headerLength(length, isMasked) {
  * @param {number | null} key masks it, as a client must
  * @returns {Buffer}
  */
-export function encodeFrame(opcode, payload, { fin = true, key = null } = {}) {
+export function encodeFrame(opcode, payload, { fin = true, rsv = 0, key = null } = {}) {
   const header = headerLength(payload.length, key !== null);
   // So that the payload begins at a word.
   const start = -header & 3;
   const frame = Buffer.from(new ArrayBuffer(start + header + payload.length), start);
-  frame[0] = (fin ? 0x80 : 0) | opcode;
+  frame[0] = (fin ? 0x80 : 0) | rsv | opcode;
   const maskBit = key === null ? 0 : 0x80;
   if (payload.length < 126) frame[1] = maskBit | payload.length;
   else if (payload.length < 65_536) {

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { brokenRule } from './compression.mjs';
 import { CLOSE, PING, PONG, TEXT } from './frames.mjs';
 import { difference, payloadOf } from './payload.mjs';
 
@@ -27,6 +28,7 @@ const stores = new AsyncLocalStorage();
  * - `throwsAreUncaught`: what a listener throws goes to the process, and not to a handler of errors
  * - `tellsControl`: Pings and Pongs are events
  * - `collapsesPongs`: of the Pongs for a peer that is behind only the latest is sent
+ * - `compressesToLess`: a compressed message is shorter than it was
  */
 export class Ledger {
   traits;
@@ -67,6 +69,8 @@ export class Ledger {
   /** Whether what is written is the kernel's at once, as it is without TLS. */
   writesAtOnce = false;
   closeFrames = 0;
+  /** Whether messages may be compressed. */
+  isCompressed = false;
   /** The first of the calls that end a connection: 'close', 'terminate' or 'throw'. */
   userEnd = null;
   userCode = null;
@@ -179,13 +183,13 @@ export class Ledger {
   // ——— what the user does
 
   /**
-   * @param {{ kind: 'text' | 'bytes' | 'ping' | 'pong', size: number, isOpen: boolean, wantsCall?: boolean }} send
+   * @param {{ kind: 'text' | 'bytes' | 'ping' | 'pong', size: number, isOpen: boolean, wantsCall?: boolean, compress?: boolean }} send
    * @returns its entry, with `payload` and the `callback` to give
    */
-  newSend({ kind, size, isOpen, wantsCall = false }) {
+  newSend({ kind, size, isOpen, wantsCall = false, compress = true }) {
     const number = this.sends.length;
     const payload = payloadOf(kind === 'text' ? 'text' : 'bytes', number, size);
-    const send = { number, kind, size, isOpen, wantsCall, calls: 0, error: undefined, settled: false };
+    const send = { number, kind, size, isOpen, wantsCall, compress, calls: 0, error: undefined, settled: false };
     this.sends.push(send);
     if (isOpen) this.frames.push({ kind, index: number, size, send });
     return { send, payload };
@@ -273,12 +277,12 @@ export class Ledger {
 
   /** Whether the kernel takes at once what is under way. */
   #leavesAtOnce() {
-    return this.writesAtOnce && !this.peerFin && !this.hasBlobs && this.#bytesUnderWay() < SURELY_TAKEN;
+    return this.writesAtOnce && !this.peerFin && !this.hasLate && this.#bytesUnderWay() < SURELY_TAKEN;
   }
 
-  /** Whether a Blob may still be read. */
-  get hasBlobs() {
-    return this.frames.slice(this.arrived).some(({ send }) => send?.isBlob);
+  /** Whether something may still be made: what was a Blob, or is compressed by a thread of zlib. */
+  get hasLate() {
+    return this.frames.slice(this.arrived).some(({ send }) => send?.isLate);
   }
 
   #bytesUnderWay() {
@@ -287,12 +291,12 @@ export class Ledger {
 
   // ——— what comes at the peer
 
-  onFrame({ fin, rsv, opcode, isMasked, payload }, byServer) {
+  onFrame({ fin, rsv, opcode, isMasked, payload, deflatedTo }, byServer) {
     if (rsv !== 0 || !fin || isMasked === byServer) this.fail('frames', `fin ${fin}, rsv ${rsv}, masked ${isMasked}`);
     if (this.closeFrames > 0) this.fail('frames', `opcode ${opcode} after the Close frame`);
     if (opcode === CLOSE) this.#onCloseFrame(payload);
     else if (opcode === PONG && this.traits.collapsesPongs) this.#onPongFrame(payload);
-    else this.#onFrameInOrder(opcode, payload);
+    else this.#onFrameInOrder(opcode, payload, deflatedTo);
   }
 
   #onCloseFrame(payload) {
@@ -310,7 +314,7 @@ export class Ledger {
     this.lastPong = payload;
   }
 
-  #onFrameInOrder(opcode, payload) {
+  #onFrameInOrder(opcode, payload, deflatedTo) {
     const expected = this.frames[this.arrived++];
     const kind = opcode === TEXT ? 'text' : opcode === PING ? 'ping' : opcode === PONG ? 'pong' : 'bytes';
     if (expected === undefined) return this.fail('frames', `a ${kind} of ${payload.length} bytes that nobody sent`);
@@ -320,6 +324,8 @@ export class Ledger {
       ? !expected.payload.equals(payload) && 'other bytes'
       : difference(payload, kind === 'text' ? 'text' : 'bytes', expected.index, expected.size);
     if (wrong) this.fail('frames byte for byte', `${kind} ${number}: ${wrong}`);
+    const broken = this.isCompressed && expected.send && brokenRule(expected.send, deflatedTo, this.traits);
+    if (broken) this.fail(broken, `${kind} ${number} of ${payload.length} bytes: ${deflatedTo ?? 'plain'}`);
   }
 
   // ——— what the process hears

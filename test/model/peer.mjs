@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import { BINARY, CLOSE, encodeFrame, FrameReader, PING, PONG, TEXT } from './frames.mjs';
+import { agreedIn, answerTo, offerOf } from './agreement.mjs';
+import { Coder } from './coder.mjs';
+import { BINARY, CLOSE, encodeFrame, FrameReader, PING, PONG, RSV1, TEXT } from './frames.mjs';
 import { payloadOf } from './payload.mjs';
 import { turn } from './turns.mjs';
 
@@ -8,19 +10,33 @@ const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 /** Turns that the peer waits for an answer that a paused or closing subject may owe for ever. */
 const PATIENCE = 40;
 
+/** Writes of one step from which on messages refer to a part of what came before: zlib takes long to read all of it. */
+const MANY = 100;
+const SHORT_REACH = 512;
+
 /** The request of a client, for the program with this number. */
-function requestHead(id) {
+function requestHead(id, extensions) {
   return Buffer.from(
     `GET /model/${id} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-      `Sec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+      `Sec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Version: 13\r\n${extensionsLine(extensions)}\r\n`,
   );
 }
 
-function acceptance(request) {
+function extensionsLine(field) {
+  return field === null ? '' : `Sec-WebSocket-Extensions: ${field}\r\n`;
+}
+
+/** @returns the field of a request or an answer, if there is one */
+function extensionsIn(head) {
+  return /^sec-websocket-extensions: (.*)\r$/im.exec(head)?.[1] ?? null;
+}
+
+function acceptance(request, extensions) {
   const key = /^sec-websocket-key: (.*)\r$/im.exec(request)?.[1] ?? '';
   const accept = createHash('sha1').update(`${key}${GUID}`).digest('base64');
   return Buffer.from(
-    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n` +
+      `${extensionsLine(extensions)}\r\n`,
   );
 }
 
@@ -49,7 +65,11 @@ export class Peer {
   #heard = 0;
   #pongs = new Set();
   #slow = false;
+  /** The step whose frames leave with the answer of a server. */
   #early = null;
+  #compression;
+  /** Compresses messages, if that was agreed. */
+  #coder = null;
   /** The subject's FIN has come. */
   ended = false;
   closed = false;
@@ -65,6 +85,7 @@ export class Peer {
     this.#ledger = ledger;
     this.#isClient = program.role === 'server';
     this.#masking = this.#isClient ? 0x3d_21_fa_37 : null;
+    this.#compression = program.compression ?? null;
     this.#reader = new FrameReader((frame) => this.#onFrame(frame));
     socket.on('data', (bytes) => this.#onData(bytes));
     socket.on('end', () => this.#onEnd());
@@ -78,10 +99,8 @@ export class Peer {
   /** Opens the connection and plays the script. */
   async play({ script, early }, id) {
     const rest = [...script];
-    let behind = Buffer.alloc(0);
-    if (early && rest[0]?.do === 'frames') behind = Buffer.concat(this.#framesOf(rest.shift()));
-    if (this.#isClient) this.#writeHandshake(requestHead(id), behind);
-    else this.#early = behind;
+    this.#early = early && rest[0]?.do === 'frames' ? rest.shift() : null;
+    if (this.#isClient) this.#writeHandshake(requestHead(id, this.#compression && offerOf(this.#compression)));
     while (!this.#isOpen && !this.closed) await turn();
     for (const step of rest) {
       if (this.isDone) break;
@@ -146,19 +165,24 @@ export class Peer {
   /** The frames of a step, each of which the ledger expects from now on. */
   #framesOf({ list, times }) {
     const frames = [];
-    for (let i = 0; i < times; i++) for (const item of list) this.#addFrames(frames, item);
+    const reach = times < MANY ? undefined : SHORT_REACH;
+    for (let i = 0; i < times; i++) for (const item of list) this.#addFrames(frames, item, reach);
     return frames;
   }
 
-  #addFrames(frames, { op, size, parts = 1, between = false }) {
+  #addFrames(frames, { op, size, parts = 1, between = false, deflate }, reach) {
     if (op === 'ping' || op === 'pong') return frames.push(this.#control(op, this.#messages, Math.min(size, 125)));
     const index = this.#messages++;
-    const payload = payloadOf(op, index, size);
+    const message = payloadOf(op, index, size);
+    const isDeflated = deflate !== undefined && this.#coder !== null;
+    const payload = isDeflated ? this.#coder.deflate(message, deflate, reach) : message;
+    const { length } = payload;
     let bytes = 0;
     for (let i = 0; i < parts; i++) {
-      const part = payload.subarray(Math.floor((size * i) / parts), Math.floor((size * (i + 1)) / parts));
+      const part = payload.subarray(Math.floor((length * i) / parts), Math.floor((length * (i + 1)) / parts));
       const opcode = i > 0 ? 0 : op === 'text' ? TEXT : BINARY;
-      const frame = encodeFrame(opcode, part, { fin: i === parts - 1, key: this.#masking });
+      const rsv = isDeflated && i === 0 ? RSV1 : 0;
+      const frame = encodeFrame(opcode, part, { fin: i === parts - 1, rsv, key: this.#masking });
       if (i > 0 && between) {
         this.#ledger.onPeerBytes(bytes);
         bytes = 0;
@@ -202,9 +226,20 @@ export class Peer {
 
   // ——— the opening handshake
 
-  #writeHandshake(head, behind) {
+  /** Writes a head, and the frames that are not to wait for an answer. */
+  #writeHandshake(head) {
+    const frames = this.#early === null ? [] : this.#framesOf(this.#early);
     this.#ledger.handshakeBytes = head.length;
-    this.#socket.write(Buffer.concat([head, behind]));
+    this.#socket.write(Buffer.concat([head, ...frames]));
+  }
+
+  /** What the answer of the one or the other side has agreed on. */
+  #onAnswer(extensions) {
+    if (this.#compression === null) return;
+    const agreed = agreedIn(extensions);
+    if (agreed === null) return this.#ledger.fail('handshake', `no compression: ${extensions}`);
+    this.#coder = new Coder(agreed, this.#isClient);
+    this.#ledger.isCompressed = true;
   }
 
   #onData(bytes) {
@@ -217,7 +252,10 @@ export class Peer {
     const rest = Buffer.from(this.#handshake.slice(end + 4), 'latin1');
     this.#isOpen = true;
     if (this.#isClient && !head.startsWith('HTTP/1.1 101 ')) this.#ledger.fail('handshake', head);
-    if (!this.#isClient) this.#writeHandshake(acceptance(head), this.#early);
+    const isOffered = !this.#isClient && this.#compression !== null;
+    const answer = isOffered ? answerTo(extensionsIn(head), this.#compression) : extensionsIn(head);
+    this.#onAnswer(answer);
+    if (!this.#isClient) this.#writeHandshake(acceptance(head, isOffered ? answer : null));
     if (rest.length > 0) this.#reader.push(rest);
   }
 
@@ -235,11 +273,23 @@ export class Peer {
 
   #onFrame(frame) {
     this.#heard++;
-    this.#ledger.onFrame(frame, this.#isClient);
+    this.#ledger.onFrame(this.#inflated(frame), this.#isClient);
     if (frame.opcode === PING) this.#answers.push(frame.payload);
     else if (frame.opcode === PONG) this.#pongs.add(frame.payload.toString());
     else if (frame.opcode === CLOSE) this.#closeDue = frame.payload;
     if (!this.#isBusy) this.#answer();
+  }
+
+  /** A frame as it was before it was compressed. */
+  #inflated(frame) {
+    if (frame.rsv !== RSV1 || this.#coder === null || (frame.opcode !== TEXT && frame.opcode !== BINARY)) return frame;
+    try {
+      const payload = this.#coder.inflate(frame.payload);
+      return { ...frame, rsv: 0, payload, deflatedTo: frame.payload.length };
+    } catch (error) {
+      this.#ledger.fail('frames are DEFLATE', `${frame.payload.length} bytes: ${error.message}`);
+      return frame;
+    }
   }
 
   /** Between two steps, so that no answer comes into the middle of a frame that is cut. */

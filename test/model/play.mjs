@@ -157,9 +157,9 @@ function missing(ledger) {
   return `callbacks ${numbers.join(', ')} did not come, of ${ledger.sends.length} sends`;
 }
 
-/** npm `ws` forgets callbacks of what stands behind a Blob when the connection ends at once. */
+/** npm `ws` forgets callbacks of what waits for a Blob or for zlib when the connection ends at once. */
 function mayForget({ ledger }, { traits }) {
-  return !traits.isExactAtTheEnd && ledger.hasBroken && ledger.sends.some(({ isBlob }) => isBlob);
+  return !traits.isExactAtTheEnd && ledger.hasBroken && ledger.sends.some(({ isLate }) => isLate);
 }
 
 function openPromises({ promises }) {

@@ -1,3 +1,4 @@
+import { withCompression } from './compression.mjs';
 import { TURNS } from './turns.mjs';
 
 /** Around the limits of the protocol, of uncopied payloads, and of one MiB. */
@@ -14,7 +15,7 @@ export function newProgram(random, entry) {
   const script = Array.from({ length: random.between(1, 4) }, () => peerStep(random));
   if (random.once(3)) script.push(random.of(PEER_ENDS)(random));
   const role = entry === 'serve' ? 'server' : random.of(['server', 'client']);
-  return {
+  const program = {
     entry,
     role,
     variant: random.of(VARIANTS[entry] ?? ['']),
@@ -24,6 +25,7 @@ export function newProgram(random, entry) {
     script,
     user: Array.from({ length: random.between(0, 7) }, () => userSteps(random, entry, role)).flat(),
   };
+  return random.once(3) ? withCompression(random, program) : program;
 }
 
 // ——— the peer

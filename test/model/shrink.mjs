@@ -34,14 +34,23 @@ function* simplerThan(program) {
   for (const list of ['user', 'script']) {
     for (const shorter of shorterThan(program[list])) yield { ...program, [list]: shorter };
   }
-  const plain = { transport: 'tcp', early: false, variant: '', finale: 'user' };
+  const plain = { compression: undefined, transport: 'tcp', early: false, variant: '', finale: 'user' };
   for (const [name, value] of Object.entries(plain)) {
     if (program[name] !== value && name in program) yield { ...program, [name]: value };
   }
+  for (const compression of simplerCompression(program)) yield { ...program, compression };
   for (const list of ['script', 'user']) {
     for (const [i, step] of program[list].entries()) {
       for (const simpler of simplerSteps(step)) yield { ...program, [list]: program[list].with(i, simpler) };
     }
+  }
+}
+
+function* simplerCompression({ compression }) {
+  if (!compression) return;
+  const simple = { takeover: false, windowBits: 15, level: 'fast', threshold: 0, asks: 'nothing' };
+  for (const [name, value] of Object.entries(simple)) {
+    if (compression[name] !== value) yield { ...compression, [name]: value };
   }
 }
 
@@ -66,6 +75,8 @@ const SIMPLER = {
   parts: () => [undefined],
   between: () => [undefined],
   wantsCall: (wants) => (wants ? [false] : []),
+  deflate: ({ level, ends }) => (level === 1 && !ends ? [undefined] : [undefined, { level: 1 }]),
+  compress: () => [undefined],
 };
 
 function* simplerSteps(step) {

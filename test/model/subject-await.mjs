@@ -14,13 +14,15 @@ export class AwaitSubject extends WasockSubject {
   }
 
   async open(session) {
-    const { transport, role } = session.program;
+    const { program } = session;
+    const { transport, role, variant } = program;
     if (role === 'server') {
-      if (!this.#ports.has(transport)) this.#ports.set(transport, await this.#accept(transport));
-      return connectPeer(session, this.#ports.get(transport));
+      const key = this.keyOf(program);
+      if (!this.#ports.has(key)) this.#ports.set(key, await this.#accept(program));
+      return connectPeer(session, this.#ports.get(key));
     }
-    const options = { ...this.limits, rejectUnauthorized: false };
-    if (transport === 'tcp' && session.program.variant === 'own socket') {
+    const options = { ...this.optionsFor(program), rejectUnauthorized: false };
+    if (transport === 'tcp' && variant === 'own socket') {
       options.createConnection = (to) => {
         session.socket = net.connect(to);
         session.place('connection');
@@ -31,8 +33,8 @@ export class AwaitSubject extends WasockSubject {
     opening.then((ws) => this.#onOpen(session, ws)).catch((error) => session.ledger.fail('opens', error.stack));
   }
 
-  async #accept(transport) {
-    const server = await listeningHttpServer(transport);
+  async #accept(program) {
+    const server = await listeningHttpServer(program.transport);
     watchConnections(server);
     server.on('request', async (request) => {
       const { session } = current;
@@ -46,7 +48,7 @@ export class AwaitSubject extends WasockSubject {
       await handled;
     });
     this.lib.acceptUpgrades(server, {
-      ...this.limits,
+      ...this.optionsFor(program),
       onError: (error, ws) => current.session?.ws === ws && current.session?.ledger.onToldError(error),
     });
     return server.address().port;

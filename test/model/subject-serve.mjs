@@ -15,15 +15,15 @@ export class ServeSubject extends WasockSubject {
   }
 
   async open(session) {
-    const { transport, variant } = session.program;
-    const key = `${transport} ${variant}`;
-    if (!this.#ports.has(key)) this.#ports.set(key, await this.#serve(transport, variant));
+    const key = this.keyOf(session.program);
+    if (!this.#ports.has(key)) this.#ports.set(key, await this.#serve(session.program));
     connectPeer(session, this.#ports.get(key));
   }
 
-  async #serve(transport, variant) {
-    const options = { ...this.limits, ...this.#handlers() };
-    const publishThrough = (server) => this.#servers.set(`${transport} ${variant}`, server);
+  async #serve(program) {
+    const { transport, variant } = program;
+    const options = { ...this.optionsFor(program), ...this.#handlers() };
+    const publishThrough = (server) => this.#servers.set(this.keyOf(program), server);
     if (variant === 'zeroCopy') options.zeroCopy = true;
     if (variant === 'bytes') options.textAs = 'bytes';
     if (variant === 'shared') {
@@ -38,11 +38,12 @@ export class ServeSubject extends WasockSubject {
     return server.port;
   }
 
-  transmit(session, kind, data, via) {
-    if (via !== 'publish') return super.transmit(session, kind, data, via);
-    const { transport, variant } = session.program;
+  transmit(session, kind, data, via, compress) {
+    if (via !== 'publish') return super.transmit(session, kind, data, via, compress);
     const isOpen = this.isOpen(session.ws);
-    const count = this.#servers.get(`${transport} ${variant}`).publish(TOPIC, data);
+    const count = this.#servers
+      .get(this.keyOf(session.program))
+      .publish(TOPIC, data, compress === undefined ? undefined : { compress });
     if (count !== Number(isOpen)) session.ledger.fail('published once', `to ${count} sockets`);
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { compressionOption } from './compression.mjs';
 import { watchSocket } from './connections.mjs';
 import { scribble } from './payload.mjs';
 import { LAST_SEND } from './program.mjs';
@@ -23,12 +24,18 @@ export class WasockSubject {
       discardsAfterEnd: true,
       throwsAreUncaught: false,
       tellsAllReceived: true,
+      compressesToLess: true,
       ...traits,
     };
   }
 
-  get limits() {
-    return LIMITS;
+  optionsFor(program) {
+    return { ...LIMITS, compression: compressionOption(program) };
+  }
+
+  /** Programs with the same key may have the same server. */
+  keyOf({ transport, variant, compression = null }) {
+    return JSON.stringify([transport, variant, compression && { ...compression, asks: undefined }]);
   }
 
   isOpen(ws) {
@@ -57,13 +64,13 @@ export class WasockSubject {
     } else throw new Error(`No step of a user: ${step.do}`);
   }
 
-  #send(session, { kind, size, via }) {
+  #send(session, { kind, size, via, compress }) {
     const { ws, ledger } = session;
     const isOpen = this.isOpen(ws);
     const asked = kind === 'ping' ? Math.min(size, 125) : size;
-    const { send, payload } = ledger.newSend({ kind, size: asked, isOpen });
+    const { send, payload } = ledger.newSend({ kind, size: asked, isOpen, compress });
     const data = kind === 'text' ? payload.toString() : payload;
-    const promise = this.transmit(session, kind, data, via);
+    const promise = this.transmit(session, kind, data, via, compress);
     if (!isOpen && promise === undefined && via !== 'publish')
       ledger.fail('a rejection when not open', `send ${send.number}`);
     if (promise === undefined) scribble(data);
@@ -78,9 +85,10 @@ export class WasockSubject {
   }
 
   /** @param via how, where there is more than one way @returns what `send` returns */
-  transmit({ ws }, kind, data, via) {
+  transmit({ ws }, kind, data, via, compress) {
     if (kind === 'ping') return ws.ping(data);
-    return ws.send(via === 'prepare' ? this.lib.prepare(data) : data);
+    const options = compress === undefined ? undefined : { compress };
+    return via === 'prepare' ? ws.send(this.lib.prepare(data, options)) : ws.send(data, options);
   }
 
   #expect({ ledger }, what, promise, may) {

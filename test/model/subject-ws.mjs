@@ -1,3 +1,4 @@
+import { isLate, perMessageDeflateOption } from './compression.mjs';
 import { connectPeer, listeningHttpServer, peerUrl, watchConnections, watchSocket } from './connections.mjs';
 import { scribble } from './payload.mjs';
 import { LAST_SEND } from './program.mjs';
@@ -26,7 +27,7 @@ export class WsSubject {
   async open(session) {
     const { program } = session;
     const options = {
-      perMessageDeflate: false,
+      perMessageDeflate: perMessageDeflateOption(program),
       maxPendingAutoPongs: mostPongs(program),
       allowSynchronousEvents: program.variant !== 'async',
     };
@@ -105,8 +106,9 @@ export class WsSubject {
     } else throw new Error(`No step of a user: ${step.do}`);
   }
 
-  #send(session, { kind, size, wantsCall }) {
-    const { ws, ledger } = session;
+  #send(session, step) {
+    const { kind, size, wantsCall, compress } = step;
+    const { ws, ledger, program } = session;
     const isOpen = ws.readyState === OPEN;
     const isControl = kind === 'ping';
     const asked = isControl ? Math.min(size, 125) : size;
@@ -115,13 +117,15 @@ export class WsSubject {
       size: asked,
       isOpen,
       wantsCall,
+      compress,
     });
-    send.isBlob = kind === 'blob';
+    send.isLate = kind === 'blob' || isLate(program, step);
     const data = kind === 'blob' ? new Blob([payload]) : kind === 'text' ? payload.toString() : payload;
     ledger.inContext(
       send,
       (callback) => {
         if (isControl) ws.ping(data, undefined, callback);
+        else if (compress !== undefined) ws.send(data, { compress }, callback);
         else if (callback === undefined) ws.send(data);
         else ws.send(data, callback);
       },
@@ -162,9 +166,11 @@ export class WsSubject {
  * npm `ws` ends a connection that has many Pings in one read, or while it cannot write. So its limit is on in programs in
  * which neither can be.
  */
-function mostPongs({ script, user, transport }) {
+function mostPongs({ script, user, transport, compression }) {
   const readsAlways = script.every((step) => step.do !== 'stop' && step.do !== 'slow');
   const hasFewPings = script.every((step) => step.do !== 'frames' || bytesPerPing(step) >= 4096);
+  // A Pong waits for what is compressed before it.
+  if (compression) return 0;
   // What a pause has gathered is one read in this respect.
   const isPaused = user.some((step) => step.do === 'pause' || step.do === 'socketPause');
   const sent = user.reduce((sum, { size = 0, times = 1 }) => sum + size * times, 0);

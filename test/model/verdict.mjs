@@ -50,9 +50,9 @@ function judgeArrived({ ledger, peer }) {
   if (lost.length > 0) ledger.fail('every frame', `${lost.length} of ${frames.length} did not come`);
 }
 
-/** In npm `ws` a Blob that is read when the peer's FIN comes breaks the connection: it is written after the end. */
+/** In npm `ws` a Blob that is read, or a message that is compressed, when the peer's FIN comes breaks the connection: it is written after the end. */
 function mayBreak({ traits, peerFin, sends }) {
-  return !traits.isExactAtTheEnd && peerFin && sends.some(({ isBlob }) => isBlob);
+  return !traits.isExactAtTheEnd && peerFin && sends.some(({ isLate }) => isLate);
 }
 
 function judgeCallbacks(ledger) {
