@@ -155,4 +155,47 @@ export const FAULTS = [
     edits: [{ file: 'api/message-queue.js', find: 'this.#packets.shift()', replace: 'this.#packets.pop()' }],
     entry: 'await',
   },
+  {
+    name: 'compression: messages overtake a long one that is being compressed',
+    edits: [
+      {
+        file: 'net/compressing-link.js',
+        find: `        if (queue === null)
+            return this.#append(`,
+        replace: `        if (queue === null || (opcode & 8) === 0)
+            return this.#append(`,
+      },
+    ],
+    entry: 'wasock',
+  },
+  {
+    name: 'compression: history is not forgotten after a shared message',
+    edits: [
+      {
+        file: 'net/compressing-link.js',
+        find: `            if (deflated !== null)
+                deflater.forget();`,
+        replace: '',
+      },
+    ],
+    entry: 'serve',
+  },
+  {
+    name: 'compression: history is not forgotten after a long message',
+    edits: [
+      {
+        file: 'ws/compression/compressor.js',
+        find: `        if (result !== null)
+            this.#deflater.forget();`,
+        replace: '',
+      },
+    ],
+    entry: 'ws',
+  },
+  {
+    name: 'compression: a long message that came is not kept as history',
+    edits: [
+      { file: 'protocol/long-message.js', find: 'this.#inflater.finish(length, this.#length + length);', replace: '' },
+    ],
+  },
 ];
