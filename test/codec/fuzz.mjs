@@ -10,8 +10,8 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createServer } from 'vite';
 import { Random } from '../model/random.mjs';
+import { loadTypeScript } from '../support/load-typescript.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const { values: args } = parseArgs({
@@ -35,23 +35,13 @@ const CREATE = {
   ts: () => built('./ts.js').createTsCodec(),
 };
 
-/** Oracle and cases are TypeScript, which vite compiles as it does for the suite. */
-async function loadSupport() {
-  const server = await createServer({
-    root: ROOT,
-    configFile: false,
-    appType: 'custom',
-    logLevel: 'error',
-    optimizeDeps: { noDiscovery: true },
-    server: { middlewareMode: true, hmr: false, ws: false, watch: null },
-  });
-  const files = ['inflate-cases', 'inflate-harness', 'deflate-cases', 'deflate-harness', 'naive-inflate'];
-  const modules = await Promise.all(files.map((file) => server.ssrLoadModule(`/test/support/${file}.ts`)));
-  await server.close();
-  return Object.assign({}, ...modules);
-}
-
-const support = await loadSupport();
+const support = await loadTypeScript([
+  'support/inflate-cases',
+  'support/inflate-harness',
+  'support/deflate-cases',
+  'support/deflate-harness',
+  'support/naive-inflate',
+]);
 
 /** Two of each codec: what inflates has its memory to itself. */
 function newSubject(kind) {

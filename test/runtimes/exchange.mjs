@@ -13,6 +13,7 @@ import { setTimeout as aWhile } from 'node:timers/promises';
 import { generate } from 'selfsigned';
 import { acceptUpgrades, codec, newWebSocket, serve } from 'wasock';
 import WebSocket, { WebSocketServer } from 'wasock/ws';
+import { checkVerdicts } from './verdicts.mjs';
 
 const TIME_LIMIT = 30_000;
 const MESSAGES = 10_000;
@@ -111,6 +112,10 @@ const CHECKS = {
       assert.equal(ws.compression.serverNoContextTakeover, !contextTakeover);
       await expectEcho(ws);
     }
+  },
+
+  async 'verdicts of inflate, on wasm-simd, wasm and ts'() {
+    checkVerdicts();
   },
 
   async TLS() {

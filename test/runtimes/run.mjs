@@ -3,14 +3,15 @@
 //   node test/runtimes/run.mjs FOLDER [--node PATH]… [--write]
 //
 // FOLDER has the packed tarball wasock-*.tgz. Installs Bun and Deno beside it, in a folder that is removed at the end, and runs
-// exchange.mjs on each of them and on each Node, which have to be alike. Fails if a check does, or if the table in docs/runtimes.md is
-// another than what was found; --write writes it there.
+// exchange.mjs on each of them and on each Node, which have to be alike. What inflate has to say there comes from the vectors and the
+// oracle of the suite. Fails if a check does, or if the table in docs/runtimes.md is another than what was found; --write writes it there.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual, parseArgs, promisify } from 'node:util';
+import { inflateVerdicts } from '../support/inflate-verdicts.mjs';
 import { installProject, PACKED, versionAt } from '../support/installed-project.mjs';
 
 const run = promisify(execFile);
@@ -27,6 +28,8 @@ const { values, positionals } = parseArgs({
 });
 
 const { folder, remove } = await installProject(import.meta.dirname, positionals[0], { wasock: PACKED.wasock });
+
+writeFileSync(path.join(folder, 'verdicts.json'), JSON.stringify(await inflateVerdicts()));
 
 const installed = (name) => path.join(folder, 'node_modules/.bin', name);
 
