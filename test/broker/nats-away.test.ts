@@ -5,6 +5,7 @@ import { nats } from '../../src/nats.js';
 import { BrokerServer, freePort, natsServer, newNats, startNats } from '../support/broker-servers.js';
 import { monitored, quickNats } from '../support/nats.js';
 import { describePeer } from '../support/peers.js';
+import { runNode } from '../support/program.js';
 import { until } from '../support/servers.js';
 import { nextTexts, reaches, sharedServer, subscriber } from '../support/shared-servers.js';
 
@@ -209,6 +210,47 @@ describePeer(natsServer(), () => {
     await nats1.start();
     await reaches(publishing, ws, 'a');
     expect((await monitored(monitor, 'varz')).subscriptions).toBe(before - 1);
+  });
+
+  test('after two restarts in a row, all of a thousand topics are heard', async () => {
+    const nats1 = await startNats();
+    const server = await sharedServer(quickNats(nats1.port).broker);
+    const topics = Array.from({ length: 1000 }, (_, i) => `topic ${i}`);
+    const ws = await subscriber(server, ...topics);
+    const publishing = job(quickNats(nats1.port).broker);
+    await reaches(publishing, ws, topics[999]);
+    let downs = 0;
+    server.broker!.on('down', () => downs++);
+    for (let i = 1; i <= 2; i++) {
+      await nats1.stop();
+      await until(() => downs === i);
+      await nats1.start();
+      await until(() => server.broker!.status === 'up');
+    }
+    await reaches(publishing, ws, topics[999]);
+    for (const topic of topics) publishing.publish(topic, topic);
+    expect(await nextTexts(ws, 1000)).toEqual(topics);
+  });
+
+  test.each(['up', 'away', 'never there'])('a process ends after close, with a server that is %s', async (state) => {
+    const nats1 = natsAt(await freePort());
+    if (state !== 'never there') await nats1.start();
+    const program = runNode([
+      '-e',
+      `const { publisher } = require('./build/index.js');
+      const { nats } = require('./build/nats.js');
+      const job = publisher(nats({ servers: '127.0.0.1:${nats1.port}' }));
+      job.broker.on('up', () => console.log('up'));
+      job.broker.on('down', () => console.log('down'));
+      job.publish('a', 'x');
+      process.on('SIGUSR2', () => job.close({ timeout: 100 }).then(() => console.log('closed')));`,
+    ]);
+    await program.printed(state === 'never there' ? /down/ : /up/);
+    if (state === 'away') await nats1.stop();
+    if (state === 'away') await program.printed(/down/);
+    program.signal('SIGUSR2');
+    expect(await program.exit).toEqual({ code: 0, signal: null });
+    expect(program.stdout).toMatch(/closed\n$/);
   });
 
   test('servers on two machines hear each other, and go on when one of the machines is gone', async () => {
