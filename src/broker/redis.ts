@@ -1,9 +1,11 @@
-import type { Buffer } from 'node:buffer';
-import { randomBytes } from 'node:crypto';
-import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers';
+import { Buffer } from 'node:buffer';
+import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from 'node:timers';
 import { toError } from '../protocol/errors.js';
 import { type Broker, type BrokerOptions, DEFAULT_PREFIX } from './broker.js';
 import { ChannelBroker, checkBrokerOptions, reconnectDelay } from './channel-broker.js';
+import { type Listener, type RedisClientLike, RedisConnection } from './redis-connection.js';
+
+export type { RedisClientLike };
 
 /** Options of `redis`. */
 export interface RedisBrokerOptions extends BrokerOptions {
@@ -14,40 +16,14 @@ export interface RedisBrokerOptions extends BrokerOptions {
   readonly sharded?: boolean;
 }
 
-/** A client of the npm package `redis`, made by `createClient` or `createCluster`. */
-export interface RedisClientLike {
-  duplicate(overrides?: object): unknown;
-  publish(channel: string, message: string): unknown;
-  sPublish(channel: string, message: string): unknown;
-}
-
-type Listener = (message: Buffer) => void;
-
-/** What is used of a client. */
-interface PubSubClient {
-  readonly isReady?: boolean;
-  on(event: string, listener: (...args: never[]) => void): unknown;
-  connect(): Promise<unknown>;
-  destroy(): void;
-  publish(channel: string, message: Buffer): Promise<unknown>;
-  sPublish(channel: string, message: Buffer): Promise<unknown>;
-  subscribe(channel: string, listener: Listener, isBinary: true): Promise<void>;
-  sSubscribe(channel: string, listener: Listener, isBinary: true): Promise<void>;
-  unsubscribe(channel: string, listener: Listener, isBinary: true): Promise<void>;
-  sUnsubscribe(channel: string, listener: Listener, isBinary: true): Promise<void>;
-}
-
-/** Options of a client, as far as they are kept. */
-interface ClientOptions {
-  readonly socket?: object;
-  readonly defaults?: ClientOptions;
-}
-
-/** Milliseconds between two probes, and how many may stay without an echo. */
-const PROBE_INTERVAL = 3000;
+/** Milliseconds between two beats. */
+const BEAT = 3000;
+/** How many probes may stay without an echo. */
 const MOST_SILENT = 3;
+/** How many beats it may take to connect, and to subscribe to everything again. */
+const MOST_CONNECTING = 10;
 
-const NO_PAYLOAD = new Uint8Array(0);
+const NO_PAYLOAD = Buffer.alloc(0);
 
 /**
  * Carries topics over Redis pub/sub, for processes on any number of machines.
@@ -70,183 +46,141 @@ export function redis(client: RedisClientLike, options: RedisBrokerOptions = {})
   return new RedisBroker(client, options);
 }
 
+/**
+ * Each error ends a connection, and another takes its place: what a client has in mind after an error is not what Redis has.
+ * It is up again when it has subscribed to all that it was subscribed to before.
+ */
 class RedisBroker extends ChannelBroker {
   readonly #template: RedisClientLike;
-  readonly #isCluster: boolean;
-  readonly #isSharded: boolean;
-  #publisher: PubSubClient | null = null;
-  #subscriber: PubSubClient | null = null;
-  readonly #ready = new Set<PubSubClient>();
-  /** The listener of each channel that is subscribed to. The client subscribes again to these by itself. */
+  readonly #isSharded: boolean | undefined;
+  #connection: RedisConnection | null = null;
+  /** By topic that is subscribed to, or is to be once Redis is back. */
   readonly #listeners = new Map<string, Listener>();
-  readonly #probe: string;
+  /** Topics that were subscribed to again, and that nobody has asked for since. */
+  #unasked = new Set<string>();
+  /** How many probes of each channel have no echo yet. */
+  #silent = new Map<string, number>();
   #beat: NodeJS.Timeout | null = null;
   #retry: NodeJS.Timeout | null = null;
-  #silent = 0;
+  #connecting = 0;
   #failures = 0;
   #wasUp = false;
 
   constructor(template: RedisClientLike, options: RedisBrokerOptions) {
     super(options, DEFAULT_PREFIX);
     this.#template = template;
-    this.#isCluster = 'masters' in template;
-    this.#isSharded = options.sharded ?? this.#isCluster;
-    this.#probe = `${this.prefix}\0probe ${randomBytes(16).toString('hex')}`;
+    this.#isSharded = options.sharded;
   }
 
   override open(): void {
-    this.#connect();
-    this.#beat = setInterval(() => this.#onBeat(), PROBE_INTERVAL);
+    this.#beat = setInterval(() => this.#onBeat(), BEAT);
     this.#beat.unref();
+    void this.#connect();
   }
 
-  #connect(): void {
-    this.#silent = 0;
-    this.#listeners.clear();
-    this.#publisher = this.#newClient();
-    this.#subscriber = this.#newClient();
-  }
-
-  #newClient(): PubSubClient {
-    const client = this.#template.duplicate(this.#settings()) as PubSubClient;
-    // A client without a listener for errors ends the process.
-    client.on('error', (error: Error) => this.#onError(client, error));
-    client.on('ready', () => this.#onReady(client));
-    for (const event of ['reconnecting', 'end', 'disconnect']) client.on(event, () => this.#onAway(client));
-    client.on('terminated', (cause: Error) => this.#onTerminated(client, cause));
-    for (const event of ['node-disconnect', 'sharded-channel-moved', 'sharded-channel-moved-error']) {
-      client.on(event, () => this.#mine(client) && this.onGap?.());
-    }
-    client.connect().then(
-      () => this.#isCluster && this.#onReady(client),
-      (error) => this.#onTerminated(client, toError(error)),
-    );
-    return client;
-  }
-
-  /** Commands that cannot be sent are refused at once, and the client never gives up. */
-  #settings(): object {
-    const template = this.#template as { options?: ClientOptions; _options?: ClientOptions };
-    const options = template.options ?? template._options ?? {};
-    const withOurs = ({ socket }: ClientOptions = {}) => ({
-      disableOfflineQueue: true,
-      socket: { ...socket, reconnectStrategy: reconnectDelay },
+  async #connect(): Promise<void> {
+    this.#connecting = 0;
+    const connection = new RedisConnection(this.#template, this.#isSharded, {
+      onLost: (error) => this.#renew(connection, error),
+      onMoved: (channel) => this.onGap?.(channel.slice(this.prefix.length)),
     });
-    // Without a time-out of its own for each command, which would cost more than the command.
-    const commandOptions = { timeout: 0 };
-    if (!this.#isCluster) return { ...withOurs(options), commandOptions };
-    return { defaults: { ...options.defaults, ...withOurs(options.defaults) }, commandOptions };
+    this.#connection = connection;
+    if (!(await connection.open())) return;
+    try {
+      const probes = connection.probes(this.prefix);
+      this.#silent = new Map(probes.map((channel) => [channel, 0]));
+      await Promise.all([
+        ...probes.map((channel) => connection.subscribe(channel, () => this.#silent.set(channel, 0))),
+        ...[...this.#listeners].map(([topic, listener]) => this.#restore(connection, topic, listener)),
+      ]);
+    } catch (error) {
+      return this.#renew(connection, toError(error));
+    }
+    if (this.#connection === connection) this.#onUp();
   }
 
-  #mine(client: PubSubClient): boolean {
-    return this.status !== 'closed' && (client === this.#publisher || client === this.#subscriber);
+  /** Subscribes again. If Redis refuses that now, it does so when it is asked the next time. */
+  async #restore(connection: RedisConnection, topic: string, listener: Listener): Promise<void> {
+    try {
+      await connection.subscribe(this.prefix + topic, listener);
+    } catch {
+      if (this.#connection === connection) this.#listeners.delete(topic);
+    }
   }
 
-  #onReady(client: PubSubClient): void {
-    if (!this.#mine(client)) return;
-    this.#ready.add(client);
-    if (this.#ready.size < 2) return;
+  #onUp(): void {
     this.#failures = 0;
-    this.#silent = 0;
-    this.#listen(this.#probe, () => {
-      this.#silent = 0;
-    }).catch(() => {});
+    this.#unasked = new Set(this.#listeners.keys());
     if (this.#wasUp) this.onGap?.();
     this.#wasUp = true;
     this.setStatus('up');
+    // What is still wanted has been asked for by then.
+    setImmediate(() => {
+      for (const topic of this.#unasked) this.unsubscribe(topic).catch(() => {});
+    });
   }
 
-  #onAway(client: PubSubClient, error?: Error): void {
-    if (!this.#mine(client) || !this.#ready.delete(client)) return;
-    this.setStatus(this.#wasUp ? 'down' : 'connecting', error);
-  }
-
-  #onError(client: PubSubClient, error: Error): void {
-    if (!this.#mine(client)) return;
-    // An error of a client that goes on: part of what it read is lost.
-    if (this.#ready.has(client) && client.isReady !== false) return this.onGap?.();
-    if (!this.#ready.has(client)) this.setStatus(this.#wasUp ? 'down' : 'connecting', error);
-    else this.#onAway(client, error);
-  }
-
-  /** A client has ended for good, or does nothing any more: new ones take its place. */
-  #onTerminated(client: PubSubClient, cause: Error): void {
-    if (this.#mine(client)) this.#renew(cause);
-  }
-
-  #renew(cause: Error): void {
-    this.#dropClients();
+  #renew(connection: RedisConnection, cause: Error): void {
+    if (this.#connection !== connection || this.status === 'closed') return;
+    this.#connection = null;
+    this.#unasked.clear();
+    connection.close();
+    this.#retry = setTimeout(() => void this.#connect(), reconnectDelay(this.#failures++));
     this.setStatus(this.#wasUp ? 'down' : 'connecting', cause);
-    this.#retry = setTimeout(() => this.#connect(), reconnectDelay(this.#failures++));
-  }
-
-  #dropClients(): void {
-    const clients = [this.#publisher, this.#subscriber];
-    this.#publisher = null;
-    this.#subscriber = null;
-    this.#ready.clear();
-    for (const client of clients) {
-      try {
-        client?.destroy();
-      } catch {
-        // It has ended already.
-      }
-    }
   }
 
   /**
-   * Sends a message to ourselves: a connection can be silent, or a subscription forgotten, without an error. A loop that was
+   * Sends messages to ourselves: a connection can be silent, or a subscription forgotten, without an error. A loop that was
    * blocked counts one probe, and takes what has come before the next.
    */
   #onBeat(): void {
-    if (this.status !== 'up') return;
-    if (++this.#silent > MOST_SILENT) return this.#renew(new Error('Redis does not answer'));
-    const payload = NO_PAYLOAD as Buffer;
-    this.#send(this.#probe, payload)?.catch(() => {});
-  }
-
-  #send(channel: string, payload: Buffer): Promise<unknown> | undefined {
-    return this.#isSharded ? this.#publisher?.sPublish(channel, payload) : this.#publisher?.publish(channel, payload);
+    const connection = this.#connection;
+    if (connection === null) return;
+    if (this.status !== 'up') {
+      if (++this.#connecting > MOST_CONNECTING) this.#renew(connection, new Error('Redis does not answer'));
+      return;
+    }
+    for (const [channel, silent] of this.#silent) {
+      if (silent >= MOST_SILENT) return this.#renew(connection, new Error('Redis does not answer'));
+      this.#silent.set(channel, silent + 1);
+      connection.publish(channel, NO_PAYLOAD).catch(() => {});
+    }
   }
 
   override publish(topic: string, payload: Buffer): Promise<unknown> {
-    return this.#send(this.prefix + topic, payload) ?? Promise.reject(new Error('Redis is away'));
+    const connection = this.#connection;
+    if (connection === null) return Promise.reject(new Error('Redis is away'));
+    return connection.publish(this.prefix + topic, payload);
   }
 
-  override subscribe(topic: string): Promise<void> {
-    return this.#listen(this.prefix + topic, (payload) => this.onMessage?.(topic, payload));
-  }
-
-  async #listen(channel: string, listener: Listener): Promise<void> {
-    const client = this.#subscriber;
-    if (client === null) throw new Error('Redis is away');
-    if (this.#listeners.has(channel)) return;
-    this.#listeners.set(channel, listener);
+  override async subscribe(topic: string): Promise<void> {
+    this.#unasked.delete(topic);
+    const connection = this.#connection;
+    if (connection === null) throw new Error('Redis is away');
+    if (this.#listeners.has(topic)) return;
+    const listener = (payload: Buffer) => this.onMessage?.(topic, payload);
+    this.#listeners.set(topic, listener);
     try {
-      await (this.#isSharded ? client.sSubscribe(channel, listener, true) : client.subscribe(channel, listener, true));
+      await connection.subscribe(this.prefix + topic, listener);
     } catch (error) {
-      // The client remembers only what was confirmed.
-      if (this.#listeners.get(channel) === listener) this.#listeners.delete(channel);
+      if (this.#connection === connection) this.#listeners.delete(topic);
       throw error;
     }
   }
 
   override async unsubscribe(topic: string): Promise<void> {
-    const channel = this.prefix + topic;
-    const listener = this.#listeners.get(channel);
-    const client = this.#subscriber;
-    if (listener === undefined || client === null) return;
-    this.#listeners.delete(channel);
-    // With the listener: without it, the client would not hear of the channel after the next subscription.
-    await (this.#isSharded
-      ? client.sUnsubscribe(channel, listener, true)
-      : client.unsubscribe(channel, listener, true));
+    this.#unasked.delete(topic);
+    const listener = this.#listeners.get(topic);
+    if (listener === undefined) return;
+    this.#listeners.delete(topic);
+    await this.#connection?.unsubscribe(this.prefix + topic, listener);
   }
 
   override close(): void {
     this.setStatus('closed');
     if (this.#beat !== null) clearInterval(this.#beat);
     if (this.#retry !== null) clearTimeout(this.#retry);
-    this.#dropClients();
+    this.#connection?.close();
+    this.#connection = null;
   }
 }

@@ -1,0 +1,217 @@
+import type { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import { toError } from '../protocol/errors.js';
+import { slotOf } from './redis-slot.js';
+
+/** A client of the npm package `redis`, made by `createClient` or `createCluster`. */
+export interface RedisClientLike {
+  duplicate(overrides?: object): unknown;
+  publish(channel: string, message: string): unknown;
+  sPublish(channel: string, message: string): unknown;
+}
+
+export type Listener = (message: Buffer) => void;
+
+interface Emits {
+  on(event: string, listener: (...args: never[]) => void): unknown;
+  removeAllListeners(event: string): unknown;
+}
+
+interface Publishes {
+  publish(channel: string, message: Buffer): Promise<unknown>;
+  sPublish(channel: string, message: Buffer): Promise<unknown>;
+}
+
+/** What is used of a client. */
+interface PubSubClient extends Emits, Publishes {
+  connect(): Promise<unknown>;
+  destroy(): void;
+  subscribe(channel: string, listener: Listener, isBinary: true): Promise<void>;
+  sSubscribe(channel: string, listener: Listener, isBinary: true): Promise<void>;
+  unsubscribe(channel: string, listener: Listener, isBinary: true): Promise<void>;
+  sUnsubscribe(channel: string, listener: Listener, isBinary: true): Promise<void>;
+}
+
+interface ClusterNode {
+  readonly pubSub?: { readonly client: Emits };
+}
+
+/** What is used of a client for a Redis Cluster besides. */
+interface ClusterClient extends PubSubClient {
+  readonly masters: readonly ClusterNode[];
+  readonly slots: readonly ({ readonly master: ClusterNode } | undefined)[];
+  nodeClient(node: ClusterNode): Promise<Publishes>;
+}
+
+/** Options of a client, as far as they are changed. */
+interface ClientOptions {
+  readonly socket?: object;
+  readonly defaults?: ClientOptions;
+}
+
+interface ConnectionHandlers {
+  /** It is of no use any more. Called once, and in the same turn in which commands are rejected. */
+  readonly onLost: (error: Error) => void;
+  /** Messages of a channel may be lost: it went to another node. */
+  readonly onMoved: (channel: string) => void;
+}
+
+/**
+ * What is set for all clients. Commands have no time-out of their own, which would cost more than the command. A client does
+ * not come back by itself, and keeps no commands for later: whatever happens to it, another takes its place.
+ */
+const OURS = {
+  disableOfflineQueue: true,
+  commandsQueueMaxLength: undefined,
+  // A reply that is under way is taken for the other one when Redis ends a sharded subscription. There are probes instead.
+  pingInterval: undefined,
+  clientSideCache: undefined,
+  emitInvalidate: undefined,
+  maintNotifications: 'disabled',
+} as const;
+
+/** With more masters than a tenth of it, some may stay without a probe. */
+const PROBES = 256;
+
+/** Two clients for one stretch of time in which Redis is there: one publishes, one subscribes. */
+export class RedisConnection {
+  readonly #isCluster: boolean;
+  readonly #isSharded: boolean;
+  readonly #handlers: ConnectionHandlers;
+  readonly #publisher: PubSubClient;
+  readonly #subscriber: PubSubClient;
+  /** What publishes: of a cluster that is not sharded one node, as the order between nodes is not kept. */
+  #through: Publishes;
+  readonly #hooked = new WeakSet<Emits>();
+  #isOver = false;
+
+  constructor(template: RedisClientLike, isSharded: boolean | undefined, handlers: ConnectionHandlers) {
+    this.#isCluster = 'masters' in template;
+    this.#isSharded = isSharded ?? this.#isCluster;
+    this.#handlers = handlers;
+    const settings = settingsOf(template, this.#isCluster);
+    this.#publisher = this.#newClient(template, settings);
+    // Of a cluster it has only connections that subscribe.
+    this.#subscriber = this.#newClient(template, { ...settings, minimizeConnections: true });
+    this.#through = this.#publisher;
+  }
+
+  #newClient(template: RedisClientLike, settings: object): PubSubClient {
+    const client = template.duplicate(settings) as PubSubClient;
+    // A client without a listener for errors ends the process. A cluster goes on after those of looking around.
+    client.on('error', (error: Error) => this.#isCluster || this.#onLost(error));
+    for (const event of ['terminated', 'node-error', 'sharded-channel-moved-error']) {
+      client.on(event, (error: unknown) => this.#onLost(toError(error)));
+    }
+    if (!this.#isCluster) {
+      client.on('sharded-channel-moved', (channel: string) => this.#onLost(new Error(`Redis has moved ${channel}`)));
+      client.on('end', () => this.#onLost(new Error('The connection to Redis has ended')));
+      return client;
+    }
+    client.on('node-connect', () => this.#hook(client as ClusterClient));
+    // A node has left. What the client would do now rejects promises that nobody can catch.
+    client.removeAllListeners('__resubscribeListeners');
+    client.on('__resubscribeListeners', () => this.#onLost(new Error('A node has left the Redis Cluster')));
+    return client;
+  }
+
+  /** The client of a cluster does not say which channels were moved; those of its nodes do. */
+  #hook(cluster: ClusterClient): void {
+    for (const { pubSub } of cluster.masters) {
+      if (pubSub === undefined || this.#hooked.has(pubSub.client)) continue;
+      this.#hooked.add(pubSub.client);
+      pubSub.client.on('sharded-channel-moved', (channel: string) => {
+        if (!this.#isOver) this.#handlers.onMoved(channel);
+      });
+    }
+  }
+
+  #onLost(error: Error): void {
+    if (this.#isOver) return;
+    this.close();
+    this.#handlers.onLost(error);
+  }
+
+  /** Connects. Reports by `onLost` when it cannot. @returns whether it could */
+  async open(): Promise<boolean> {
+    try {
+      await Promise.all([connect(this.#publisher), connect(this.#subscriber)]);
+      if (this.#isCluster && !this.#isSharded && !this.#isOver) {
+        const cluster = this.#publisher as ClusterClient;
+        this.#through = await cluster.nodeClient(cluster.masters[0]);
+      }
+    } catch (error) {
+      this.#onLost(toError(error));
+    }
+    // What was destroyed while it was connecting may have connected nevertheless.
+    if (this.#isOver) this.#destroy();
+    return !this.#isOver;
+  }
+
+  /** Channels that show whether messages come: one of each node that has some. @param prefix begins their names */
+  probes(prefix: string): string[] {
+    const name = `${prefix}\0probe ${randomBytes(16).toString('hex')}`;
+    if (!this.#isCluster || !this.#isSharded) return [name];
+    const { slots } = this.#subscriber as ClusterClient;
+    const channels = new Map<ClusterNode | undefined, string>();
+    for (let i = 0; i < PROBES; i++) {
+      const channel = `${name} ${i}`;
+      const master = slots[slotOf(channel)]?.master;
+      if (!channels.has(master)) channels.set(master, channel);
+    }
+    return [...channels.values()];
+  }
+
+  publish(channel: string, payload: Buffer): Promise<unknown> {
+    return this.#isSharded ? this.#through.sPublish(channel, payload) : this.#through.publish(channel, payload);
+  }
+
+  subscribe(channel: string, listener: Listener): Promise<void> {
+    return this.#isSharded
+      ? this.#subscriber.sSubscribe(channel, listener, true)
+      : this.#subscriber.subscribe(channel, listener, true);
+  }
+
+  /** @param listener that of `subscribe`: without it, the client would not hear of the channel after the next subscription */
+  unsubscribe(channel: string, listener: Listener): Promise<void> {
+    return this.#isSharded
+      ? this.#subscriber.sUnsubscribe(channel, listener, true)
+      : this.#subscriber.unsubscribe(channel, listener, true);
+  }
+
+  /** Disconnects at once, and reports nothing any more. */
+  close(): void {
+    this.#isOver = true;
+    this.#destroy();
+  }
+
+  #destroy(): void {
+    for (const client of [this.#publisher, this.#subscriber]) {
+      try {
+        client.destroy();
+      } catch {
+        // It has ended already.
+      }
+    }
+  }
+}
+
+/** @throws what the client says, if it cannot connect */
+async function connect(client: PubSubClient): Promise<void> {
+  await client.connect();
+}
+
+function settingsOf(template: RedisClientLike, isCluster: boolean): object {
+  const { options, _options } = template as { options?: ClientOptions; _options?: ClientOptions };
+  const given = options ?? _options ?? {};
+  const withOurs = ({ socket }: ClientOptions = {}) => ({
+    ...OURS,
+    // Redis is silent when nothing is published: that is no reason to leave it.
+    socket: { ...socket, reconnectStrategy: false, socketTimeout: undefined },
+  });
+  const commandOptions = { timeout: 0 };
+  if (!isCluster) return { ...withOurs(given), commandOptions };
+  // Replicas take SPUBLISH, too, but then the order is lost.
+  const shared = { commandOptions, clientSideCache: undefined, useReplicas: false };
+  return { ...shared, defaults: { ...given.defaults, ...withOurs(given.defaults) } };
+}
