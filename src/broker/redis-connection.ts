@@ -73,31 +73,32 @@ const OURS = {
 /** With more masters than a tenth of it, some may stay without a probe. */
 const PROBES = 256;
 
-/** Two clients for one stretch of time in which Redis is there: one publishes, one subscribes. */
+/** What a connection is for. Redis ends one that subscribes if it is slow; the other goes on then. */
+export type Role = 'publisher' | 'subscriber';
+
+/** A client for one stretch of time in which Redis is there. */
 export class RedisConnection {
   readonly #isCluster: boolean;
   readonly #isSharded: boolean;
   readonly #handlers: ConnectionHandlers;
-  readonly #publisher: PubSubClient;
-  readonly #subscriber: PubSubClient;
+  readonly #client: PubSubClient;
   /** What publishes: of a cluster that is not sharded one node, as the order between nodes is not kept. */
   #through: Publishes;
   readonly #hooked = new WeakSet<Emits>();
   #isOver = false;
 
-  constructor(template: RedisClientLike, isSharded: boolean | undefined, handlers: ConnectionHandlers) {
+  constructor(template: RedisClientLike, isSharded: boolean | undefined, role: Role, handlers: ConnectionHandlers) {
     this.#isCluster = 'masters' in template;
     this.#isSharded = isSharded ?? this.#isCluster;
     this.#handlers = handlers;
-    const settings = settingsOf(template, this.#isCluster);
-    this.#publisher = this.#newClient(template, settings);
-    // Of a cluster it has only connections that subscribe.
-    this.#subscriber = this.#newClient(template, { ...settings, minimizeConnections: true });
-    this.#through = this.#publisher;
+    this.#client = this.#newClient(template, role);
+    this.#through = this.#client;
   }
 
-  #newClient(template: RedisClientLike, settings: object): PubSubClient {
-    const client = template.duplicate(settings) as PubSubClient;
+  #newClient(template: RedisClientLike, role: Role): PubSubClient {
+    const settings = settingsOf(template, this.#isCluster);
+    // To subscribe, a cluster has connections of their own.
+    const client = template.duplicate({ ...settings, minimizeConnections: role === 'subscriber' }) as PubSubClient;
     // A client without a listener for errors ends the process. A cluster goes on after those of looking around.
     client.on('error', (error: Error) => this.#isCluster || this.#onLost(error));
     for (const event of ['terminated', 'node-error', 'sharded-channel-moved-error']) {
@@ -135,9 +136,9 @@ export class RedisConnection {
   /** Connects. Reports by `onLost` when it cannot. @returns whether it could */
   async open(): Promise<boolean> {
     try {
-      await Promise.all([connect(this.#publisher), connect(this.#subscriber)]);
+      await this.#client.connect();
       if (this.#isCluster && !this.#isSharded && !this.#isOver) {
-        const cluster = this.#publisher as ClusterClient;
+        const cluster = this.#client as ClusterClient;
         this.#through = await cluster.nodeClient(cluster.masters[0]);
       }
     } catch (error) {
@@ -152,7 +153,7 @@ export class RedisConnection {
   probes(prefix: string): string[] {
     const name = `${prefix}\0probe ${randomBytes(16).toString('hex')}`;
     if (!this.#isCluster || !this.#isSharded) return [name];
-    const { slots } = this.#subscriber as ClusterClient;
+    const { slots } = this.#client as ClusterClient;
     const channels = new Map<ClusterNode | undefined, string>();
     for (let i = 0; i < PROBES; i++) {
       const channel = `${name} ${i}`;
@@ -168,15 +169,15 @@ export class RedisConnection {
 
   subscribe(channel: string, listener: Listener): Promise<void> {
     return this.#isSharded
-      ? this.#subscriber.sSubscribe(channel, listener, true)
-      : this.#subscriber.subscribe(channel, listener, true);
+      ? this.#client.sSubscribe(channel, listener, true)
+      : this.#client.subscribe(channel, listener, true);
   }
 
   /** @param listener that of `subscribe`: without it, the client would not hear of the channel after the next subscription */
   unsubscribe(channel: string, listener: Listener): Promise<void> {
     return this.#isSharded
-      ? this.#subscriber.sUnsubscribe(channel, listener, true)
-      : this.#subscriber.unsubscribe(channel, listener, true);
+      ? this.#client.sUnsubscribe(channel, listener, true)
+      : this.#client.unsubscribe(channel, listener, true);
   }
 
   /** Disconnects at once, and reports nothing any more. */
@@ -186,19 +187,12 @@ export class RedisConnection {
   }
 
   #destroy(): void {
-    for (const client of [this.#publisher, this.#subscriber]) {
-      try {
-        client.destroy();
-      } catch {
-        // It has ended already.
-      }
+    try {
+      this.#client.destroy();
+    } catch {
+      // It has ended already.
     }
   }
-}
-
-/** @throws what the client says, if it cannot connect */
-async function connect(client: PubSubClient): Promise<void> {
-  await client.connect();
 }
 
 function settingsOf(template: RedisClientLike, isCluster: boolean): object {

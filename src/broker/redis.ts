@@ -3,7 +3,7 @@ import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } fr
 import { toError } from '../protocol/errors.js';
 import { type Broker, type BrokerOptions, DEFAULT_PREFIX } from './broker.js';
 import { ChannelBroker, checkBrokerOptions, reconnectDelay } from './channel-broker.js';
-import { type Listener, type RedisClientLike, RedisConnection } from './redis-connection.js';
+import { type Listener, type RedisClientLike, RedisConnection, type Role } from './redis-connection.js';
 
 export type { RedisClientLike };
 
@@ -46,25 +46,45 @@ export function redis(client: RedisClientLike, options: RedisBrokerOptions = {})
   return new RedisBroker(client, options);
 }
 
+/** One of the two connections, and those that take its place. */
+interface Link {
+  readonly role: Role;
+  connection: RedisConnection | null;
+  isReady: boolean;
+  retry: NodeJS.Timeout | null;
+  /** Attempts in vain since it was ready. */
+  failures: number;
+  /** Beats since the attempt began. */
+  connecting: number;
+}
+
+const newLink = (role: Role): Link => ({
+  role,
+  connection: null,
+  isReady: false,
+  retry: null,
+  failures: 0,
+  connecting: 0,
+});
+
 /**
  * Each error ends a connection, and another takes its place: what a client has in mind after an error is not what Redis has.
- * It is up again when it has subscribed to all that it was subscribed to before.
+ * The one that subscribes is ready when it has subscribed to all that its predecessor was subscribed to.
  */
 class RedisBroker extends ChannelBroker {
   readonly #template: RedisClientLike;
   readonly #isSharded: boolean | undefined;
-  #connection: RedisConnection | null = null;
+  readonly #publisher = newLink('publisher');
+  readonly #subscriber = newLink('subscriber');
   /** By topic that is subscribed to, or is to be once Redis is back. */
   readonly #listeners = new Map<string, Listener>();
-  /** Topics that were subscribed to again, and that nobody has asked for since. */
+  /** Topics that nobody has asked for since it is up again. */
   #unasked = new Set<string>();
   /** How many probes of each channel have no echo yet. */
   #silent = new Map<string, number>();
   #beat: NodeJS.Timeout | null = null;
-  #retry: NodeJS.Timeout | null = null;
-  #connecting = 0;
-  #failures = 0;
   #wasUp = false;
+  #hasGap = false;
 
   constructor(template: RedisClientLike, options: RedisBrokerOptions) {
     super(options, DEFAULT_PREFIX);
@@ -75,28 +95,39 @@ class RedisBroker extends ChannelBroker {
   override open(): void {
     this.#beat = setInterval(() => this.#onBeat(), BEAT);
     this.#beat.unref();
-    void this.#connect();
+    for (const link of [this.#publisher, this.#subscriber]) void this.#connect(link);
   }
 
-  async #connect(): Promise<void> {
-    this.#connecting = 0;
-    const connection = new RedisConnection(this.#template, this.#isSharded, {
-      onLost: (error) => this.#renew(connection, error),
+  async #connect(link: Link): Promise<void> {
+    const connection = new RedisConnection(this.#template, this.#isSharded, link.role, {
+      onLost: (error) => this.#renew(link, connection, error),
       onMoved: (channel) => this.onGap?.(channel.slice(this.prefix.length)),
     });
-    this.#connection = connection;
+    link.connection = connection;
+    link.connecting = 0;
     if (!(await connection.open())) return;
     try {
-      const probes = connection.probes(this.prefix);
-      this.#silent = new Map(probes.map((channel) => [channel, 0]));
-      await Promise.all([
-        ...probes.map((channel) => connection.subscribe(channel, () => this.#silent.set(channel, 0))),
-        ...[...this.#listeners].map(([topic, listener]) => this.#restore(connection, topic, listener)),
-      ]);
+      if (link.role === 'subscriber') await this.#subscribeAll(connection);
     } catch (error) {
-      return this.#renew(connection, toError(error));
+      return this.#renew(link, connection, toError(error));
     }
-    if (this.#connection === connection) this.#onUp();
+    if (link.connection !== connection) return;
+    link.isReady = true;
+    link.failures = 0;
+    if (this.#publisher.isReady && this.#subscriber.isReady) this.#onUp();
+  }
+
+  async #subscribeAll(connection: RedisConnection): Promise<void> {
+    const probes = connection.probes(this.prefix);
+    this.#silent = new Map(probes.map((channel) => [channel, 0]));
+    await Promise.all([
+      ...probes.map((channel) => connection.subscribe(channel, () => this.#onEcho(channel))),
+      ...[...this.#listeners].map(([topic, listener]) => this.#restore(connection, topic, listener)),
+    ]);
+  }
+
+  #onEcho(channel: string): void {
+    if (this.#silent.has(channel)) this.#silent.set(channel, 0);
   }
 
   /** Subscribes again. If Redis refuses that now, it does so when it is asked the next time. */
@@ -104,14 +135,15 @@ class RedisBroker extends ChannelBroker {
     try {
       await connection.subscribe(this.prefix + topic, listener);
     } catch {
-      if (this.#connection === connection) this.#listeners.delete(topic);
+      if (this.#subscriber.connection === connection) this.#listeners.delete(topic);
     }
   }
 
   #onUp(): void {
-    this.#failures = 0;
     this.#unasked = new Set(this.#listeners.keys());
-    if (this.#wasUp) this.onGap?.();
+    for (const channel of this.#silent.keys()) this.#silent.set(channel, 0);
+    if (this.#hasGap) this.onGap?.();
+    this.#hasGap = false;
     this.#wasUp = true;
     this.setStatus('up');
     // What is still wanted has been asked for by then.
@@ -120,12 +152,14 @@ class RedisBroker extends ChannelBroker {
     });
   }
 
-  #renew(connection: RedisConnection, cause: Error): void {
-    if (this.#connection !== connection || this.status === 'closed') return;
-    this.#connection = null;
-    this.#unasked.clear();
+  #renew(link: Link, connection: RedisConnection, cause: Error): void {
+    if (link.connection !== connection || this.status === 'closed') return;
+    link.connection = null;
+    link.isReady = false;
     connection.close();
-    this.#retry = setTimeout(() => void this.#connect(), reconnectDelay(this.#failures++));
+    this.#unasked.clear();
+    if (link.role === 'subscriber' && this.#wasUp) this.#hasGap = true;
+    link.retry = setTimeout(() => void this.#connect(link), reconnectDelay(link.failures++));
     this.setStatus(this.#wasUp ? 'down' : 'connecting', cause);
   }
 
@@ -134,28 +168,34 @@ class RedisBroker extends ChannelBroker {
    * blocked counts one probe, and takes what has come before the next.
    */
   #onBeat(): void {
-    const connection = this.#connection;
-    if (connection === null) return;
-    if (this.status !== 'up') {
-      if (++this.#connecting > MOST_CONNECTING) this.#renew(connection, new Error('Redis does not answer'));
-      return;
+    if (this.status === 'up') return this.#probe(this.#publisher.connection!);
+    for (const link of [this.#publisher, this.#subscriber]) {
+      if (link.isReady || link.connection === null || ++link.connecting <= MOST_CONNECTING) continue;
+      this.#renew(link, link.connection, new Error('Redis does not answer'));
     }
+  }
+
+  #probe(connection: RedisConnection): void {
     for (const [channel, silent] of this.#silent) {
-      if (silent >= MOST_SILENT) return this.#renew(connection, new Error('Redis does not answer'));
+      if (silent >= MOST_SILENT) {
+        const cause = new Error('Redis does not answer');
+        this.#renew(this.#subscriber, this.#subscriber.connection!, cause);
+        return this.#renew(this.#publisher, connection, cause);
+      }
       this.#silent.set(channel, silent + 1);
       connection.publish(channel, NO_PAYLOAD).catch(() => {});
     }
   }
 
   override publish(topic: string, payload: Buffer): Promise<unknown> {
-    const connection = this.#connection;
+    const { connection } = this.#publisher;
     if (connection === null) return Promise.reject(new Error('Redis is away'));
     return connection.publish(this.prefix + topic, payload);
   }
 
   override async subscribe(topic: string): Promise<void> {
     this.#unasked.delete(topic);
-    const connection = this.#connection;
+    const { connection } = this.#subscriber;
     if (connection === null) throw new Error('Redis is away');
     if (this.#listeners.has(topic)) return;
     const listener = (payload: Buffer) => this.onMessage?.(topic, payload);
@@ -163,7 +203,7 @@ class RedisBroker extends ChannelBroker {
     try {
       await connection.subscribe(this.prefix + topic, listener);
     } catch (error) {
-      if (this.#connection === connection) this.#listeners.delete(topic);
+      if (this.#subscriber.connection === connection) this.#listeners.delete(topic);
       throw error;
     }
   }
@@ -173,14 +213,16 @@ class RedisBroker extends ChannelBroker {
     const listener = this.#listeners.get(topic);
     if (listener === undefined) return;
     this.#listeners.delete(topic);
-    await this.#connection?.unsubscribe(this.prefix + topic, listener);
+    await this.#subscriber.connection?.unsubscribe(this.prefix + topic, listener);
   }
 
   override close(): void {
     this.setStatus('closed');
     if (this.#beat !== null) clearInterval(this.#beat);
-    if (this.#retry !== null) clearTimeout(this.#retry);
-    this.#connection?.close();
-    this.#connection = null;
+    for (const link of [this.#publisher, this.#subscriber]) {
+      if (link.retry !== null) clearTimeout(link.retry);
+      link.connection?.close();
+      link.connection = null;
+    }
   }
 }
