@@ -1,7 +1,6 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { toError } from '../protocol/errors.js';
-import { slotOf } from './redis-slot.js';
 
 /** A client of the npm package `redis`, made by `createClient` or `createCluster`. */
 export interface RedisClientLike {
@@ -208,4 +207,19 @@ function settingsOf(template: RedisClientLike, isCluster: boolean): object {
   // Replicas take SPUBLISH, too, but then the order is lost.
   const shared = { commandOptions, clientSideCache: undefined, useReplicas: false };
   return { ...shared, defaults: { ...given.defaults, ...withOurs(given.defaults) } };
+}
+
+const SLOTS = 16_384;
+
+/** The slot of a Redis Cluster that a channel belongs to: CRC-16 (XMODEM) of what is between the first braces, or of all. */
+function slotOf(channel: string): number {
+  const start = channel.indexOf('{');
+  const end = start < 0 ? -1 : channel.indexOf('}', start);
+  const hashed = end > start + 1 ? channel.slice(start + 1, end) : channel;
+  let crc = 0;
+  for (const byte of Buffer.from(hashed)) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
+  }
+  return (crc & 0xffff) % SLOTS;
 }

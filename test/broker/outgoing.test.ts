@@ -226,3 +226,18 @@ describe('published', () => {
     expect(dropped).toEqual(['a', 'b']);
   });
 });
+
+test('what was dropped or sent is not held', async () => {
+  const { broker, push } = newOutgoing();
+  broker.status = 'down';
+  const before = heldMemory().arrayBuffers;
+  for (let i = 0; i < 500; i++) push(`t${i}`, 20_000);
+  expect(heldMemory().arrayBuffers - before).toBeLessThan(100_000);
+  broker.status = 'up';
+  for (let i = 0; i < 500; i++) {
+    push(`t${i}`, 20_000);
+    for (const { resolve } of broker.take()) resolve();
+    for (let turn = 0; turn < 3; turn++) await undefined;
+  }
+  expect(heldMemory().arrayBuffers - before).toBeLessThan(100_000);
+});

@@ -29,6 +29,7 @@ const TESTED_BY: Record<string, string> = {
   'api/socket-server.ts': 'api/topics.test.ts',
   'api/upgrades.ts': 'api/accept-upgrades.test.ts',
   'api/upgrade-answer.ts': 'api/serve.test.ts',
+  'broker/redis-connection.ts': 'broker/redis.test.ts',
   // An interface, which the test's own broker implements.
   'broker/broker.ts': 'broker/session.test.ts',
   'broker/channel-broker.ts': 'broker/redis.test.ts',
@@ -100,7 +101,8 @@ describe('src', () => {
     const files = [...sources].filter(([, source]) => fromCrypto.test(source)).map(([file]) => file);
     expect(files).toEqual([
       // Waits between attempts, channels for probes, and who published a message.
-      ...['broker/channel-broker.ts', 'broker/interests.ts', 'broker/redis.ts', 'broker/session.ts'],
+      ...['broker/channel-broker.ts', 'broker/interests.ts', 'broker/redis-connection.ts'],
+      ...['broker/session.ts'],
       ...['codec/zlib-deflate.ts', 'handshake/key.ts', 'protocol/masking-key.ts'],
     ]);
     for (const file of files) {

@@ -27,7 +27,12 @@ const LISTS = [
 const REPORT = '.vitest/test-report.json';
 
 /** Test files that `npm test` leaves out. Without a report of them an id of theirs is not asked for. */
-const LONG = ['test/reliability/time.test.ts', 'test/hostile/memory.test.ts', 'test/hostile/resets.test.ts'];
+const LONG = [
+  'test/reliability/time.test.ts',
+  'test/hostile/memory.test.ts',
+  'test/hostile/resets.test.ts',
+  'test/broker/redis-long.test.ts',
+];
 
 /**
  * The ids of a document: the first column of each table whose first column is headed `id`.
