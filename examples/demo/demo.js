@@ -71,6 +71,12 @@ function element(tag, text) {
   return made;
 }
 
+/** Where several processes serve, the last line of a message names the one that has sent it. */
+function parse(data) {
+  const at = data.lastIndexOf('\n');
+  return at < 0 ? { text: data, tags: [] } : { text: data.slice(0, at), tags: [element('small', data.slice(at + 1))] };
+}
+
 // Echoes come back in order, so the oldest time without an echo is that of the next one.
 let sentAt = [];
 
@@ -80,7 +86,8 @@ panel('echo', 'ws', {
   },
   onMessage(data) {
     const latency = performance.now() - sentAt.shift();
-    return [element('span', data), element('data', `${latency.toFixed(1)} ms`)];
+    const { text, tags } = parse(data);
+    return [element('span', text), ...tags, element('data', `${latency.toFixed(1)} ms`)];
   },
   onSubmit({ message }) {
     sentAt.push(performance.now());
@@ -92,10 +99,11 @@ document.querySelector('[name=name]').value = `Guest ${100 + Math.floor(Math.ran
 
 panel('chat', 'chat', {
   onMessage(data) {
+    const { text, tags } = parse(data);
     const line = document.createElement('span');
-    const colon = data.indexOf(': ');
-    line.append(element('b', data.slice(0, colon + 1)), data.slice(colon + 1));
-    return [line];
+    const colon = text.indexOf(': ');
+    line.append(element('b', text.slice(0, colon + 1)), text.slice(colon + 1));
+    return [line, ...tags];
   },
   onSubmit({ name, message }) {
     return `${name.value}: ${message.value}`;

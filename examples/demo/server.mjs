@@ -1,6 +1,9 @@
-// The demo behind `npm start`: a page, an echo at /ws and a chat at /chat, all on one port.
+// The demo behind `npm start`: a page, an echo at /ws and a chat at /chat, all on one port. With `--processes 4` as many
+// processes share the port and the chat.
+import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { refuse, serve } from 'wasock';
+import { newBroker, processCount, startProcesses, UsageError } from './processes.mjs';
 
 const PORT = process.env.PORT || '9001';
 const port = Number(PORT);
@@ -29,37 +32,72 @@ const HEADERS = {
 
 const pathOf = (req) => req.url.split('?')[0];
 
-const listening = serve({
-  port,
+/** Serves the page and the sockets in this process. @param broker undefined if the chat is this process's alone */
+async function start(broker) {
+  // Who has sent it stands in a line of its own: the page shows it.
+  const tag = broker === undefined ? '' : `\nprocess ${process.pid}`;
+  const tagged = (data) => (typeof data === 'string' ? data + tag : data);
 
-  request(req, res) {
-    const file = FILES[pathOf(req)];
-    const { type, body } = file ?? { type: 'text/plain; charset=utf-8', body: 'Not found\n' };
-    res.writeHead(file ? 200 : 404, { ...HEADERS, 'Content-Type': type }).end(body);
-  },
+  const server = await serve({
+    port,
+    broker,
 
-  upgrade(req) {
-    const path = pathOf(req);
-    return path === '/ws' || path === '/chat' ? { data: { path } } : refuse(404);
-  },
+    request(req, res) {
+      const file = FILES[pathOf(req)];
+      const { type, body } = file ?? { type: 'text/plain; charset=utf-8', body: 'Not found\n' };
+      res.writeHead(file ? 200 : 404, { ...HEADERS, 'Content-Type': type }).end(body);
+    },
 
-  open(ws) {
-    if (ws.data.path === '/chat') ws.subscribe('chat');
-  },
+    upgrade(req) {
+      const path = pathOf(req);
+      return path === '/ws' || path === '/chat' ? { data: { path } } : refuse(404);
+    },
 
-  message(ws, data) {
-    if (ws.data.path === '/chat') server.publish('chat', data);
-    else ws.send(data);
-  },
-});
+    open(ws) {
+      if (ws.data.path === '/chat') ws.subscribe('chat');
+    },
 
-const server = await listening.catch((error) => {
-  const busy = error.code === 'EADDRINUSE';
-  console.error(busy ? `Port ${port} is in use: set PORT to another one` : `Port ${port}: ${error.message}`);
+    message(ws, data) {
+      if (ws.data.path === '/chat') server.publish('chat', tagged(data));
+      else ws.send(tagged(data));
+    },
+  });
+
+  let isAway = false;
+  server.broker?.on('down', (error) => {
+    // Each attempt to come back tells why it failed.
+    if (!isAway) console.error(`Process ${process.pid} is without its broker: ${error?.message || error?.code}`);
+    isAway = true;
+  });
+  server.broker?.on('up', () => {
+    isAway = false;
+  });
+
+  // npm hands an interrupt on that the terminal has sent us as well: twice is no more than once.
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.on(signal, async () => {
+      await server.close();
+      // Its channel to the primary process would keep it alive.
+      cluster.worker?.disconnect();
+    });
+  }
+  return server;
+}
+
+try {
+  const count = processCount();
+  if (count !== undefined && cluster.isPrimary) {
+    await startProcesses(count);
+  } else if (count !== undefined) {
+    await start(await newBroker());
+  } else {
+    const server = await start();
+    console.log(`Open http://127.0.0.1:${server.port}/ in a browser, or several. Ctrl-C ends.`);
+  }
+} catch (error) {
+  if (error instanceof UsageError) console.error(error.message);
+  else if (error.code === 'EADDRINUSE') console.error(`Port ${port} is in use: set PORT to another one`);
+  else if (error.syscall === 'listen') console.error(`Port ${port}: ${error.message}`);
+  else throw error;
   process.exit(1);
-});
-
-console.log(`Open http://127.0.0.1:${server.port}/ in a browser, or several. Ctrl-C ends.`);
-
-// npm hands an interrupt on that the terminal has sent us as well: twice is no more than once.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => server.close());
+}
