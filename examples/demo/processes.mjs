@@ -60,7 +60,7 @@ export async function startProcesses(count) {
       return;
     }
     console.error(`Process ${worker.process.pid} has ended with ${signal ?? code}: another one takes its place`);
-    setTimeout(() => cluster.fork(), 1000);
+    setTimeout(() => isEnding || cluster.fork(), 1000);
   });
   // A terminal and npm send an interrupt to all of them as well: twice is no more than once.
   for (const signal of ['SIGINT', 'SIGTERM']) {

@@ -1,7 +1,13 @@
 import { once } from 'node:events';
+import { cpSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
+import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { runNode } from '../support/program.js';
+import { freePort, redisServer, startRedis } from '../support/broker-servers.js';
+import { newProject } from '../support/installed-example.js';
+import { describePeer } from '../support/peers.js';
+import { ROOT, runNode } from '../support/program.js';
+import { until } from '../support/waiting.js';
 import { connectWs } from '../support/ws-client.js';
 
 async function start() {
@@ -107,5 +113,131 @@ describe('the port of the demo', () => {
 
     const server = runNode(['examples/demo/server.mjs'], { PORT: String(port) });
     expect(await server.url()).toBe(`http://127.0.0.1:${port}/`);
+  });
+});
+
+describe('--processes', () => {
+  async function startMany(env: NodeJS.ProcessEnv = {}, count = '3') {
+    const server = runNode(['examples/demo/server.mjs', '--processes', count], {
+      PORT: '0',
+      REDIS_URL: undefined,
+      ...env,
+    });
+    const url = await server.url();
+    return { server, socketUrl: (path: string) => new URL(path, url).href.replace(/^http/, 'ws') };
+  }
+
+  /** Everybody hears everybody, whichever process they are in; returns the processes that have sent something. */
+  async function chat(urls: string[]): Promise<Set<string>> {
+    const clients = await Promise.all(urls.map((url) => connectWs(url)));
+    const processes = new Set<string>();
+    const heard = clients.map(() => new Set<string>());
+    // The broker is asked for a topic when the first of a process has subscribed: until then nobody else hears of it.
+    for (let round = 0; heard.some((names) => names.size < clients.length); round++) {
+      for (const [i, { ws }] of clients.entries()) ws.send(`${i}: round ${round}`);
+      for (const [i, client] of clients.entries()) {
+        for (let own = -1; own < round; ) {
+          const [text, tag] = String(await client.next()).split('\n');
+          expect(tag).toMatch(/^process \d+$/);
+          processes.add(tag);
+          const [name, number] = text.split(': round ');
+          heard[i].add(name);
+          if (name === String(i)) own = Number(number);
+        }
+      }
+    }
+    return processes;
+  }
+
+  test('lets those in different processes hear each other, and says who has sent what', async () => {
+    const { server, socketUrl } = await startMany();
+    expect(server.stdout).toContain('3 processes, whose chat goes over wasock/cluster.');
+    expect((await chat(Array(6).fill(socketUrl('/chat')))).size).toBeGreaterThan(1);
+    const echo = await connectWs(socketUrl('/ws'));
+    echo.ws.send('hi');
+    expect(await echo.next()).toMatch(/^hi\nprocess \d+$/);
+    echo.ws.send(Buffer.from([1, 2, 3]));
+    expect(await echo.next()).toEqual(Buffer.from([1, 2, 3]));
+    expect(server.stderr).toBe('');
+  });
+
+  test('ends with 0 when interrupted, even twice, and closes every socket with 1001', async () => {
+    const { server, socketUrl } = await startMany();
+    const clients = [await connectWs(socketUrl('/ws')), await connectWs(socketUrl('/chat'))];
+    void server.interrupt();
+    const exit = server.interrupt();
+    for (const { closed } of clients) expect(await closed).toEqual({ code: 1001, reason: '' });
+    expect(await exit).toEqual({ code: 0, signal: null });
+    expect(server.stderr).toBe('');
+  });
+
+  test('goes on when a process is lost, with another one', async () => {
+    const { server, socketUrl } = await startMany({}, '2');
+    const client = await connectWs(socketUrl('/ws'));
+    client.ws.send('who?');
+    const pid = Number(/\d+$/.exec(String(await client.next()))![0]);
+    process.kill(pid, 'SIGKILL');
+    expect((await client.closed).code).toBe(1006);
+    // Until the primary process has heard of it, node:cluster hands connections to it.
+    await until(() => server.stderr !== '');
+    await chat(Array(4).fill(socketUrl('/chat')));
+    expect(await server.interrupt()).toEqual({ code: 0, signal: null });
+    expect(server.stderr).toBe(`Process ${pid} has ended with SIGKILL: another one takes its place\n`);
+  });
+
+  describePeer(redisServer(), () => {
+    test('with REDIS_URL goes over Redis, also between demos on different ports', async () => {
+      const { port } = await startRedis();
+      const env = { REDIS_URL: `redis://127.0.0.1:${port}` };
+      const demos = [await startMany(env, '2'), await startMany(env, '1')];
+      expect(demos[0].server.stdout).toContain('2 processes, whose chat goes over Redis.');
+      const urls = demos.map(({ socketUrl }) => socketUrl('/chat'));
+      expect((await chat([...urls, ...urls])).size).toBeGreaterThan(1);
+      for (const { server } of demos) expect(await server.interrupt()).toEqual({ code: 0, signal: null });
+    });
+  });
+
+  test('a broker that is not there is one line of each process, and the rest goes on', async () => {
+    const { server, socketUrl } = await startMany({ REDIS_URL: `redis://127.0.0.1:${await freePort()}` }, '1');
+    const client = await connectWs(socketUrl('/chat'));
+    client.ws.send('Ada: hello');
+    expect(await client.next()).toMatch(/^Ada: hello\n/);
+    await until(() => server.stderr !== '');
+    expect(server.stderr).toMatch(/^Process \d+ is without its broker: connect ECONNREFUSED [\d.:]+\n$/);
+  });
+
+  test.each<[string, string[], string | undefined, RegExp]>([
+    ['no number', ['--processes', 'abc'], undefined, /^--processes must be a whole number from 1 to 128, not "abc"\n$/],
+    ['0', ['--processes=0'], undefined, /^--processes must be a whole number from 1 to 128, not "0"\n$/],
+    ['nothing', ['--processes'], undefined, /^Option '--processes <value>' argument missing\. .*--processes 4\n$/],
+    ['another option', ['--process', '4'], undefined, /^Unknown option '--process'\. .*--processes 4\n$/],
+    ['a REDIS_URL that is none', ['--processes', '2'], 'nope', /^REDIS_URL must be as redis:.*, not "nope": .*\n$/],
+  ])('%s is one line on stderr, and exit code 1', async (_, args, url, message) => {
+    const server = runNode(['examples/demo/server.mjs', ...args], { PORT: '0', REDIS_URL: url });
+    expect(await server.exit).toEqual({ code: 1, signal: null });
+    expect(server.stderr).toMatch(message);
+    expect(server.stdout).toBe('');
+  });
+
+  test('REDIS_URL without the package redis is one line that says how to get it', async () => {
+    const project = newProject([]);
+    cpSync(path.join(ROOT, 'examples/demo'), path.join(project, 'demo'), { recursive: true });
+    const server = runNode([path.join(project, 'demo/server.mjs'), '--processes', '2'], {
+      REDIS_URL: 'redis://127.0.0.1',
+    });
+    expect(await server.exit).toEqual({ code: 1, signal: null });
+    expect(server.stderr).toBe(
+      'REDIS_URL needs the package redis: npm install redis. Without REDIS_URL nothing is needed\n',
+    );
+  });
+
+  test('a port that is in use is one line on stderr, and exit code 1', async () => {
+    const holder = net.createServer().listen(0);
+    onTestFinished(() => void holder.close());
+    await once(holder, 'listening');
+    const { port } = holder.address() as AddressInfo;
+    const server = runNode(['examples/demo/server.mjs', '--processes', '3'], { PORT: String(port) });
+    expect(await server.exit).toEqual({ code: 1, signal: null });
+    expect(server.stderr).toBe(`Port ${port} is in use: set PORT to another one\n`);
   });
 });

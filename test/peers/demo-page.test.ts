@@ -90,6 +90,26 @@ describePeer(peer, () => {
       expect(await page.locator('#chat .reconnect').isVisible()).toBe(true);
     });
 
+    test('names the process that has sent a message, where there are several', async () => {
+      const server = runNode(['examples/demo/server.mjs', '--processes', '2'], { PORT: '0', REDIS_URL: undefined });
+      const url = await server.url();
+      const { page, complaints } = await openTab(url);
+      const senders = new Set<string>();
+      // Connections go to the processes in turn.
+      while (senders.size < 2) {
+        const other = await openTab(url);
+        await other.page.locator('#chat').getByLabel('Message', { exact: true }).fill('Hello');
+        await other.page.keyboard.press('Enter');
+        await entriesOf(other.page, '#chat').first().waitFor();
+        senders.add((await entriesOf(other.page, '#chat').first().locator('small').textContent())!);
+      }
+      for (const sender of senders) {
+        expect(sender).toMatch(/^process \d+$/);
+        await entriesOf(page, '#chat').filter({ hasText: sender }).first().waitFor();
+      }
+      expect(complaints).toEqual([]);
+    });
+
     test('fits a narrow window', async () => {
       const { url } = await startDemo();
       const { page } = await openTab(url);
