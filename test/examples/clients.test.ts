@@ -38,7 +38,14 @@ const CONVERSATION = { said: 'Hi, how are you?', closed: { code: 1000, reason: '
 test('every example is run by a test', () => {
   const tested = readdirSync(__dirname, { encoding: 'utf8' }).filter((file) => file.endsWith('.test.ts'));
   const examples = readdirSync(path.join(ROOT, 'examples')).filter((file) => file.endsWith('.mjs'));
-  expect(tested.sort()).toEqual(['clients.test.ts', 'demo.test.ts', 'readme.test.ts', 'servers.test.ts']);
+  expect(tested.sort()).toEqual([
+    'clients.test.ts',
+    'demo.test.ts',
+    'proxies.test.ts',
+    'readme.test.ts',
+    'scaling.test.ts',
+    'servers.test.ts',
+  ]);
   expect(examples.sort()).toEqual([
     'chat-server.mjs',
     'client.mjs',

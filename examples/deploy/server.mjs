@@ -1,0 +1,32 @@
+// One of several processes of a chat, which a proxy stands in front of: see nginx.conf and haproxy.cfg beside this file, and
+// docs/scaling.md. Start it once for each port, all with the same REDIS_URL.
+import { createClient } from 'redis';
+import { serve } from 'wasock';
+import { redis } from 'wasock/redis';
+
+const { PORT = '9001', REDIS_URL = 'redis://127.0.0.1:6379' } = process.env;
+
+const server = await serve({
+  // The proxy alone may connect. Whoever else could would choose what X-Forwarded-For says.
+  host: '127.0.0.1',
+  port: Number(PORT),
+  // Less than the 60 s after which the proxies end a connection on which nothing moves.
+  pingInterval: 25_000,
+  broker: redis(createClient({ url: REDIS_URL })),
+
+  upgrade: (req) => ({ data: { address: req.headers['x-forwarded-for'] } }),
+  open(ws) {
+    ws.subscribe('chat');
+    ws.send(`You are ${ws.data.address}, in process ${process.pid}`);
+  },
+  message: (_ws, data, opcode) => void server.publish('chat', data, opcode),
+
+  // What the proxy asks to know whether this process is there.
+  request: (req, res) => void res.writeHead(req.url === '/healthz' ? 200 : 404).end(),
+  error: (error) => console.error(error.message),
+});
+
+server.broker.on('down', (error) => console.error(`Redis is away: ${error?.message}`));
+console.log(`ws://127.0.0.1:${server.port}/`);
+
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => server.close());
