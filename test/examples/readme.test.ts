@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { redisServer, startRedis } from '../support/broker-servers.js';
+import { describePeer } from '../support/peers.js';
 import { ROOT, runNode } from '../support/program.js';
 import { connectWs } from '../support/ws-client.js';
 
@@ -14,12 +16,12 @@ function exampleBelow(heading: string): string {
 }
 
 /** Runs an example as it stands, but on a free port, which it tells. */
-async function run(heading: string, portOf: string): Promise<string> {
+async function run(heading: string, portOf: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
   const code = exampleBelow(heading);
   const onFreePort = code.replace(/\b9001\b/, '0');
   expect(onFreePort).not.toBe(code);
   const tell = `setInterval(() => console.log('ws://127.0.0.1:' + ${portOf} + '/ws'), 100);`;
-  return runNode(['--input-type=module', '--eval', `${onFreePort}\n${tell}`]).url();
+  return runNode(['--input-type=module', '--eval', `${onFreePort}\n${tell}`], env).url();
 }
 
 describe('the examples of the README', () => {
@@ -56,5 +58,16 @@ describe('the examples of the README', () => {
       client.ws.send(message);
       expect(await client.next()).toEqual(message);
     }
+  });
+
+  describePeer(redisServer(), () => {
+    test('Many processes: two of them hear each other', async () => {
+      const env = { REDIS_URL: `redis://127.0.0.1:${(await startRedis()).port}` };
+      const urls = [await run('Many processes', 'server.port', env), await run('Many processes', 'server.port', env)];
+      const [ada, grace] = [await connectWs(urls[0]), await connectWs(urls[1])];
+      const greeting = setInterval(() => ada.ws.send('Hello'), 20);
+      expect(await grace.next()).toBe('Hello');
+      clearInterval(greeting);
+    });
   });
 });
