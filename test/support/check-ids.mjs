@@ -31,6 +31,8 @@ const LONG = [
   'test/reliability/time.test.ts',
   'test/hostile/memory.test.ts',
   'test/hostile/resets.test.ts',
+  'test/broker/cluster-long.test.ts',
+  'test/broker/nats-long.test.ts',
   'test/broker/redis-long.test.ts',
 ];
 
