@@ -25,6 +25,9 @@ const STALE_TIMEOUT = 1000;
 /** Milliseconds within which a server has to take a connection, before the next is tried. */
 const CONNECT_TIMEOUT = 5000;
 
+/** Milliseconds by which the client may be late with what it says next. */
+const MARGIN = 1000;
+
 /** What makes a client of NATS stay: see docs/scaling.md. */
 const SETTINGS: NatsSettings = {
   maxReconnectAttempts: -1,
@@ -129,10 +132,16 @@ class NatsBroker extends ChannelBroker {
 
   #onEvent(connection: NatsConnectionLike, { type, error }: NatsEvent): void {
     if (type === 'disconnect') {
-      this.#endStale();
+      this.#replaceAfter(connection, this.#delay + MARGIN, new Error('The client of NATS does not reconnect'));
       if (this.#link !== null) this.#onDown(new Error('The connection to NATS is lost'));
-    } else if (type === 'reconnecting') this.#nextAttempt();
-    else if (type === 'reconnect') this.#onUp(connection);
+    } else if (type === 'reconnecting') {
+      const delay = this.#nextAttempt();
+      this.#replaceAfter(
+        connection,
+        delay + CONNECT_TIMEOUT + MARGIN,
+        new Error('The client of NATS has stopped reconnecting'),
+      );
+    } else if (type === 'reconnect') this.#onUp(connection);
     else if (type === 'staleConnection') this.#onStale(connection);
     // The server, or this client, has dropped messages for us.
     else if (type === 'slowConsumer') this.onGap?.();
@@ -146,11 +155,23 @@ class NatsBroker extends ChannelBroker {
   #onStale(connection: NatsConnectionLike): void {
     const error = new Error('NATS does not answer');
     this.#onDown(error);
+    this.#replaceAfter(connection, STALE_TIMEOUT, error);
+  }
+
+  /**
+   * Gives a connection up, unless it shows a sign of life before: a client that is cut off while it reconnects may wait for
+   * nothing. What came while the loop was blocked counts.
+   */
+  #replaceAfter(connection: NatsConnectionLike, milliseconds: number, error: Error): void {
     this.#endStale();
-    this.#stale = setTimeout(() => {
-      connection.close().catch(() => {});
-      this.#onClosed(connection, error);
-    }, STALE_TIMEOUT);
+    const timer = setTimeout(() => {
+      setTimeout(() => {
+        if (this.#stale !== timer) return;
+        connection.close().catch(() => {});
+        this.#onClosed(connection, error);
+      }, MARGIN).unref();
+    }, milliseconds);
+    this.#stale = timer;
   }
 
   #endStale(): void {
@@ -174,6 +195,7 @@ class NatsBroker extends ChannelBroker {
 
   #onUp(connection: NatsConnectionLike): void {
     if (this.#connection !== connection || this.#link !== null) return;
+    this.#endStale();
     this.#link = new NatsLink(connection);
     this.#attempt = 0;
     if (this.#wasUp) this.onGap?.();

@@ -127,7 +127,7 @@ describePeer(natsServer(), () => {
     await reaches(publishing, ws, 'a');
     await publishing.published;
     // The kernel takes these from the client, and nothing comes of them.
-    nats1.signal('SIGSTOP');
+    await nats1.pause();
     for (let i = 0; i < 10; i++) {
       publishing.publish('a', `m${i}`);
       await new Promise(setImmediate);

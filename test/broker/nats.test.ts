@@ -6,6 +6,7 @@ import { natsConfig, payloadOf, quickNats, rawNats, subjectOf } from '../support
 import { describePeer } from '../support/peers.js';
 import { connected, until } from '../support/servers.js';
 import { nextTexts, reaches, sharedServer, subscriber } from '../support/shared-servers.js';
+import { turns } from '../support/waiting.js';
 
 const texts = (count: number, from = 0) => Array.from({ length: count }, (_, i) => `m${from + i}`);
 
@@ -263,4 +264,29 @@ describePeer(natsServer(), () => {
     for (const topic of topics) job.publish(topic, topic);
     expect(await nextTexts(ws, 10_000)).toEqual(topics);
   });
+});
+
+test('a client that does not reconnect is replaced', async () => {
+  let connections = 0;
+  let isClosed = false;
+  const connect = async () => {
+    const isFirst = ++connections === 1;
+    return {
+      publish: () => {},
+      subscribe: () => ({ unsubscribe: () => {} }),
+      flush: async () => {},
+      closed: () => new Promise<void>(() => {}),
+      close: async () => {
+        isClosed = true;
+      },
+      async *status() {
+        await turns(20);
+        if (isFirst) yield { type: 'disconnect' };
+        await new Promise(() => {});
+      },
+    };
+  };
+  const server = await sharedServer(nats(connect));
+  await until(() => connections === 2 && server.broker!.status === 'up');
+  expect(isClosed).toBe(true);
 });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -71,6 +71,13 @@ export class BrokerServer {
 
   signal(signal: NodeJS.Signals): void {
     this.#process?.kill(signal);
+  }
+
+  /** Stops it, as a debugger does. Resolves when it does nothing any more. */
+  async pause(): Promise<void> {
+    this.signal('SIGSTOP');
+    const state = () => readFileSync(`/proc/${this.#process!.pid}/stat`, 'utf8').split(') ')[1][0];
+    while (process.platform === 'linux' && state() !== 'T') await sleep(2);
   }
 
   /** Ends it at once. */
