@@ -200,6 +200,7 @@ describePeer(redisServer(), () => {
     });
     const texts = await last;
     expect(isAscending(texts)).toBe(true);
+    expect(gaps).toContainEqual({ topic: topics[0], origin: null });
     if (texts.length < 601) expect(gaps.length + one.broker!.dropped).toBeGreaterThan(0);
     for (const [i, topic] of topics.entries()) if (i > 0) await reaches(one, sockets[i], topic);
   }, 60_000);

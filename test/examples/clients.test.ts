@@ -39,6 +39,7 @@ test('every example is run by a test', () => {
   const tested = readdirSync(__dirname, { encoding: 'utf8' }).filter((file) => file.endsWith('.test.ts'));
   const examples = readdirSync(path.join(ROOT, 'examples')).filter((file) => file.endsWith('.mjs'));
   expect(tested.sort()).toEqual([
+    'brokers.test.ts',
     'clients.test.ts',
     'demo.test.ts',
     'proxies.test.ts',
@@ -52,6 +53,7 @@ test('every example is run by a test', () => {
     'echo-server.mjs',
     'express.mjs',
     'handlers.mjs',
+    'ioredis-broker.mjs',
     'protocol.mjs',
     'reconnect.mjs',
     'wss-client.mjs',
