@@ -1,1 +1,2 @@
-export { type RedisBrokerOptions, type RedisClientLike, redis } from './broker/redis.js';
+export { type RedisBrokerOptions, redis } from './broker/redis.js';
+export type { RedisClientLike } from './broker/redis-connection.js';

@@ -5,8 +5,6 @@ import { type Broker, type BrokerOptions, DEFAULT_PREFIX } from './broker.js';
 import { ChannelBroker, checkBrokerOptions, reconnectDelay } from './channel-broker.js';
 import { type Listener, type RedisClientLike, RedisConnection, type Role } from './redis-connection.js';
 
-export type { RedisClientLike };
-
 /** Options of `redis`. */
 export interface RedisBrokerOptions extends BrokerOptions {
   /**
