@@ -136,7 +136,8 @@ describePeer(redisServer(), () => {
     child.signal('SIGUSR2');
     const [, json] = await child.printed(/result (.*)/);
     const { most, dropped, buffered } = JSON.parse(json);
-    expect(most).toBeLessThan(40_000_000);
+    // Up to two seconds of what comes, 18 MB, and what the collector has not taken yet.
+    expect(most).toBeLessThan(64_000_000);
     expect(buffered).toBeLessThan(3_200_000);
     // What is neither dropped nor waiting is in the kernel's buffers, or about to be.
     expect(dropped).toBeGreaterThan(9000);
