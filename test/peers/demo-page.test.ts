@@ -95,8 +95,9 @@ describePeer(peer, () => {
       const url = await server.url();
       const { page, complaints } = await openTab(url);
       const senders = new Set<string>();
-      // Connections go to the processes in turn.
+      // Connections go to the processes in turn, and a tab may have an even number of them: one more goes between two tabs.
       while (senders.size < 2) {
+        await fetch(url, { headers: { connection: 'close' } });
         const other = await openTab(url);
         await other.page.locator('#chat').getByLabel('Message', { exact: true }).fill('Hello');
         await other.page.keyboard.press('Enter');
