@@ -62,7 +62,7 @@ function answer(request, { status = '101 Switching Protocols', accept = acceptOf
 
 /**
  * A server. `message(socket, frame, number)` gets each frame with its number among those of the connection; `open(socket)`
- * each connection after its handshake; `write(socket, octets)` may send in its own way; a `mute` one never answers.
+ * each connection after its handshake, with `socket.path`, what it asked for; `write(socket, octets)` may send in its own way; a `mute` one never answers.
  */
 export async function serve({ message, open, mute, write = (socket, octets) => socket.write(octets), ...handshake }) {
   const sockets = new Set();
@@ -78,7 +78,9 @@ export async function serve({ message, open, mute, write = (socket, octets) => s
       octets = Buffer.concat([octets, data]);
       if (!isOpen) {
         if (mute || !octets.includes('\r\n\r\n')) return;
-        socket.write(answer(octets.toString('latin1'), handshake, connections++));
+        const request = octets.toString('latin1');
+        [, socket.path] = request.split(' ', 2);
+        socket.write(answer(request, handshake, connections++));
         octets = Buffer.alloc(0);
         isOpen = true;
         sockets.add(socket);

@@ -7,6 +7,9 @@ import { judge, runAgainst, spawnLoad, summarize } from './check-runner.mjs';
 const ECHO = 'echo PORT --connections 2 --depth 3 --size 300 --seconds 0.2 --verify-every 1';
 const RATE = 'rate PORT --connections 3 --rate 600 --burst 2 --size 20 --seconds 0.5';
 const FANOUT = 'fanout PORT --connections 3 --in-flight 2 --size 20 --seconds 0.2 --verify-every 1';
+const OF_TOPICS = '--connections 12 --topics 2 --publishers 3 --size 40 --text ascii --verify-every 1';
+const TOPICS = `topics PORT ${OF_TOPICS} --in-flight 2 --seconds 0.2`;
+const TOPICS_RATE = `topics-rate PORT ${OF_TOPICS} --rate 600 --seconds 0.5`;
 const HANDSHAKES = 'handshakes PORT --parallel 4 --seconds 0.2 --verify-every 1';
 const IDLE = `idle PORT --connections 30 --pid ${process.pid}`;
 
@@ -25,6 +28,34 @@ const lyingFanout = (lie) => ({
     lie(victim, frame, number);
   },
 });
+
+const sameTopic = ({ path }, sockets) => [...sockets].filter((socket) => socket.path === path);
+const topics = (socket, frame, _number, sockets) => deliver(sameTopic(socket, sockets), frame);
+/** Topics that do something else with the 50th message of each publisher. */
+const lyingTopics = (lie) => ({
+  message: (socket, frame, number, sockets) => {
+    const [victim, ...others] = sameTopic(socket, sockets);
+    deliver(others, frame);
+    (number === 50 ? lie : deliver)([victim], frame);
+  },
+});
+
+const textFrame = (text) => frameOf(1, Buffer.from(text));
+/** Socket.IO, which pings before every tenth message. */
+const socketIo = (altering = (payload) => payload, pongs = { count: 0 }) => ({
+  open: (socket) => socket.send(textFrame('0{"sid":"a"}')),
+  message: (socket, { payload }, number, sockets) => {
+    const text = payload.toString();
+    if (text === '3') pongs.count++;
+    else if (text === '40') socket.send(textFrame('40{"sid":"b"}'));
+    else {
+      const [name, value] = JSON.parse(text.slice(2));
+      if (number % 10 === 0) socket.send(textFrame('2'));
+      topics(socket, { opcode: 1, payload: Buffer.from(`42${JSON.stringify([name, altering(value)])}`) }, 0, sockets);
+    }
+  },
+});
+const pongs = { count: 0 };
 
 function isUtf8(payload) {
   const text = new TextDecoder('utf-8', { fatal: true }).decode(payload);
@@ -85,6 +116,42 @@ const SERVER_CASES = [
     lyingFanout((v, f) => deliver([v], { ...f, payload: altered(f.payload) })),
     /another payload/,
   ],
+  ['topics', TOPICS, { message: topics }, (r) => r.verified > 100 && r.deliveriesPerSecond > 3 * r.messagesPerSecond],
+  ['topics of two servers', `${TOPICS} --ports PORT`, { message: topics }, (r) => r.verified > 100],
+  ['topics, one lost', TOPICS, lyingTopics(() => {}), /a message is missing/],
+  ['topics, all lost', TOPICS.replace('0.2', '9'), { message: () => {} }, /nothing came/],
+  ['topics, twice', TOPICS, lyingTopics((v, f) => deliver([...v, ...v], f)), /twice/],
+  ['topics, too late', TOPICS, lyingTopics((v, f) => setTimeout(deliver, 100, v, f)), /a message is missing/],
+  [
+    'topics, another payload',
+    TOPICS,
+    lyingTopics((v, f) => deliver(v, { ...f, payload: altered(f.payload) })),
+    /another payload/,
+  ],
+  [
+    'topics, of another topic',
+    TOPICS,
+    { message: (_socket, frame, _number, sockets) => deliver(sockets, frame) },
+    /twice|missing|not sent yet/,
+  ],
+  [
+    'topics-rate',
+    TOPICS_RATE,
+    { message: topics },
+    (r) => r.offeredPerSecond === 600 && r.p50Us < 50_000 && r.deliveriesPerSecond > 3000,
+  ],
+  ['topics-rate, one lost', TOPICS_RATE, lyingTopics(() => {}), /a message is missing/],
+  ['topics-rate, at one server', `${TOPICS_RATE} --ports PORT`, { message: topics }, (r) => r.p50Us > 0],
+  ['Socket.IO', `${TOPICS} --socket-io`, socketIo(undefined, pongs), (r) => r.verified > 100 && pongs.count > 20],
+  [
+    'Socket.IO in octets',
+    `${TOPICS_RATE} --socket-io`,
+    { ...socketIo(), write: inOctets },
+    (r) => r.deliveriesPerSecond > 500,
+  ],
+  ['Socket.IO, another event', `${TOPICS} --socket-io`, socketIo((value) => [value]), /another length/],
+  ['Socket.IO, another payload', `${TOPICS} --socket-io`, socketIo((v) => `${v.slice(0, -1)}!`), /another payload/],
+  ['Socket.IO that does not greet', `${TOPICS} --socket-io`, { message: topics }, /no handshake of Socket.IO/],
   ['handshakes', HANDSHAKES, {}, (r) => r.handshakes > 50 && r.verified >= r.handshakes],
   ['handshakes, another key', HANDSHAKES, { accept: () => 'A'.repeat(28) }, /another Sec-WebSocket-Accept/],
   ['handshakes, no 101', HANDSHAKES, { status: '404 Not Found' }, /does not answer with 101/],

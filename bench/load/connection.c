@@ -15,6 +15,7 @@
 #include "opening-handshake.h"
 #include "options.h"
 #include "process.h"
+#include "socket-io.h"
 
 /** Half of the ports are given out fast; Linux searches long for each of the others. */
 #define CONNECTIONS_PER_ADDRESS 10000
@@ -30,6 +31,12 @@ static ssize_t write_some(Connection *c, const void *octets, size_t count) {
   return c->tls ? write_tls(c->tls, octets, count) : send(c->fd, octets, count, MSG_NOSIGNAL);
 }
 
+// Connections go round the servers.
+static int port_of(int index) {
+  int server = index % (1 + options.ports.count);
+  return server == 0 ? options.port : options.ports.values[server - 1];
+}
+
 static int dial(int index) {
   int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
   if (fd < 0) fail("no more sockets");
@@ -42,19 +49,21 @@ static int dial(int index) {
   struct sockaddr_in from = {.sin_family = AF_INET};
   from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (index / CONNECTIONS_PER_ADDRESS << 8));
   if (index >= CONNECTIONS_PER_ADDRESS && bind(fd, (void *)&from, sizeof from)) fail("no further source address");
-  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(options.port)};
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port_of(index))};
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (connect(fd, (void *)&to, sizeof to)) fail("cannot connect");
   return fd;
 }
 
 static void upgrade(Connection *c) {
-  char key[KEY_LENGTH], request[HANDSHAKE_MAX], response[HANDSHAKE_MAX];
+  char key[KEY_LENGTH], path[PATH_SIZE] = "/", request[HANDSHAKE_MAX], response[HANDSHAKE_MAX];
   make_key(key);
-  ssize_t length = write_request(request, key);
+  if (c->role->write_path) c->role->write_path(path, c->index);
+  ssize_t length = write_request(request, path, key);
   if (write_some(c, request, length) != length) fail("cannot send the opening handshake");
   for (size_t got = 0; got == 0 || !response_is_complete(response, got, key);) {
-    ssize_t count = read_some(c, response + got, sizeof response - got);
+    // Socket.IO greets, so that the 101 has to be read without what follows it.
+    ssize_t count = read_some(c, response + got, options.socket_io ? 1 : sizeof response - got);
     if (count <= 0) fail("no response to the opening handshake");
     got += count;
   }
@@ -64,6 +73,7 @@ void open_connection(Connection *c, int index, const Role *role) {
   *c = (Connection){.fd = dial(index), .index = index, .role = role, .reader = {.owner = index}};
   if (options.tls) c->tls = open_tls(c->fd);
   if (!options.raw) upgrade(c);
+  if (options.socket_io) join_socket_io(c->fd);
   fcntl(c->fd, F_SETFL, O_NONBLOCK);
 }
 

@@ -8,6 +8,8 @@
 #include "frames.h"
 #include "tls.h"
 
+#define PATH_SIZE 128
+
 typedef struct Connection Connection;
 
 /** What a mode does with its connections. */
@@ -15,6 +17,8 @@ typedef struct {
   void (*received)(Connection *connection, const uint8_t *octets, size_t count);
   /** Sets `out` and `out_left` to what is sent next; returns 0 where there is nothing. */
   int (*next_out)(Connection *connection);
+  /** Writes the path that a connection asks for, PATH_SIZE at most; NULL where all ask for /. */
+  void (*write_path)(char *path, int index);
 } Role;
 
 struct Connection {

@@ -42,7 +42,7 @@ static void received(Connection *c, const uint8_t *bytes, size_t count) {
   send_out(c);
 }
 
-static const Role ROLE = {received, next_out};
+static const Role ROLE = {.received = received, .next_out = next_out};
 
 static Connection *accept_connections(long count) {
   Connection *connections = calloc(count, sizeof *connections);

@@ -46,7 +46,7 @@ static void publish(Connection *publisher) {
 }
 
 static Connection *connect_all(void) {
-  static const Role ROLE = {received, next_out};
+  static const Role ROLE = {.received = received, .next_out = next_out};
   Connection *connections = open_connections(options.connections, &ROLE);
   subscribers = calloc(options.connections, sizeof *subscribers);
   for (long i = 0; i < options.connections; i++) subscribers[i] = make_reply_reader(0, peer_keeps_context());

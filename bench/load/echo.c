@@ -61,7 +61,7 @@ static void received(Connection *c, const uint8_t *octets, size_t count) {
   send_out(c);
 }
 
-static const Role ROLE = {received, next_out};
+static const Role ROLE = {.received = received, .next_out = next_out};
 
 static void start(long count) {
   expect_replies();

@@ -121,7 +121,7 @@ static void prepare(void) {
 }
 
 static Connection *connect_all(void) {
-  static const Role ROLE = {received, next_out};
+  static const Role ROLE = {.received = received, .next_out = next_out};
   Connection *connections = open_connections(options.connections, &ROLE), slow;
   for (long i = 0; i < options.slow; i++) open_connection(&slow, options.connections + i, &ROLE);
   usleep(SETTLE);

@@ -10,17 +10,35 @@
 
 uint64_t verified;
 
-/** What must come. The prefix of a frame is its header and those octets behind it that `whole` gets. */
+/** The packet of Socket.IO around the payload, which is that of emit('m', payload). Its length is a multiple of 4. */
+#define PACKET_BEGIN "42[\"m\",\""
+#define PACKET_END "\"]"
+#define PACKET_MAX 8
+
+/** A whole frame with Engine.IO's Ping. */
+static const uint8_t ENGINE_PING[] = {FIN | 1, 1, '2'};
+
+/**
+ * What must come. The prefix of a frame is its header, what of a packet stands before the payload, and those octets behind
+ * it that `whole` gets.
+ */
 static struct {
-  uint8_t header[HEADER_MAX];
+  uint8_t header[HEADER_MAX + PACKET_MAX];
   int header_size, prefix_size;
   const uint8_t *rest;  // the payload behind the prefix
   uint64_t rest_size;
   int masked;
   void (*whole)(int owner, const uint8_t *behind_header);
+  void (*pinged)(int owner);
 } expected;
 
 static long until_verified;
+
+static const char *packet_begin(void) { return options.socket_io ? PACKET_BEGIN : ""; }
+static const char *packet_end(void) { return options.socket_io ? PACKET_END : ""; }
+
+// Of a whole message: the payload, and the packet around it.
+static size_t message_size(void) { return strlen(packet_begin()) + options.size + strlen(packet_end()); }
 
 static const uint8_t *payload(void) {
   static const char UNIT[] = "a\u00e9\u6f22\U0001f600";
@@ -32,9 +50,22 @@ static const uint8_t *payload(void) {
     int in_unit = i < size - size % unit;
     made[i] = options.text != UTF8 ? ' ' + i % 95 : in_unit ? (uint8_t)UNIT[i % unit] : 'a';
   }
+  // In JSON these two would have to be escaped.
+  int is_json = !strncmp(options.mode, "topics", 6);
+  for (size_t i = 0; is_json && i < size; i++) made[i] = made[i] == '"' || made[i] == '\\' ? 'a' : made[i];
   // A number written over the first octets cuts a character.
-  int is_numbered = !strcmp(options.mode, "fanout");
-  for (size_t i = NUMBER_SIZE; is_numbered && i < size && (made[i] & 0xc0) == 0x80; i++) made[i] = 'a';
+  for (size_t i = NUMBER_SIZE; is_numbered() && i < size && (made[i] & 0xc0) == 0x80; i++) made[i] = 'a';
+  return made;
+}
+
+static uint8_t *message(void) {
+  static uint8_t *made;
+  if (made) return made;
+  size_t before = strlen(packet_begin()), after = strlen(packet_end());
+  made = malloc(message_size() + 1);
+  memcpy(made, packet_begin(), before);
+  memcpy(made + before, payload(), options.size);
+  memcpy(made + before + options.size, packet_end(), after);
   return made;
 }
 
@@ -49,7 +80,7 @@ int write_frame_header(uint8_t *header, uint8_t first_octet, int mask_bit, uint6
 uint8_t first_octet_of_messages(void) { return FIN | (options.text == BINARY ? 2 : 1); }
 
 static int write_header(uint8_t *header, int mask_bit) {
-  return write_frame_header(header, first_octet_of_messages(), mask_bit, options.size);
+  return write_frame_header(header, first_octet_of_messages(), mask_bit, message_size());
 }
 
 void mask_bytes(uint8_t *to, const uint8_t *from, size_t count, const uint8_t *key) {
@@ -59,7 +90,7 @@ void mask_bytes(uint8_t *to, const uint8_t *from, size_t count, const uint8_t *k
 static void write_frame(uint8_t *at, uint32_t key) {
   at += write_header(at, MASK);
   memcpy(at, &key, MASKING_KEY_SIZE);
-  mask_bytes(at + MASKING_KEY_SIZE, payload(), options.size, at);
+  mask_bytes(at + MASKING_KEY_SIZE, message(), message_size(), at);
 }
 
 // A server that sends back what it gets sends the key back too, so that there the keys must be foreseeable.
@@ -67,7 +98,7 @@ static uint32_t next_key(void) { return options.raw ? 0x3d21fa37 : random_bits()
 
 Batch make_batch(size_t frames, size_t capacity) {
   uint8_t header[HEADER_MAX];
-  Batch batch = {.frame_size = write_header(header, MASK) + MASKING_KEY_SIZE + options.size};
+  Batch batch = {.frame_size = write_header(header, MASK) + MASKING_KEY_SIZE + message_size()};
   batch.frames = capacity / batch.frame_size < frames ? capacity / batch.frame_size : frames;
   if (batch.frames == 0) batch.frames = 1;
   batch.octets = malloc(batch.frames * batch.frame_size);
@@ -94,15 +125,15 @@ uint32_t number_of(const uint8_t *digits) {
 
 void number_frame(const Batch *batch, size_t index, uint32_t number) {
   uint64_t digits = digits_of(number);
-  uint8_t *at = batch->octets + (index + 1) * batch->frame_size - options.size;
-  mask_bytes(at, (const uint8_t *)&digits, NUMBER_SIZE, at - MASKING_KEY_SIZE);
+  uint8_t *at = batch->octets + (index + 1) * batch->frame_size - message_size();
+  mask_bytes(at + strlen(packet_begin()), (const uint8_t *)&digits, NUMBER_SIZE, at - MASKING_KEY_SIZE);
 }
 
 static void expect(int header_size, int behind_header) {
   expected.header_size = header_size;
   expected.prefix_size = header_size + behind_header;
-  expected.rest = payload();
-  expected.rest_size = options.size;
+  expected.rest = message();
+  expected.rest_size = message_size();
   until_verified = 1;
 }
 
@@ -116,11 +147,15 @@ void expect_replies(void) {
 }
 
 void expect_numbered(void (*whole)(int owner, const uint8_t *digits)) {
-  expect(write_header(expected.header, 0), NUMBER_SIZE);
-  expected.rest += NUMBER_SIZE;
-  expected.rest_size -= NUMBER_SIZE;
+  int header_size = write_header(expected.header, 0), before = strlen(packet_begin());
+  memcpy(expected.header + header_size, packet_begin(), before);
+  expect(header_size + before, NUMBER_SIZE);
+  expected.rest += before + NUMBER_SIZE;
+  expected.rest_size -= before + NUMBER_SIZE;
   expected.whole = whole;
 }
+
+void expect_pings(void (*pinged)(int owner)) { expected.pinged = pinged; }
 
 void expect_masked(void (*whole)(int owner, const uint8_t *key)) {
   expect(write_header(expected.header, MASK), MASKING_KEY_SIZE);
@@ -173,10 +208,23 @@ static size_t pass_whole_frame(const FrameReader *reader, const uint8_t *octets,
   return size;
 }
 
+// Returns how many octets were taken of a Ping of Engine.IO; 0 where none stands here.
+static size_t take_ping(FrameReader *reader, const uint8_t *octets, size_t count) {
+  size_t missing = sizeof ENGINE_PING - reader->gathered, taken = count < missing ? count : missing;
+  if (memcmp(octets, ENGINE_PING + reader->gathered, taken)) return 0;
+  memcpy(reader->prefix + reader->gathered, octets, taken);
+  reader->gathered += taken;
+  if (reader->gathered < sizeof ENGINE_PING) return taken;
+  reader->gathered = 0;
+  expected.pinged(reader->owner);
+  return taken;
+}
+
 // Returns how many octets were taken, and says whether a frame ended with them.
 static size_t read_part(FrameReader *reader, const uint8_t *octets, size_t count, int *ended) {
   size_t at = 0;
   *ended = 0;
+  if (expected.pinged && reader->gathered < sizeof ENGINE_PING && (at = take_ping(reader, octets, count)) > 0) return at;
   if (reader->gathered < expected.prefix_size) at = gather_prefix(reader, octets, count);
   if (reader->gathered < expected.prefix_size) return at;
   size_t here = count - at < reader->left ? count - at : reader->left;

@@ -29,7 +29,7 @@ uint8_t first_octet_of_messages(void);
 /** Where one connection is in what it receives. */
 typedef struct {
   int owner;  // index of the connection, for `whole`
-  uint8_t prefix[24];
+  uint8_t prefix[32];
   uint8_t gathered, verifies;
   uint64_t left;  // octets of the payload that are still to come
 } FrameReader;
@@ -52,6 +52,9 @@ void expect_replies(void);
 
 /** Frames of a server whose payload begins with a number, which `whole` gets at the end of each frame. */
 void expect_numbered(void (*whole)(int owner, const uint8_t *digits));
+
+/** With --socket-io: calls `pinged` for each Ping of Engine.IO, which may stand between any two messages. */
+void expect_pings(void (*pinged)(int owner));
 
 /** Frames of a client, whose masking key `whole` gets at the end of each frame. */
 void expect_masked(void (*whole)(int owner, const uint8_t *key));

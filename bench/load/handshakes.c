@@ -66,7 +66,7 @@ static void start(Handshake *h) {
 
 static void send_request(Handshake *h) {
   char request[HANDSHAKE_MAX];
-  ssize_t length = write_request(request, h->key);
+  ssize_t length = write_request(request, "/", h->key);
   ssize_t written = h->tls ? write_tls(h->tls, request, length) : send(h->fd, request, length, MSG_NOSIGNAL);
   if (written < 0 && errno == EAGAIN) return;
   if (written != length) fail("cannot send the opening handshake");

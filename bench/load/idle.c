@@ -52,7 +52,7 @@ static int send_nothing(Connection *c) {
 }
 
 static Connection *open_idle(long first, long count) {
-  static const Role ROLE = {received, send_nothing};
+  static const Role ROLE = {.received = received, .next_out = send_nothing};
   Connection *connections = calloc(count, sizeof *connections);
   for (long i = 0; i < count; i++) {
     open_connection(&connections[i], first + i, &ROLE);

@@ -17,6 +17,16 @@
 //     them. K more connections complete the opening handshake and never read. S is 8 or more (the number of the publish).
 //     "missing": connections that did not get every message, counted after draining (a lost message does not stop the run).
 //     -> deliveriesPerSecond, publishesPerSecond, verified, missing
+//   load topics PORT --connections C --topics T --publishers G --in-flight W --size S --seconds T [--ports P,…] [--pids PID,…]
+//     Several servers, or one. Connections go round PORT and --ports, and round T topics, G in a row to each: connection i asks
+//     for /?topic=N with N = i / G % T. The first T x G publish, W messages in flight on each until all C / T connections of
+//     the topic have them. EVERY delivery is checked: each message once, and in the order of its publisher. With --socket-io
+//     they speak Socket.IO 4 over WebSocket, and messages are emit('m', payload); needs --text ascii.
+//     -> deliveriesPerSecond, messagesPerSecond, verified
+//   load topics-rate PORT --connections C --topics T --publishers G --rate R --size S --seconds T [--ports P,…] [--pids PID,…]
+//     The same in an open loop: R messages a second in all, from the publishers in turn. Latency counts from the intended
+//     time to each delivery on a connection to another server than the publisher's (to any, if there is one server).
+//     -> offeredPerSecond, deliveriesPerSecond, verified, p50Us, p99Us, maxUs, lateP99Us
 //   load handshakes PORT --parallel P --seconds T
 //     Connects, upgrades, checks the 101, resets the connection; P at a time.
 //     -> handshakesPerSecond, handshakes, verified
@@ -50,11 +60,13 @@
 //
 // For all modes: [--text ascii|utf8] (otherwise binary), [--verify-every 1000], [--pid PID], [--tls] (not sink).
 // echo, rate and idle also: [--raw], for a bare TCP server that sends back what it gets: no opening handshake.
-// Every result also has seconds (measured span), loadCpuSeconds (of this program in it), and with --pid serverCpuSeconds.
+// Every result also has seconds (measured span), loadCpuSeconds (of this program in it), and with --pid or --pids
+// serverCpuSeconds (of all of them).
 // The first 0.7 s are warm-up and count for nothing, verified excepted.
 //
 // Payload of binary and ascii: octet i is 32 + i % 95. Of utf8 (S >= 10): 'aé漢😀' repeated S / 10 times, then 'a' until S.
-// fanout puts the number of the publish, 8 hexadecimal digits, over the first 8 octets (and 'a' over what they cut).
+// fanout puts the number of the publish, 8 hexadecimal digits, over the first 8 octets (and 'a' over what they cut); topics
+// too, the first digit being the publisher within the topic, and 'a' over what JSON would escape.
 //
 // Output: one line of JSON. At any wrong reply, lost connection, or 5 s without progress: a message on stderr, exit code 1.
 // A server that greets gets no load: nothing may follow its 101 before the first message. Handshakes keep their sockets and
@@ -75,6 +87,7 @@
 #include "options.h"
 #include "process.h"
 #include "tls.h"
+#include "topics.h"
 
 static const struct {
   const char *name;
@@ -90,6 +103,8 @@ static const struct {
     {"deflate-growth", run_deflate_growth},
     {"deflate-fanout", run_deflate_fanout},
     {"deflate-client", run_deflate_client},
+    {"topics", run_topics},
+    {"topics-rate", run_topics_rate},
 };
 
 int main(int count, char **words) {

@@ -103,7 +103,7 @@ static void print_result(uint64_t unanswered) {
 }
 
 void run_open_loop(void) {
-  static const Role ROLE = {received, next_out};
+  static const Role ROLE = {.received = received, .next_out = next_out};
   expect_replies();
   batch = make_batch(BATCH_CAPACITY, BATCH_CAPACITY);
   progress = calloc(options.connections, sizeof *progress);

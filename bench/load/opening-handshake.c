@@ -9,11 +9,11 @@
 #include "options.h"
 #include "process.h"
 
-size_t write_request(char *request, const char *key) {
+size_t write_request(char *request, const char *path, const char *key) {
   return snprintf(request, HANDSHAKE_MAX,
-                  "GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                  "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                   "Sec-WebSocket-Key: %.*s\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
-                  options.port, KEY_LENGTH, key, extension_field());
+                  path, options.port, KEY_LENGTH, key, extension_field());
 }
 
 // Ends the text with a 0, so that it can be searched, once its last octets are the empty line.

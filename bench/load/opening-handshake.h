@@ -6,8 +6,8 @@
 
 #define HANDSHAKE_MAX 2048
 
-/** Writes a client's request with this key (KEY_LENGTH characters), and returns its length. */
-size_t write_request(char *request, const char *key);
+/** Writes a client's request for a path, with this key (KEY_LENGTH characters), and returns its length. */
+size_t write_request(char *request, const char *path, const char *key);
 
 /**
  * Whether a response is complete. Fails where it is not a 101, where anything follows it, and where its Sec-WebSocket-Accept

@@ -18,7 +18,8 @@ static const struct {
     {"--active", &options.active, 1},           {"--verify-every", &options.verify_every, 1},
     {"--pid", &options.pid, 1},                 {"--size", &options.size, 0},
     {"--rate", &options.rate, 1},               {"--first", &options.first, 1},
-    {"--count", &options.count, 1},
+    {"--count", &options.count, 1},             {"--topics", &options.topics, 1},
+    {"--publishers", &options.publishers, 1},
 };
 
 static const struct {
@@ -34,7 +35,12 @@ static const struct {
 static const struct {
   const char *name;
   int *value;
-} SWITCHES[] = {{"--tls", &options.tls}, {"--raw", &options.raw}};
+} SWITCHES[] = {{"--tls", &options.tls}, {"--raw", &options.raw}, {"--socket-io", &options.socket_io}};
+
+static const struct {
+  const char *name;
+  List *list;
+} LISTS[] = {{"--ports", &options.ports}, {"--pids", &options.pids}};
 
 /** What each mode cannot do without. */
 static const struct {
@@ -50,6 +56,8 @@ static const struct {
     {"deflate-growth", "--messages --connections --depth --count --pid"},
     {"deflate-fanout", "--messages --connections --in-flight --seconds"},
     {"deflate-client", "--messages --connections --depth --seconds"},
+    {"topics", "--connections --topics --publishers --in-flight --size --seconds"},
+    {"topics-rate", "--connections --topics --publishers --rate --size --seconds"},
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
@@ -96,6 +104,21 @@ static int set_text(const char *name, const char *word) {
   return 1;
 }
 
+static int set_list(const char *name, const char *word) {
+  for (size_t i = 0; i < LENGTH(LISTS); i++) {
+    if (strcmp(name, LISTS[i].name)) continue;
+    List *list = LISTS[i].list;
+    for (char *end = (char *)word; list->count < LIST_MAX; word = end + 1) {
+      list->values[list->count] = strtol(word, &end, 10);
+      if (end == word || list->values[list->count++] < 1) break;
+      if (!*end) return 1;
+      if (*end != ',') break;
+    }
+    misuse("not a list of numbers for", name);
+  }
+  return 0;
+}
+
 static int set_switch(const char *name) {
   for (size_t i = 0; i < LENGTH(SWITCHES); i++) {
     if (!strcmp(name, SWITCHES[i].name)) return *SWITCHES[i].value = 1;
@@ -126,6 +149,8 @@ static const char *needs_of(const char *mode) {
   return NULL;
 }
 
+int is_numbered(void) { return !strcmp(options.mode, "fanout") || !strncmp(options.mode, "topics", 6); }
+
 void parse_options(int count, char **words) {
   if (count < 2) misuse("missing:", "a mode");
   options.mode = words[1];
@@ -142,7 +167,8 @@ void parse_options(int count, char **words) {
     if (set_switch(name)) continue;
     if (at == count) misuse("unknown, or without its value:", name);
     const char *word = words[at++];
-    if (!set_number(name, word) && !set_seconds(name, word) && !set_word(name, word) && !set_text(name, word))
+    if (!set_number(name, word) && !set_seconds(name, word) && !set_word(name, word) && !set_text(name, word) &&
+        !set_list(name, word))
       misuse("unknown:", name);
   }
 #ifndef WITH_TLS
@@ -152,5 +178,7 @@ void parse_options(int count, char **words) {
   if (options.messages) misuse("not built in (-DWITH_ZLIB):", "--messages");
 #endif
   if (options.text == UTF8 && options.size < 10) misuse("10 or more for utf8:", "--size");
-  if (!strcmp(options.mode, "fanout") && options.size < 8) misuse("8 or more for fanout:", "--size");
+  if (is_numbered() && options.size < 8) misuse("8 or more where messages are numbered:", "--size");
+  if (options.socket_io && (strncmp(options.mode, "topics", 6) || options.text != ASCII || options.tls))
+    misuse("only topics, --text ascii and no --tls go with", "--socket-io");
 }

@@ -13,6 +13,12 @@ static uint64_t progress_before;
 static double server_cpu, load_cpu;
 static uint64_t last_progress, last_progress_at;
 
+static double server_cpu_seconds(void) {
+  double sum = options.pid ? cpu_seconds_of(options.pid) : 0;
+  for (int i = 0; i < options.pids.count; i++) sum += cpu_seconds_of(options.pids.values[i]);
+  return sum;
+}
+
 void start_span(void) {
   has_begun = 0;
   last_progress_at = now();
@@ -37,14 +43,14 @@ SpanEvent check_span(uint64_t progress) {
     begin = time;
     end = time + (uint64_t)(options.seconds * 1e9);
     load_cpu = own_cpu_seconds();
-    if (options.pid) server_cpu = cpu_seconds_of(options.pid);
+    server_cpu = server_cpu_seconds();
     return SPAN_BEGINS;
   }
   if (!has_begun || time < end) return SPAN_GOES_ON;
   if (progress == progress_before) fail("nothing came in the measured span");
   end = time;
   load_cpu = own_cpu_seconds() - load_cpu;
-  if (options.pid) server_cpu = cpu_seconds_of(options.pid) - server_cpu;
+  server_cpu = server_cpu_seconds() - server_cpu;
   return SPAN_ENDS;
 }
 
@@ -52,5 +58,5 @@ double span_seconds(void) { return (end - begin) / 1e9; }
 
 void print_span(void) {
   printf(",\"seconds\":%.4f,\"loadCpuSeconds\":%.3f", span_seconds(), load_cpu);
-  if (options.pid) printf(",\"serverCpuSeconds\":%.2f", server_cpu);
+  if (options.pid || options.pids.count > 0) printf(",\"serverCpuSeconds\":%.2f", server_cpu);
 }
