@@ -8,10 +8,15 @@ function privateParts(value) {
   return { script: 'wasock', environment: { WASOCK_NODE: value } };
 }
 
+/** Three processes that share topics over a broker. */
+function topics(carrier, broker) {
+  return { script: 'wasock-topics', setup: { carrier }, broker, processes: 3 };
+}
+
 /**
  * Who takes part: the script that is run, and its name in tables and charts. `runtime` runs it, if that is not Node; `setup` and
  * `environment` make variants of one script; `flags` are for the load, `slow` is how many connections never read; `isExtra` is
- * left out of a quick look.
+ * left out of a quick look. `processes` share topics, over a `broker` that the bench starts if it is a program of its own.
  */
 export const CONTESTANTS = {
   wasock: { title: 'wasock', script: 'wasock' },
@@ -41,6 +46,17 @@ export const CONTESTANTS = {
   net: { title: 'node:net, bare octets', script: 'net', flags: ['--raw'], isExtra: true },
   'net-client': { title: 'node:net, frames made before', script: 'net', isExtra: true },
   tls: { title: 'node:tls, bare octets', script: 'tls', flags: ['--raw'], isExtra: true },
+  'wasock-redis': { title: 'wasock/redis', ...topics('redis', 'redis-server') },
+  'wasock-nats': { title: 'wasock/nats', ...topics('nats', 'nats-server') },
+  'wasock-cluster': { title: 'wasock/cluster', script: 'wasock-cluster', processes: 3 },
+  'wasock-alone': { title: 'wasock, one process', script: 'wasock-topics' },
+  'socket-io': {
+    title: 'socket.io, Redis adapter',
+    script: 'socket-io',
+    broker: 'redis-server',
+    processes: 3,
+    flags: ['--socket-io'],
+  },
   'net-handshake': { title: 'node:net, bare 101', script: 'net-handshake', isExtra: true },
   'http-handshake': { title: 'node:http, bare 101', script: 'http-handshake', isExtra: true },
 };

@@ -1,7 +1,7 @@
 import { CONTESTANTS } from './contestants.mjs';
 import { startScript } from './processes.mjs';
 import { othersBusy } from './quiet.mjs';
-import { hasGoalNearOne, ratiosOf } from './ratios.mjs';
+import { hasGoalNearOne, limitsOf, ratiosOf } from './ratios.mjs';
 
 /** The time that a server takes to start, in seconds. */
 const STARTS_IN = 0.35;
@@ -10,9 +10,9 @@ const WARM_UP = 0.75;
 /** Who takes part in a row of this run. */
 function contestantsOf(row, bench) {
   return row.contestants.filter((name) => {
-    const { script, isExtra } = CONTESTANTS[name];
-    if (bench.among) return bench.among.includes(name) && !(script in bench.unavailable);
-    return !(script in bench.unavailable) && !(bench.isQuick && isExtra);
+    const { script, broker, isExtra } = CONTESTANTS[name];
+    if (script in bench.unavailable || bench.missingBrokers.includes(broker)) return false;
+    return bench.among ? bench.among.includes(name) : !(bench.isQuick && isExtra);
   });
 }
 
@@ -42,7 +42,8 @@ function startServer(row, name, bench) {
   if (row.setup === null) return undefined;
   const { script, setup } = CONTESTANTS[name];
   const told = { ...row.setup, ...setup, ...(row.isTls && { tls: bench.certificate }) };
-  return startContestant(name, `./servers/${script}.mjs`, told, bench);
+  const start = (more) => startContestant(name, `./servers/${script}.mjs`, { ...told, ...more }, bench);
+  return row.startServers?.({ start, contestant: CONTESTANTS[name], core: bench.serverCore }) ?? start();
 }
 
 /** Starts a script of a contestant, under its runtime. */
@@ -137,5 +138,6 @@ function summary(row, results, bench) {
     figures,
     contestants,
     ratios: ratiosOf(row, results),
+    limits: limitsOf(row, results),
   };
 }

@@ -9,7 +9,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 export function missingPrerequisites({ serverCore, loadCore }) {
   const missing = [];
   if (!existsSync(here('../build/index.mjs'))) missing.push('wasock is not built: npm run build');
-  if (!['ws', 'bufferutil', 'vega'].every((name) => existsSync(here(`./node_modules/${name}`)))) {
+  if (!['ws', 'bufferutil', 'vega', 'socket.io'].every((name) => existsSync(here(`./node_modules/${name}`)))) {
     missing.push('what wasock is compared with is not installed: (cd bench && npm ci)');
   }
   if (process.platform !== 'linux') missing.push('the load uses epoll and /proc: it needs Linux');
@@ -26,6 +26,16 @@ export const NO_TLS = "OpenSSL's headers are missing (apt-get install libssl-dev
 
 /** What is said where the load could not be built with compression. */
 export const NO_ZLIB = "zlib's headers are missing (apt-get install zlib1g-dev, or the like)";
+
+/** The brokers that some contestants need and that are not installed. */
+export function missingBrokers() {
+  return ['redis-server', 'nats-server'].filter((command) => !runs(command));
+}
+
+/** What is said where a broker is missing. */
+export function noBroker(command) {
+  return `${command} is missing (apt-get install ${command}, or the like)`;
+}
 
 function runs(command) {
   try {

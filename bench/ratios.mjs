@@ -25,15 +25,27 @@ export function ratiosOf(row, results) {
     const ratio = medianInterval(rounds);
     if (goal === undefined) return { figure, of, to, ...ratio };
     const { better } = row.figures.find(({ name }) => name === figure);
-    const verdict = rounds.length < FEWEST_VALUES ? 'too few rounds' : verdictOn(ratio, goal, better);
-    return { figure, of, to, ...ratio, goal, verdict };
+    return { figure, of, to, ...ratio, goal, verdict: verdictOn(rounds.length, ratio, goal, better) };
   });
 }
 
+/** The same for figures that have a goal themselves, whatever others achieve. */
+export function limitsOf({ limits = [], figures }, results) {
+  return limits
+    .filter(({ of }) => results.has(of))
+    .map(({ figure, of, goal }) => {
+      const values = results.get(of).figures[figure];
+      const value = medianInterval(values);
+      const { better } = figures.find(({ name }) => name === figure);
+      return { figure, of, ...value, goal, verdict: verdictOn(values.length, value, goal, better) };
+    });
+}
+
 /** A goal is met, or fallen short of, only where the whole interval says so. */
-function verdictOn({ low, high }, goal, better) {
+function verdictOn(rounds, { low, high }, goal, better) {
+  if (rounds < FEWEST_VALUES) return 'too few rounds';
   const [worst, best] = better === 'lower' ? [high, low] : [low, high];
-  const reaches = (ratio) => (better === 'lower' ? ratio <= goal : ratio >= goal);
+  const reaches = (value) => (better === 'lower' ? value <= goal : value >= goal);
   if (!reaches(best)) return 'falls short';
   return reaches(worst) ? 'met' : 'within noise';
 }

@@ -5,7 +5,7 @@ import { makeCertificate } from './certificate.mjs';
 import { CONTESTANTS } from './contestants.mjs';
 import { buildGenerator, Generator } from './generator.mjs';
 import { durationOf, measureRow } from './measure-row.mjs';
-import { missingPrerequisites, NO_TLS, NO_ZLIB } from './prerequisites.mjs';
+import { missingBrokers, missingPrerequisites, NO_TLS, NO_ZLIB, noBroker } from './prerequisites.mjs';
 import { endProcesses } from './processes.mjs';
 import { minutes, Progress } from './progress.mjs';
 import { nodeText } from './report/figure-text.mjs';
@@ -61,6 +61,7 @@ async function prepare(options) {
     load: new Generator(program, options.loadCore),
     certificate: hasTls ? await makeCertificate() : null,
     hasZlib,
+    missingBrokers: missingBrokers(),
     among: options.among,
     isQuick: options.quick,
     isKept: !options.quick && !options.among,
@@ -77,7 +78,11 @@ async function prepareNode(path, common) {
   const commands = commandsOf(path);
   const { node, glibc } = await describeNode(path);
   const { peers, unavailable } = await findPeers(common.serverCore, commands);
-  const leftOut = Object.keys(unavailable).map((name) => CONTESTANTS[name].title);
+  const needsMissing = ({ broker }) => common.missingBrokers.includes(broker);
+  const withoutBroker = Object.values(CONTESTANTS).filter(needsMissing);
+  const leftOut = [...Object.keys(unavailable).map((name) => CONTESTANTS[name]), ...withoutBroker].map(
+    ({ title }) => title,
+  );
   for (const [name, reason] of Object.entries(unavailable)) {
     console.log(`${nodeText({ node, glibc })}: ${CONTESTANTS[name].title} is left out: ${reason}`);
     if (reason.includes('GLIBC_')) console.log('bench/newer-glibc.sh gives a Node a newer glibc.');
@@ -86,9 +91,10 @@ async function prepareNode(path, common) {
 }
 
 /** The scenarios without the rows for which the load could not be built. */
-function thatCanRun(scenarios, { certificate, hasZlib }) {
+function thatCanRun(scenarios, { certificate, hasZlib, missingBrokers }) {
   if (!certificate) console.log(`${NO_TLS}: rows over TLS are left out.`);
   if (!hasZlib) console.log(`${NO_ZLIB}: rows with compression are left out.`);
+  for (const command of missingBrokers) console.log(`${noBroker(command)}: whoever needs it is left out.`);
   const canRun = ({ isTls, needsZlib }) => (certificate || !isTls) && (hasZlib || !needsZlib);
   return scenarios
     .map((scenario) => ({ ...scenario, rows: scenario.rows.filter(canRun) }))

@@ -7,11 +7,17 @@ const BAR = 25;
 const LONGEST = 0.465;
 /** Where the columns of ratios begin, in pixels. */
 const COLUMNS = [395, 545];
-const HEADINGS = { ws: 'of ws + bufferutil', uws: 'of uWebSockets.js', wasock: 'of wasock' };
+const HEADINGS = {
+  ws: 'of ws + bufferutil',
+  uws: 'of uWebSockets.js',
+  wasock: 'of wasock',
+  'socket-io': 'of socket.io',
+  'wasock-alone': 'of one process',
+};
 
 /** Who is who by colour: ours, those that ours are compared with, other runtimes, and what Node does without any library. */
 const COLOURS = { wasock: '#2563a8', ws: '#d9822b', uws: '#4a8c4f', runtime: '#8a5a9e', node: '#9a9a9a' };
-const FAMILIES = { wasock: /^wasock|^slow/, ws: /^ws/, uws: /^uws/, runtime: /^bun|^deno/, node: /^/ };
+const FAMILIES = { wasock: /^wasock|^slow/, ws: /^ws|^socket-io/, uws: /^uws/, runtime: /^bun|^deno/, node: /^/ };
 
 function familyOf(name) {
   return Object.keys(FAMILIES).find((family) => FAMILIES[family].test(name));

@@ -4,7 +4,7 @@ import { figureText, intervalText, nodeText, ratioText, roundsText } from './fig
 import { chartPath } from './results.mjs';
 
 const MiB = 1_048_576;
-const NAMES = { ws: 'ws', uws: 'uWS', wasock: 'wasock' };
+const NAMES = { ws: 'ws', uws: 'uWS', wasock: 'wasock', 'socket-io': 'socket.io', 'wasock-alone': 'one process' };
 /** How many goals have which verdict, in words. */
 const COUNTED = { met: 'met', 'within noise': 'within noise', 'falls short': 'short', 'too few rounds': 'not judged' };
 
@@ -20,7 +20,8 @@ export function rowTable(scenario, row) {
   const lines = main.flatMap((figure) =>
     row.contestants.map((one) => [
       nameOf(one),
-      `${figureCell(one.figures[figure.name], figure)} ${main.length > 1 ? figure.title : ''}`.trimEnd(),
+      `${figureCell(one.figures[figure.name], figure)} ${main.length > 1 ? figure.title : ''}`.trimEnd() +
+        limitText(limitOf(row, figure.name, one.name), figure),
       ...peers.map((to) => ratioCell(row.ratios.find(isRatio(figure.name, one.name, to)))),
       ...others.map((other) => (figure === main[0] ? figureCell(one.figures[other.name], other) : '')),
     ]),
@@ -74,6 +75,14 @@ function ratioCell(ratio) {
   return goal === undefined ? text : `${text}, goal ${goal}: ${verdict}`;
 }
 
+function limitOf({ limits = [] }, figure, of) {
+  return limits.find((limit) => limit.figure === figure && limit.of === of);
+}
+
+function limitText(limit, { unit }) {
+  return limit === undefined ? '' : `, goal ${figureText(limit.goal, unit)}: ${limit.verdict}`;
+}
+
 /** All results as one page: a section for each Node, the goals first. */
 export function resultsPage(results) {
   const { date, machine, versions, sections } = results;
@@ -105,7 +114,9 @@ function sectionOfPage(results, section) {
 /** Everything that was promised, and what was measured. */
 export function goalTable(measured) {
   const promised = measured.flatMap(({ scenario, row }) =>
-    row.ratios.filter(({ goal }) => goal !== undefined).map((ratio) => ({ scenario, row, ratio })),
+    [...row.ratios, ...(row.limits ?? [])]
+      .filter(({ goal }) => goal !== undefined)
+      .map((ratio) => ({ scenario, row, ratio })),
   );
   if (promised.length === 0) return '';
   const counts = Object.entries(COUNTED)
@@ -118,10 +129,15 @@ export function goalTable(measured) {
 
 function goalLine(scenario, row, ratio) {
   const { figure, of, to, goal, median, verdict } = ratio;
-  const { better, title } = row.figures.find(({ name }) => name === figure);
+  const { better, title, unit } = row.figures.find(({ name }) => name === figure);
   const who = row.contestants.find(({ name }) => name === of).title;
-  const goalText = `${better === 'lower' ? '≤' : '≥'} ${goal} of ${NAMES[to]}`;
-  return [scenario.name, row.title, who, title, goalText, ratioText(median), intervalText(ratio), verdict];
+  const begin = [scenario.name, row.title, who, title];
+  const relation = better === 'lower' ? '≤' : '≥';
+  if (to !== undefined) {
+    return [...begin, `${relation} ${goal} of ${NAMES[to]}`, ratioText(median), intervalText(ratio), verdict];
+  }
+  const text = (value) => figureText(value, unit);
+  return [...begin, `${relation} ${text(goal)}`, text(median), `${text(ratio.low)} to ${text(ratio.high)}`, verdict];
 }
 
 function markdownTable([head, ...lines]) {

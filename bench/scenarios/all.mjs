@@ -1,4 +1,5 @@
 import { client } from './client.mjs';
+import { cluster } from './cluster.mjs';
 import { codecTs } from './codec-ts.mjs';
 import { deflate } from './deflate.mjs';
 import { deflateMemory } from './deflate-memory.mjs';
@@ -21,10 +22,12 @@ import { tls } from './tls.mjs';
  * - `name`, `title`, and the `contestants` that take part (keys of CONTESTANTS);
  * - `setup`: what each server is told; null where there is no server to start. `isTls`: with a certificate. `needsZlib`: the load
  *   compresses;
+ * - `startServers({ start, contestant, core })`: what starts more than one process for each contestant, by `start(setup)`;
  * - `isFresh`: a new server for each measurement, rather than one for all rounds;
  * - `measure(run)`: one measurement of one contestant, which returns a value for each of the `figures`;
  * - `calibrate(runs)`: before the rounds; its result is `run.calibration`;
- * - `figures`: `{ name, title, unit, better, isCharted }`; `ratios`: `{ figure, of, to, goal }`;
+ * - `figures`: `{ name, title, unit, better, isCharted }`; `ratios`: `{ figure, of, to, goal }`; `limits`: `{ figure, of, goal }`, goals for a figure
+ *   itself;
  * - `isCounted`: it is over when its work is done, not after so many seconds;
  * - `rounds(asked)`, and `lasts(seconds)`, `calibrates(seconds)`: how long one measurement takes, for the time left.
  */
@@ -34,6 +37,7 @@ export const SCENARIOS = [
   tls,
   fanout,
   slowPeer,
+  cluster,
   client,
   handshakes,
   idle,
