@@ -165,7 +165,8 @@ export class ServerBroker extends EventEmitter {
   /** Publishes what still can be, and disconnects. @param timeout milliseconds; 0 is unlimited @internal */
   async end(timeout: number): Promise<void> {
     this.#interests.close();
-    if (this.#broker.status === 'up') await settled(this.#outgoing.published, timeout);
+    // A broker that is not there yet may come, and one that is away may come back.
+    if (this.#broker.status !== 'closed') await settled(this.#outgoing.published, timeout);
     this.#outgoing.close();
     this.#broker.onMessage = null;
     this.#broker.onStatus = null;

@@ -39,6 +39,22 @@ test('waits for the broker when it closes, and drops the rest at the time-out', 
   await expect(published).rejects.toMatchObject({ code: 'WASOCK_BROKER_DROPPED' });
 });
 
+test('that is closed before its broker is there still publishes what it was given', async () => {
+  const broker = new FakeBroker();
+  broker.status = 'connecting';
+  const job = publisher(broker);
+  job.publish('a', 'x');
+  const closed = job.close();
+  await turns();
+  expect([broker.isClosed, broker.calls]).toEqual([false, []]);
+  broker.turn('up');
+  const [call, ...others] = broker.take();
+  expect([call.topic, others]).toEqual(['a', []]);
+  call.resolve();
+  await closed;
+  expect([broker.isClosed, job.broker.dropped]).toEqual([true, 0]);
+});
+
 test('tells on the console why the broker is not there at first', async () => {
   const said = vi.spyOn(console, 'error').mockReturnValue();
   onTestFinished(() => said.mockRestore());

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Random } from '../model/random.mjs';
-import { BrokerProcess, freePort } from './broker-process.mjs';
+import { newNats, newRedis } from '../support/broker-server.cjs';
 import { Fleet } from './processes.mjs';
 import { messageOf, Subscriber } from './subscribers.mjs';
 
@@ -60,12 +60,11 @@ export class Schedule {
   }
 
   async #start() {
-    const port = await freePort();
     if (this.#kind !== 'cluster') {
-      this.#broker = new BrokerProcess(this.#kind, port);
+      this.#broker = await (this.#kind === 'redis' ? newRedis() : newNats());
       await this.#broker.start();
     }
-    this.#fleet = new Fleet(this.#kind, port, this.#build);
+    this.#fleet = new Fleet(this.#kind, this.#broker?.port ?? 0, this.#build);
     await Promise.all(Array.from({ length: PROCESSES }, () => this.#addMember()));
   }
 
