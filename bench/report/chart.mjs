@@ -50,13 +50,16 @@ function chartOf(results, section, { title, about, rows }) {
   };
 }
 
-function subtitle({ date, machine, versions }, section, about, rows) {
+function subtitle({ machine, versions }, section, about, rows) {
   const { cpu, cores, platform, arch } = machine;
   const sentence = about ? [`${about[0].toUpperCase()}${about.slice(1)}.`] : [];
   return [
     ...sentence,
     `Medians of ${[...new Set(rows.map(roundsText))].join(', ')}; whiskers: least and most; ratios: medians of the ratios of each round, and their intervals.`,
-    `${date} · ${cpu}, ${cores} cores, ${platform}-${arch} · ${nodeText(section)}`,
+    `${rows
+      .map(({ recorded }) => recorded.slice(0, 10))
+      .sort()
+      .at(-1)} · ${cpu}, ${cores} cores, ${platform}-${arch} · ${nodeText(section)}`,
     [`wasock ${versions.wasock}`, `ws ${versions.ws} with bufferutil ${versions.bufferutil}`, ...section.peers].join(
       ', ',
     ),

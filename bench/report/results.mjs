@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, cpus, platform } from 'node:os';
 import { SCENARIOS } from '../scenarios/all.mjs';
@@ -28,23 +28,34 @@ function fileOf({ date, machine: { platform, arch, cores } }) {
   return `${date}-${platform}-${arch}-${cores}cores.json`;
 }
 
-/** Today's results on this machine, as far as there are some: what is measured anew replaces them row by row. */
+/**
+ * Today's results on this machine. They begin with the latest of a machine like it, which what is measured anew replaces row by
+ * row: each row says when it was recorded.
+ */
 export function openResults() {
   const date = new Date().toISOString().slice(0, 10);
   const results = { date, machine: machine(), versions: versions(), sections: [] };
-  const file = new URL(fileOf(results), RESULTS);
-  if (existsSync(file)) results.sections = readResults(file).sections;
+  const latest = latestFile();
+  if (latest === undefined) return results;
+  const { sections, machine: other } = JSON.parse(readFileSync(latest, 'utf8'));
+  // Those without sections are history.
+  if (sections && JSON.stringify(other) === JSON.stringify(results.machine)) results.sections = sections;
   return results;
 }
 
-/** The results that were written last. */
-export function latestResults() {
+function latestFile() {
   const name = readdirSync(RESULTS)
     .filter((name) => FILE.test(name))
     .sort()
     .at(-1);
-  if (name === undefined) throw new Error('there are no results in bench/results');
-  return readResults(new URL(name, RESULTS));
+  return name === undefined ? undefined : new URL(name, RESULTS);
+}
+
+/** The results that were written last. */
+export function latestResults() {
+  const file = latestFile();
+  if (file === undefined) throw new Error('there are no results in bench/results');
+  return readResults(file);
 }
 
 function readResults(file) {

@@ -27,7 +27,7 @@ export function rowTable(scenario, row) {
     ]),
   );
   if (main.length === 1) head[1] = main[0].title;
-  const heading = `${scenario.title}: ${row.title} (${roundsText(row)}, ${row.node})`;
+  const heading = `${scenario.title}: ${row.title} (${roundsText(row)}, ${row.node}, ${row.recorded.slice(0, 10)})`;
   return `${heading}${disturbance(row)}\n\n${markdownTable([head, ...lines])}\n${agreements(row)}`;
 }
 

@@ -144,6 +144,17 @@ describePeer(redisServer(), () => {
   }, 60_000);
 });
 
+/** Two servers on a Redis Cluster, and a socket of the other for each topic, which what the one publishes reaches. */
+async function subscribedCluster(topics: readonly string[]) {
+  const cluster = await startRedisCluster();
+  const [one, other] = [await sharedServer(cluster.newBroker()), await sharedServer(cluster.newBroker())];
+  const gaps = gapsOf(other);
+  const sockets: WebSocket[] = [];
+  for (const topic of topics) sockets.push(await subscriber(other, topic));
+  for (const [i, topic] of topics.entries()) await reaches(one, sockets[i], topic);
+  return { cluster, one, other, gaps, sockets };
+}
+
 describePeer(redisServer(), () => {
   const topics = numbered(30);
 
@@ -175,12 +186,7 @@ describePeer(redisServer(), () => {
   }, 60_000);
 
   test('a Redis Cluster: slots that move lose no topic for good, and every loss is told', async () => {
-    const cluster = await startRedisCluster();
-    const [one, other] = [await sharedServer(cluster.newBroker()), await sharedServer(cluster.newBroker())];
-    const gaps = gapsOf(other);
-    const sockets: WebSocket[] = [];
-    for (const topic of topics) sockets.push(await subscriber(other, topic));
-    for (const [i, topic] of topics.entries()) await reaches(one, sockets[i], topic);
+    const { cluster, one, other, gaps, sockets } = await subscribedCluster(topics);
     const slot = Number(await cluster.nodes[0].sendCommand(['CLUSTER', 'KEYSLOT', `wasock:${topics[0]}`]));
     for (let i = 0; i < 600; i++) {
       one.publish(topics[0], `m${i}`);
@@ -207,12 +213,7 @@ describePeer(redisServer(), () => {
   }, 60_000);
 
   test('a Redis Cluster: a node that ends and comes back, and connections that are cut, end no process', async () => {
-    const cluster = await startRedisCluster();
-    const [one, other] = [await sharedServer(cluster.newBroker()), await sharedServer(cluster.newBroker())];
-    const gaps = gapsOf(other);
-    const sockets: WebSocket[] = [];
-    for (const topic of topics) sockets.push(await subscriber(other, topic));
-    for (const [i, topic] of topics.entries()) await reaches(one, sockets[i], topic);
+    const { cluster, one, other, gaps, sockets } = await subscribedCluster(topics);
     for (const node of cluster.nodes) {
       await node.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']);
       await node.sendCommand(['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes']);

@@ -16,6 +16,18 @@ async function start() {
   return { server, url, socketUrl: (path: string) => new URL(path, url).href.replace(/^http/, 'ws') };
 }
 
+async function endsWhenInterrupted({
+  server,
+  socketUrl,
+}: Omit<Awaited<ReturnType<typeof start>>, 'url'>): Promise<void> {
+  const clients = [await connectWs(socketUrl('/ws')), await connectWs(socketUrl('/chat'))];
+  void server.interrupt();
+  const exit = server.interrupt();
+  for (const { closed } of clients) expect(await closed).toEqual({ code: 1001, reason: '' });
+  expect(await exit).toEqual({ code: 0, signal: null });
+  expect(server.stderr).toBe('');
+}
+
 describe('the demo', () => {
   test('serves its page, and nothing from anywhere else', async () => {
     const { url } = await start();
@@ -71,13 +83,7 @@ describe('the demo', () => {
   });
 
   test('ends with 0 when interrupted, even twice, and closes every socket with 1001', async () => {
-    const { server, socketUrl } = await start();
-    const clients = [await connectWs(socketUrl('/ws')), await connectWs(socketUrl('/chat'))];
-    void server.interrupt();
-    const exit = server.interrupt();
-    for (const { closed } of clients) expect(await closed).toEqual({ code: 1001, reason: '' });
-    expect(await exit).toEqual({ code: 0, signal: null });
-    expect(server.stderr).toBe('');
+    await endsWhenInterrupted(await start());
   });
 });
 
@@ -162,13 +168,7 @@ describe('--processes', () => {
   });
 
   test('ends with 0 when interrupted, even twice, and closes every socket with 1001', async () => {
-    const { server, socketUrl } = await startMany();
-    const clients = [await connectWs(socketUrl('/ws')), await connectWs(socketUrl('/chat'))];
-    void server.interrupt();
-    const exit = server.interrupt();
-    for (const { closed } of clients) expect(await closed).toEqual({ code: 1001, reason: '' });
-    expect(await exit).toEqual({ code: 0, signal: null });
-    expect(server.stderr).toBe('');
+    await endsWhenInterrupted(await startMany());
   });
 
   test('goes on when a process is lost, with another one', async () => {

@@ -48,10 +48,12 @@ export function nodeWebSocket(): Peer {
  * WASOCK_REQUIRE_PEERS=1 it fails.
  */
 export function describePeer({ name, missing }: Peer, suite: () => void): void {
-  if (missing === undefined) describe(name, suite);
-  else if (process.env.WASOCK_REQUIRE_PEERS === '1') {
+  if (missing !== undefined && process.env.WASOCK_REQUIRE_PEERS === '1') {
     test(name, () => {
       throw new Error(`WASOCK_REQUIRE_PEERS is set, but there is ${missing}`);
     });
-  } else describe.skip(`${name} (skipped: ${missing})`, suite);
+    return;
+  }
+  const title = missing === undefined ? name : `${name} (skipped: ${missing})`;
+  describe(title, { skip: missing !== undefined }, suite);
 }
