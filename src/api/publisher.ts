@@ -1,14 +1,16 @@
 import type { Broker, BrokerStatus } from '../broker/broker.js';
 import { ServerBroker } from '../broker/session.js';
-import { SharedMessage } from '../net/writing/shared-message.js';
 import type { Opcode } from '../protocol/opcode.js';
 import { reportError } from './handler-delivery.js';
-import { type Data, messageOpcode, type SendOptions, sendOptions, toPayload } from './payload.js';
-import { checkTopic } from './topics.js';
+import { checkDuration } from './limits.js';
+import type { Data, SendOptions } from './payload.js';
+import type { PreparedMessage } from './prepared-message.js';
+import { Topics } from './topics.js';
 
 /** Publishes to the sockets of other processes, from one that has none. */
 export class Publisher {
   readonly #session: ServerBroker;
+  readonly #topics = new Topics<never>(() => false);
 
   /** @internal */
   constructor(broker: Broker) {
@@ -16,6 +18,7 @@ export class Publisher {
       deliver: () => {},
       report: (error) => reportError({}, error),
     });
+    this.#topics.shareWith(this.#session);
   }
 
   /** How the broker stands, what was dropped, and its events. */
@@ -38,22 +41,18 @@ export class Publisher {
    *
    * @throws TypeError, RangeError as `server.publish`
    */
-  publish(topic: string, data: Data, options?: Opcode | SendOptions): void {
-    checkTopic(topic);
-    this.#session.check(topic);
-    const { opcode, compress = true } = sendOptions(options);
-    const payload = toPayload(data);
-    const message = new SharedMessage(messageOpcode(opcode, payload), payload, compress);
-    this.#session.publish(topic, message.plain, compress);
+  publish(topic: string, data: Data | PreparedMessage, options?: Opcode | SendOptions): void {
+    this.#topics.publish(topic, data, options, null);
   }
 
   /**
-   * Waits until the broker has what was published, and disconnects.
+   * Waits until the broker has what was published, and disconnects. A second call waits for the same end.
    *
-   * @param options.timeout milliseconds, after which the rest is dropped; default 5000, 0 is unlimited
+   * @param options.timeout milliseconds, after which the rest is dropped; 0 and `Infinity` are never. Default 5000
+   * @throws TypeError, RangeError if the time-out is invalid
    */
-  close({ timeout = 5000 }: { timeout?: number } = {}): Promise<void> {
-    return this.#session.end(timeout);
+  close({ timeout }: { timeout?: number } = {}): Promise<void> {
+    return this.#session.end(checkDuration('timeout', timeout, 5000) || Number.POSITIVE_INFINITY);
   }
 }
 

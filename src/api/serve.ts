@@ -91,7 +91,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
 
   /** @internal */
   constructor(options: ServeOptions<UserData>, limits: ResolvedLimits) {
-    super();
+    super(options.broker);
     this.#options = options;
     this.#limits = limits;
     this.#http = options.server ?? this.#createHttpServer();
@@ -117,7 +117,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
     if (server !== undefined) return Promise.resolve(this);
     return new Promise((resolve, reject) => {
       const onError = (error: Error) => {
-        void this.releaseBroker(1);
+        void this.releaseBroker(0);
         reject(error);
       };
       this.#http.once('error', onError);

@@ -1,5 +1,6 @@
+import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.js';
-import { ServerBroker } from '../broker/session.js';
+import { checkBroker, ServerBroker } from '../broker/session.js';
 import type { Opcode } from '../protocol/opcode.js';
 import {
   type CheckedCloseOptions,
@@ -23,8 +24,13 @@ export abstract class SocketServer<UserData> {
   #broker: ServerBroker | null = null;
   #closed: Promise<void> | null = null;
 
-  /** @internal */
-  constructor() {
+  /**
+   * @internal
+   * @param broker is checked; `shareTopics` uses it, once nothing else can fail
+   * @throws TypeError, RangeError if it is no broker, or it is used already
+   */
+  constructor(broker: Broker | undefined) {
+    if (broker !== undefined) checkBroker(broker);
     this.connections = this.sockets;
   }
 
@@ -38,7 +44,6 @@ export abstract class SocketServer<UserData> {
    *
    * @internal
    * @param report hears of errors that belong to no socket
-   * @throws TypeError, RangeError if it is no broker, or it is used already
    */
   protected shareTopics(broker: Broker | undefined, report: (error: Error) => void): void {
     if (broker === undefined) return;
@@ -60,7 +65,9 @@ export abstract class SocketServer<UserData> {
    * @param options an opcode, or `{ opcode, compress }`. The message is compressed once for all sockets that have agreed on
    *   the same, if that makes it shorter
    * @returns how many sockets of this process accepted the message
-   * @throws TypeError as `send`, if `topic` is not a string, or if the opcode is neither Text nor Binary
+   * @throws TypeError as `send`, if `topic` is not a string, or with a broker not well-formed, or if the opcode is neither Text
+   *   nor Binary
+   * @throws RangeError if there is a broker and `topic` has more than 65,535 bytes
    */
   publish(topic: string, data: Data | PreparedMessage, options?: Opcode | SendOptions): number {
     return this.sockets.topics.publish(topic, data, options, null);
@@ -73,8 +80,9 @@ export abstract class SocketServer<UserData> {
 
   /**
    * Accepts no more connections, answers 503 to pending handshakes, sends Close to each socket after what was sent
-   * before, and at the time-out ends whatever is left. An HTTP server that the user passed is neither closed nor
-   * changed. A second call waits for the same end.
+   * before, and at the time-out ends whatever is left. Then the broker has what is left of that time, or 5 s without a
+   * time-out, to take what was published. An HTTP server that the user passed is neither closed nor changed. A second call
+   * waits for the same end.
    *
    * @throws TypeError, RangeError if an option is invalid
    */
@@ -86,11 +94,18 @@ export abstract class SocketServer<UserData> {
 
   /** What handlers publish while their sockets close still goes out. */
   async #end(options: CheckedCloseOptions): Promise<void> {
+    const { timeout } = options;
+    const end = timeout === 0 ? Number.POSITIVE_INFINITY : performance.now() + (timeout ?? 0);
     await this.end(options);
-    await this.releaseBroker(options.timeout || BROKER_TIMEOUT);
+    await this.releaseBroker(timeout === undefined ? BROKER_TIMEOUT : end - performance.now());
   }
 
-  /** Disconnects the broker, which gets what was published before, unless that takes longer. @internal */
+  /**
+   * Disconnects the broker, which gets what was published before, unless that takes longer.
+   *
+   * @internal
+   * @param timeout milliseconds
+   */
   protected async releaseBroker(timeout: number): Promise<void> {
     await this.#broker?.end(timeout);
   }

@@ -117,7 +117,7 @@ export class Topics<Subscriber> {
    *
    * @param except a subscriber that does not get the message, because it publishes it; or `null`
    * @returns how many subscribers of this process accepted the message
-   * @throws TypeError if `topic` is not a string, `data` cannot be sent, or `opcode` is neither Text nor Binary
+   * @throws TypeError, RangeError as `check`; TypeError if `data` cannot be sent, or `opcode` is neither Text nor Binary
    */
   publish(
     topic: string,

@@ -64,7 +64,7 @@ export class Upgrades extends SocketServer<unknown> {
 
   /** @internal */
   constructor(server: HttpServer, options: AcceptUpgradesOptions) {
-    super();
+    super(options.broker);
     this.#server = server;
     this.#options = options;
     this.#limits = resolveLimits('server', options, true);

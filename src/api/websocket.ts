@@ -188,10 +188,11 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
   }
 
   /**
-   * Subscribes to a topic of its server: an exact string, which all sockets of one `serve` or `acceptUpgrades` share.
-   * No effect if it has subscribed already or is not open. Closing unsubscribes.
+   * Subscribes to a topic of its server: an exact string, which all sockets of one `serve` or `acceptUpgrades` share, with a
+   * broker all of several processes. No effect if it has subscribed already or is not open. Closing unsubscribes.
    *
-   * @throws TypeError if `topic` is not a string, or the socket belongs to neither
+   * @throws TypeError if `topic` is not a string, or with a broker not well-formed, or the socket belongs to neither
+   * @throws RangeError if there is a broker and `topic` has more than 65,535 bytes
    */
   subscribe(topic: string): void {
     const topics = this.#serverTopics();
@@ -209,8 +210,8 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
    * Sends a message to all sockets that have subscribed to `topic`, as `server.publish` does, except to itself. It need
    * not have subscribed, and may be closed.
    *
-   * @returns how many sockets accepted the message
-   * @throws TypeError as `send`, if `topic` is not a string, if the opcode is neither Text nor Binary, or if the socket
+   * @returns how many sockets of this process accepted the message
+   * @throws TypeError, RangeError as `server.publish`; TypeError as `send`, if `topic` is not a string, if the opcode is neither Text nor Binary, or if the socket
    *   belongs to neither `serve` nor `acceptUpgrades`
    */
   publish(topic: string, data: Data | PreparedMessage, options?: Opcode | SendOptions): number {

@@ -49,14 +49,21 @@ export type Rejection = 'format' | 'version' | 'signature' | 'topic' | 'frame';
 /** Makes and judges the payloads of one process. */
 export class Envelopes {
   readonly #origin: Buffer;
+  /** The prefix, with its length. */
   readonly #prefix: Buffer;
   readonly #keys: readonly Buffer[];
 
   /** @param origin 16 bytes */
   constructor(origin: Buffer, prefix: string, keys: readonly Buffer[]) {
     this.#origin = origin;
-    this.#prefix = Buffer.from(prefix);
+    const bytes = Buffer.from(prefix);
+    this.#prefix = Buffer.concat([Buffer.of(bytes.length >> 8, bytes.length & 255), bytes]);
     this.#keys = keys;
+  }
+
+  /** Whether this process has made a payload, or somebody who says so. */
+  isOwn(payload: Buffer): boolean {
+    return payload.length >= FIXED && this.#origin.compare(payload, 4, 4 + ORIGIN_LENGTH) === 0;
   }
 
   /** Puts a frame into a payload. */
@@ -111,9 +118,7 @@ export class Envelopes {
   }
 
   #mac(key: Buffer, payload: Buffer, macAt: number): Buffer {
-    const length = Buffer.of(this.#prefix.length >> 8, this.#prefix.length & 255);
     return createHmac('sha256', key)
-      .update(length)
       .update(this.#prefix)
       .update(payload.subarray(0, macAt))
       .update(payload.subarray(macAt + MAC_LENGTH))

@@ -85,9 +85,10 @@ export class Interests {
 
   /** Does what the topic lacks. */
   #run(topic: string, interest: Interest): void {
-    if (interest.isBusy || this.#isClosed || this.#broker.status !== 'up') return;
+    if (interest.isBusy || this.#isClosed) return;
     const subscribes = interest.isWanted;
-    if (subscribes === interest.isSubscribed || (!subscribes && this.#left.has(topic))) return;
+    if (subscribes === interest.isSubscribed) return this.#forgetIfDone(topic, interest);
+    if (this.#broker.status !== 'up' || (!subscribes && this.#left.has(topic))) return;
     interest.isBusy = true;
     const epoch = this.#epoch;
     Promise.resolve()
@@ -97,7 +98,6 @@ export class Interests {
           interest.isBusy = false;
           if (epoch === this.#epoch) interest.isSubscribed = subscribes;
           this.#refused.delete(topic);
-          this.#forgetIfDone(topic, interest);
           this.#run(topic, interest);
         },
         (error) => {
@@ -108,9 +108,10 @@ export class Interests {
       );
   }
 
-  #forgetIfDone(topic: string, { isWanted, isSubscribed }: Interest): void {
-    if (isWanted || isSubscribed || this.#left.has(topic)) return;
+  #forgetIfDone(topic: string, { isWanted, isSubscribed, isBusy }: Interest): void {
+    if (isWanted || isSubscribed || isBusy || this.#left.has(topic)) return;
     this.#all.delete(topic);
+    this.#refused.delete(topic);
     this.#onLeft(topic);
   }
 
@@ -142,7 +143,6 @@ export class Interests {
         const interest = this.#all.get(topic)!;
         if (this.#step - interest.leftIn < 2) continue;
         this.#left.delete(topic);
-        this.#forgetIfDone(topic, interest);
         this.#run(topic, interest);
       }
       this.#linger();

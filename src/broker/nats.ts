@@ -102,7 +102,7 @@ class NatsBroker extends ChannelBroker {
     }
     if (this.status === 'closed') return void connection.close().catch(() => {});
     this.#connection = connection;
-    this.#follow(connection).catch(() => {});
+    this.#follow(connection).catch((error) => this.#onClosed(connection, error));
     connection.closed().then((error) => this.#onClosed(connection, error));
     // Since it connected, it may have been lost again. Then it says so when it is back.
     connection.flush().then(

@@ -81,6 +81,7 @@ export class Outgoing {
       this.#drop(entry);
       return this.#settle();
     }
+    if (this.#head === this.#queue.length && this.#canSend()) return this.#send(entry);
     this.#queue.push(entry);
     this.#queued += payload.length;
     this.pump();
@@ -92,8 +93,8 @@ export class Outgoing {
   skip(topic: string, bytes: number): void {
     this.#published = null;
     this.#lastId++;
-    this.#onDropped(topic, bytes);
     this.#markLost(this.#lastId);
+    this.#onDropped(topic, bytes);
     this.#settle();
   }
 
@@ -150,7 +151,11 @@ export class Outgoing {
     } catch {
       return this.#onReturned(entry);
     }
-    if (!isThenable(sent)) return this.#onSent(entry);
+    if (!isThenable(sent)) {
+      // Whoever calls goes on with the next.
+      this.#land(entry);
+      return this.#settle();
+    }
     sent.then(
       () => this.#onSent(entry),
       () => this.#onReturned(entry),
@@ -183,7 +188,8 @@ export class Outgoing {
     this.#returned = [];
     if (this.#broker.status === 'up' || this.#isClosed) for (const entry of entries) this.#drop(entry);
     else {
-      this.#queue = [...entries, ...this.#queue.slice(this.#head)];
+      // Before what came later, and after what was given back before.
+      this.#queue = [...entries, ...this.#queue.slice(this.#head)].sort((a, b) => a.id - b.id);
       this.#head = 0;
       for (const { payload } of entries) this.#queued += payload.length;
       this.#limit();
@@ -204,8 +210,8 @@ export class Outgoing {
 
   /** Whoever drops settles after the last, so that the waiters hear of all. */
   #drop(entry: Entry): void {
-    this.#onDropped(entry.topic, entry.payload.length);
     this.#markLost(entry.id);
+    this.#onDropped(entry.topic, entry.payload.length);
   }
 
   #markLost(id: number): void {
@@ -269,6 +275,6 @@ function droppedError(count: number): WebSocketError {
   return new WebSocketError(`${count} message(s) were dropped before the broker had them`, 'WASOCK_BROKER_DROPPED');
 }
 
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
+function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null)?.then === 'function';
 }

@@ -47,6 +47,9 @@ interface SessionHandlers {
 /** The brokers that have a session. */
 const used = new WeakSet<Broker>();
 
+/** What a timer can wait, in milliseconds: some 24 days. */
+const LONGEST_TIMER = 0x7fff_ffff;
+
 const METHODS = ['publish', 'subscribe', 'unsubscribe', 'close'] as const;
 
 /**
@@ -58,8 +61,6 @@ const METHODS = ['publish', 'subscribe', 'unsubscribe', 'close'] as const;
 export class ServerBroker extends EventEmitter {
   readonly #broker: Broker;
   readonly #handlers: SessionHandlers;
-  readonly #origin: Buffer = randomBytes(ORIGIN_LENGTH);
-  readonly #ownOrigin = this.#origin.toString('latin1');
   readonly #maxMessage: number;
   readonly #envelopes: Envelopes;
   readonly #numbers = new Numbers();
@@ -68,6 +69,7 @@ export class ServerBroker extends EventEmitter {
   /** By topic that is subscribed to: whoever comes back at once gets nothing twice. */
   readonly #progress = new Map<string, Progress>();
   #wasUp = false;
+  #ended: Promise<void> | null = null;
   /** A broker that has never been up may be set up wrongly: the first error is reported. */
   #isUntried = true;
 
@@ -89,7 +91,7 @@ export class ServerBroker extends EventEmitter {
     this.#broker = broker;
     this.#handlers = handlers;
     this.#maxMessage = maxMessage;
-    this.#envelopes = new Envelopes(this.#origin, prefix, keys);
+    this.#envelopes = new Envelopes(randomBytes(ORIGIN_LENGTH), prefix, keys);
     this.#outgoing = new Outgoing(broker, maxBuffered, (topic, bytes) => this.#onDropped(topic, bytes));
     this.#interests = new Interests(broker, handlers.report, (topic) => this.#progress.delete(topic));
     broker.onMessage = (topic, payload) => this.#onMessage(topic, payload);
@@ -98,7 +100,7 @@ export class ServerBroker extends EventEmitter {
     this.#wasUp = broker.status === 'up';
     this.#isUntried = !this.#wasUp;
     Promise.resolve()
-      .then(() => broker.open?.())
+      .then(() => (this.#ended === null ? broker.open?.() : undefined))
       .catch((error) => handlers.report(toError(error)));
   }
 
@@ -132,8 +134,8 @@ export class ServerBroker extends EventEmitter {
    * @throws RangeError if it is too long
    */
   check(topic: string): void {
-    // Lone surrogates become U+FFFD, which has three bytes; a pair has four.
-    if (/[\ud800-\udfff]/.test(topic) && Buffer.from(topic).toString() !== topic) {
+    // A surrogate of a pair is part of another code point.
+    if (/\p{Surrogate}/u.test(topic)) {
       throw new TypeError(
         'With a broker, topics must be well-formed: a surrogate without its other half is in this one',
       );
@@ -162,17 +164,36 @@ export class ServerBroker extends EventEmitter {
     this.#interests.leave(topic);
   }
 
-  /** Publishes what still can be, and disconnects. @param timeout milliseconds; 0 is unlimited @internal */
-  async end(timeout: number): Promise<void> {
+  /**
+   * Publishes what still can be, and disconnects. A second call waits for the same end.
+   *
+   * @internal
+   * @param timeout milliseconds for both
+   */
+  end(timeout: number): Promise<void> {
+    this.#ended ??= this.#end(timeout);
+    return this.#ended;
+  }
+
+  async #end(timeout: number): Promise<void> {
     this.#interests.close();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      if (timeout <= LONGEST_TIMER) timer = setTimeout(resolve, Math.max(0, timeout));
+    });
     // A broker that is not there yet may come, and one that is away may come back.
-    if (this.#broker.status !== 'closed') await settled(this.#outgoing.published, timeout);
+    if (this.#broker.status !== 'closed') await Promise.race([this.#outgoing.published.catch(() => {}), late]);
     this.#outgoing.close();
     this.#broker.onMessage = null;
     this.#broker.onStatus = null;
     this.#broker.onGap = null;
+    await Promise.race([this.#closeBroker(), late]);
+    clearTimeout(timer);
+  }
+
+  async #closeBroker(): Promise<void> {
     try {
-      await settled(Promise.resolve(this.#broker.close()), timeout);
+      await this.#broker.close();
     } catch (error) {
       this.#handlers.report(toError(error));
     }
@@ -188,14 +209,13 @@ export class ServerBroker extends EventEmitter {
   }
 
   #receive(topic: string, payload: Buffer): void {
+    const progress = this.#progress.get(topic);
+    if (progress === undefined || this.#envelopes.isOwn(payload)) return;
     const envelope = this.#envelopes.open(topic, payload, this.#maxMessage);
     if (typeof envelope === 'string') {
       (this.rejected as Record<Rejection, number>)[envelope]++;
       return;
     }
-    const progress = this.#progress.get(topic);
-    // Nobody listens any more, or it is this process's own.
-    if (progress === undefined || envelope.origin === this.#ownOrigin) return;
     const place = progress.place(envelope.origin, envelope);
     if (place === 'repeated') return;
     if (place === 'after a gap') this.#onGap(topic, Buffer.from(envelope.origin, 'latin1').toString('hex'));
@@ -206,7 +226,7 @@ export class ServerBroker extends EventEmitter {
     const isUp = this.#broker.status === 'up';
     if (this.#isUntried && (isUp || error !== undefined)) {
       this.#isUntried = false;
-      if (!isUp && error !== undefined) this.#handlers.report(error);
+      if (error !== undefined && !isUp) this.#handlers.report(error);
     }
     if (isUp === this.#wasUp) {
       // The first connection may take long, too.
@@ -243,23 +263,8 @@ export class ServerBroker extends EventEmitter {
   }
 }
 
-/** Waits for `promise`, whatever becomes of it, and for no longer than `timeout` milliseconds, if that is not 0. */
-async function settled(promise: Promise<unknown>, timeout: number): Promise<void> {
-  const done = promise.then(
-    () => {},
-    () => {},
-  );
-  if (timeout === 0) return done;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeout);
-  });
-  await Promise.race([done, late]);
-  clearTimeout(timer);
-}
-
 /** @throws TypeError, RangeError with the value */
-function checkBroker(broker: Broker) {
+export function checkBroker(broker: Broker) {
   if (typeof broker !== 'object' || broker === null)
     throw new TypeError(`broker must be a broker, not ${String(broker)}`);
   const missing = METHODS.find((name) => typeof broker[name] !== 'function');

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { Opcode, publisher } from '../../src/index.js';
+import { Opcode, prepare, publisher } from '../../src/index.js';
 import { EmitterBroker } from '../support/emitter-broker.js';
 import { FakeBroker } from '../support/fake-broker.js';
 import { nextTexts, sharedServer, subscriber } from '../support/shared-servers.js';
@@ -53,6 +53,29 @@ test('that is closed before its broker is there still publishes what it was give
   call.resolve();
   await closed;
   expect([broker.isClosed, job.broker.dropped]).toEqual([true, 0]);
+});
+
+test('takes prepared messages, and any time-out that close of a server takes', async () => {
+  const broker = new FakeBroker();
+  const job = publisher(broker);
+  job.publish('a', prepare('x'));
+  expect(() => job.close({ timeout: Number.NaN })).toThrow(/timeout/);
+  expect(() => job.close({ timeout: -1 })).toThrow(RangeError);
+  const closed = job.close({ timeout: Number.POSITIVE_INFINITY });
+  expect(job.close()).toBe(closed);
+  await turns();
+  expect([broker.isClosed, job.broker.dropped]).toEqual([false, 0]);
+  broker.take()[0].resolve();
+  await closed;
+  expect(broker.isClosed).toBe(true);
+});
+
+test('tells of a broker that does not close', async () => {
+  const said = vi.spyOn(console, 'error').mockReturnValue();
+  onTestFinished(() => said.mockRestore());
+  const broker = Object.assign(new FakeBroker(), { close: () => Promise.reject(new Error('cannot close')) });
+  await publisher(broker).close();
+  expect(said.mock.calls.flat().map(String)).toEqual([expect.stringContaining('cannot close')]);
 });
 
 test('tells on the console why the broker is not there at first', async () => {

@@ -89,6 +89,39 @@ test('when the broker is back, it is asked for all topics that are listened to, 
   expect(await done()).toEqual(['subscribe a', 'subscribe c', 'subscribe d']);
 });
 
+test('a topic that is left and joined again while the broker is slow keeps one operation, and is heard', async () => {
+  const { interests, broker, wait, done } = newInterests();
+  interests.join('a');
+  await wait();
+  interests.leave('a');
+  await wait(5000);
+  interests.join('a');
+  await wait();
+  expect(broker.calls.map(({ name }) => name)).toEqual(['subscribe']);
+  expect(await done()).toEqual(['subscribe a']);
+  await wait(5000);
+  expect(await done()).toEqual([]);
+});
+
+test.each(['breaks', 'is refused'])('nothing is kept of a topic whose unsubscription %s', async (what) => {
+  const { interests, broker, wait, done, left } = newInterests();
+  interests.join('a');
+  await done();
+  interests.leave('a');
+  await wait(5000);
+  const [call] = broker.take();
+  if (what === 'is refused') call.reject();
+  await wait();
+  broker.status = 'down';
+  interests.onDown();
+  if (what === 'breaks') call.reject();
+  await wait();
+  broker.status = 'up';
+  interests.onUp();
+  expect(await done()).toEqual([]);
+  expect(left).toEqual(['a']);
+});
+
 test('what was confirmed by a connection that is gone does not count', async () => {
   const { interests, broker, wait, done } = newInterests();
   interests.join('a');
@@ -122,7 +155,8 @@ describe('after any program', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(steps, { maxLength: 60 }), async (program) => {
-        const { interests, broker, wait } = newInterests();
+        const { interests, broker, left, wait } = newInterests();
+        const kept = new Set<string>();
         const wanted = new Set<string>();
         const subscribed = new Set<string>();
         const answer = (index: number) => {
@@ -135,6 +169,8 @@ describe('after any program', () => {
         for (const { do: what, topic } of program) {
           if (what === 'join') {
             wanted.add(topic);
+            for (const gone of left.splice(0)) kept.delete(gone);
+            kept.add(topic);
             interests.join(topic);
           } else if (what === 'leave') {
             if (wanted.delete(topic)) interests.leave(topic);
@@ -162,9 +198,11 @@ describe('after any program', () => {
           while (broker.calls.length > 0) answer(0);
         }
         expect([...subscribed].sort()).toEqual([...wanted].sort());
+        for (const gone of left) kept.delete(gone);
+        expect([...kept].sort()).toEqual([...wanted].sort());
         interests.close();
       }),
-      { seed: SEED, numRuns: 150 },
+      { seed: SEED, numRuns: 300 },
     );
   });
 });

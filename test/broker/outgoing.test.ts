@@ -157,7 +157,44 @@ describe('while the broker is away', () => {
   });
 });
 
+test('a broker that takes all at once gets any number of messages', async () => {
+  const { broker, push, outgoing, dropped } = newOutgoing(10_000_000);
+  let taken = 0;
+  broker.publish = () => void taken++ as never;
+  broker.status = 'down';
+  for (let i = 0; i < 50_000; i++) push('a', 1);
+  broker.status = 'up';
+  outgoing.pump();
+  expect([taken, outgoing.bytes, dropped]).toEqual([50_000, 0, []]);
+  expect(await stateOf(outgoing.published)).toBe('resolved');
+});
+
+test('what is given back in several turns keeps its order', async () => {
+  const { broker, push, sent, outgoing } = newOutgoing();
+  for (const topic of ['a', 'b', 'c']) push(topic);
+  const [a, b, c] = broker.take();
+  broker.status = 'down';
+  for (const call of [b, c, a]) {
+    call.reject();
+    await vi.advanceTimersByTimeAsync(0);
+  }
+  broker.status = 'up';
+  outgoing.pump();
+  expect(sent()).toEqual(['a', 'b', 'c']);
+});
+
 describe('published', () => {
+  test('that is read when something is dropped rejects for that', async () => {
+    const broker = new FakeBroker();
+    broker.status = 'down';
+    const told: Promise<void>[] = [];
+    const outgoing: Outgoing = new Outgoing(broker, 100, () => told.push(outgoing.published));
+    outgoing.push('a', Buffer.alloc(60));
+    outgoing.push('a', Buffer.alloc(60));
+    outgoing.close();
+    expect(await stateOf(told[0])).toBe('rejected WASOCK_BROKER_DROPPED');
+  });
+
   test('resolves when the broker has all that was published before, and waits for nothing later', async () => {
     const { broker, push, outgoing } = newOutgoing();
     expect(await stateOf(outgoing.published)).toBe('resolved');

@@ -4,7 +4,16 @@ import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Envelopes } from '../../src/broker/envelope.js';
 import { codec } from '../../src/codec/select.js';
-import { acceptUpgrades, type Broker, type BrokerGap, newWebSocket, Opcode, prepare, serve } from '../../src/index.js';
+import {
+  acceptUpgrades,
+  type Broker,
+  type BrokerGap,
+  newWebSocket,
+  Opcode,
+  prepare,
+  publisher,
+  serve,
+} from '../../src/index.js';
 import { encodeKeptFrame } from '../../src/net/writing/shared-frames.js';
 import { SEED } from '../support/codecs.js';
 import { EmitterBroker } from '../support/emitter-broker.js';
@@ -271,6 +280,29 @@ test('a socket that leaves a topic and comes back at once gets nothing twice', a
   socket.subscribe('a');
   for (const sequence of [2, 3]) broker.onMessage!('a', payloadOf('a', sequence, `m${sequence}`));
   expect(await nextTexts(ws, 3)).toEqual(['m1', 'm2', 'm3']);
+});
+
+test('a server that is not made, as its broker is none, leaves the HTTP server alone', async () => {
+  const http = createServer();
+  const before = http.listenerCount('upgrade');
+  const used = new FakeBroker();
+  await sharedServer(used);
+  for (const broker of [used, {} as Broker]) {
+    expect(() => acceptUpgrades(http, { broker })).toThrow(TypeError);
+    await expect((async () => serve({ server: http, broker }))()).rejects.toThrow(TypeError);
+  }
+  expect(http.listenerCount('upgrade')).toBe(before);
+  const upgrades = acceptUpgrades(http, { broker: new FakeBroker() });
+  await upgrades.close({ timeout: 50 });
+});
+
+test('a broker is not opened after its server has ended', async () => {
+  let opened = 0;
+  const broker = Object.assign(new FakeBroker(), { open: () => void opened++ });
+  const closed = publisher(broker).close();
+  await closed;
+  await turns();
+  expect([opened, broker.isClosed]).toEqual([0, true]);
 });
 
 test('a server that cannot listen releases its broker', async () => {
