@@ -61,6 +61,11 @@ async function start(broker) {
       if (ws.data.path === '/chat') server.publish('chat', tagged(data));
       else ws.send(tagged(data));
     },
+
+    error(error) {
+      // Why a broker is not there is told below.
+      if (server.broker === null || server.broker.status === 'up') console.error(error);
+    },
   });
 
   let isAway = false;

@@ -203,7 +203,7 @@ describe('--processes', () => {
     client.ws.send('Ada: hello');
     expect(await client.next()).toMatch(/^Ada: hello\n/);
     await until(() => server.stderr !== '');
-    expect(server.stderr).toMatch(/^Process \d+ is without its broker: connect ECONNREFUSED [\d.:]+$/m);
+    expect(server.stderr).toMatch(/^Process \d+ is without its broker: connect ECONNREFUSED [\d.:]+\n$/);
   });
 
   test.each<[string, string[], string | undefined, RegExp]>([
