@@ -66,7 +66,8 @@ export async function meet(topic: string, ...clients: WebSocket[]): Promise<void
     const last = new Set<string>();
     while (last.size < clients.length) {
       const text = await ws.receiveStrPacket();
-      (text.startsWith('hello') ? heard[i] : last).add(text);
+      if (text.startsWith('hello ')) heard[i].add(text);
+      else if (text.startsWith('met ')) last.add(text);
     }
   });
   const publish = (word: string) => {
