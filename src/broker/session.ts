@@ -50,6 +50,17 @@ const used = new WeakSet<Broker>();
 /** What a timer can wait, in milliseconds: some 24 days. */
 const LONGEST_TIMER = 0x7fff_ffff;
 
+/** What a broker asks for, or the defaults. */
+interface BrokerSettings {
+  readonly prefix: string;
+  /** In bytes. */
+  readonly maxBuffered: number;
+  /** In bytes. */
+  readonly maxMessage: number;
+  /** The first signs. */
+  readonly keys: readonly Buffer[];
+}
+
 const METHODS = ['publish', 'subscribe', 'unsubscribe', 'close'] as const;
 
 /**
@@ -264,7 +275,7 @@ export class ServerBroker extends EventEmitter {
 }
 
 /** @throws TypeError, RangeError with the value */
-export function checkBroker(broker: Broker) {
+export function checkBroker(broker: Broker): BrokerSettings {
   if (typeof broker !== 'object' || broker === null)
     throw new TypeError(`broker must be a broker, not ${String(broker)}`);
   const missing = METHODS.find((name) => typeof broker[name] !== 'function');
