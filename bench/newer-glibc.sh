@@ -4,13 +4,11 @@
 #   bench/newer-glibc.sh NODE FOLDER
 #   npm run bench -- --node FOLDER/node
 #
-# Unpacks the libraries of Debian 13 into FOLDER, which apt-get checks against Debian's signatures, and writes FOLDER/node, which
-# starts NODE with them. Installs nothing. Needs Debian, or a system made from it with the package debian-archive-keyring.
+# Unpacks the libraries of Debian 13 into FOLDER, and writes FOLDER/node, which starts NODE with them. Installs nothing.
+# test/support/debian13.sh says what that needs.
 set -eu
 
 NEEDED=2.38
-MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 fail() {
   echo "$1" >&2
@@ -24,31 +22,9 @@ if [ "$(printf '%s\n' "$NEEDED" "$present" | sort -V | head -n 1)" = "$NEEDED" ]
   echo "This machine has glibc $present already: npm run bench -- --node $node"
   exit
 fi
-for command in apt-get dpkg-deb; do
-  command -v "$command" >/dev/null || fail "$command is missing: this needs Debian, or a system made from it"
-done
-[ -f "$KEYRING" ] || fail "$KEYRING is missing: apt-get install debian-archive-keyring"
 
-mkdir -p "$2"
-cd "$2"
-folder=$(pwd)
-mkdir -p sources lists/partial cache/archives/partial libraries
-echo "deb [signed-by=$KEYRING] $MIRROR trixie main" >sources/trixie.list
-
-# apt-get with a state of its own, so that the packages of this system are left alone.
-apt() {
-  apt-get -qq -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$folder/sources" \
-    -o Dir::State::Lists="$folder/lists" -o Dir::Cache="$folder/cache" "$@"
-}
-
-apt update
-apt download libc6 libstdc++6 libgcc-s1
-for package in *.deb; do dpkg-deb -x "$package" libraries; done
-
-loader=$(echo "$folder"/libraries/usr/lib/*-linux-gnu*/ld-linux*.so.*)
-cat >node <<WRAPPER
-#!/bin/sh
-exec '$loader' --library-path '$(dirname "$loader")' '$node' "\$@"
-WRAPPER
-chmod +x node
-echo "$folder/node: Node $(./node --version) on glibc $(./node -p 'process.report.getReport().header.glibcVersionRuntime')"
+"$(dirname "$0")/../test/support/debian13.sh" "$2" "$node"
+folder=$(cd "$2" && pwd)
+name=$(basename "$node")
+[ "$name" = node ] || mv "$folder/$name" "$folder/node"
+echo "$folder/node: Node $("$folder/node" --version) on glibc $("$folder/node" -p 'process.report.getReport().header.glibcVersionRuntime')"
