@@ -90,17 +90,22 @@ class BrokerServer {
   }
 }
 
-/** A Redis server without persistence, not started. @param {string[]} more arguments */
-async function newRedis(...more) {
-  return new BrokerServer('redis-server', await freePort(), (port, folder) => [
+/** @param {string} command @param {string[]} more arguments */
+async function redisLike(command, more) {
+  return new BrokerServer(command, await freePort(), (port, folder) => [
     ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'],
     ...more,
   ]);
 }
+
+/** A Redis server without persistence, not started. @param {string[]} more arguments */
+const newRedis = (...more) => redisLike('redis-server', more);
+/** A Valkey server, in the same way. @param {string[]} more arguments */
+const newValkey = (...more) => redisLike('valkey-server', more);
 
 /** A NATS server, not started. @param {string[]} more arguments */
 async function newNats(...more) {
   return new BrokerServer('nats-server', await freePort(), (port) => ['-a', '127.0.0.1', '-p', String(port), ...more]);
 }
 
-module.exports = { BrokerServer, freePort, newNats, newRedis };
+module.exports = { BrokerServer, freePort, newNats, newRedis, newValkey };

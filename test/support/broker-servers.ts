@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { onTestFinished } from 'vitest';
-import { freePort, newNats, newRedis, BrokerServer as Server } from './broker-server.cjs';
+import { freePort, newNats, newRedis, newValkey, BrokerServer as Server } from './broker-server.cjs';
 import type { Peer } from './peers.js';
 
 export { freePort, newNats, newRedis };
@@ -20,12 +20,21 @@ function brokerPeer(name: string, command: string): Peer {
 
 /** redis-server, of the package of that name. */
 export const redisServer = (): Peer => brokerPeer('redis-server', 'redis-server');
+/** valkey-server: of the package of that name, from Debian 13 on; test/support/debian13.sh has it run on older ones. */
+export const valkeyServer = (): Peer => brokerPeer('valkey-server', 'valkey-server');
 /** nats-server, of the package of that name. */
 export const natsServer = (): Peer => brokerPeer('nats-server', 'nats-server');
 
 /** Starts a server that goes with the test. */
 export async function startRedis(...more: string[]): Promise<BrokerServer> {
   const server = await newRedis(...more);
+  onTestFinished(() => server.dispose());
+  return server.start();
+}
+
+/** Starts a server that goes with the test. */
+export async function startValkey(...more: string[]): Promise<BrokerServer> {
+  const server = await newValkey(...more);
   onTestFinished(() => server.dispose());
   return server.start();
 }
