@@ -120,8 +120,10 @@ export class RedisConnection {
     for (const { pubSub } of cluster.masters) {
       if (pubSub === undefined || this.#hooked.has(pubSub.client)) continue;
       this.#hooked.add(pubSub.client);
-      pubSub.client.on('sharded-channel-moved', (channel: string) => {
-        if (!this.#isOver) this.#handlers.onMoved(channel);
+      pubSub.client.on('sharded-channel-moved', (channel: string, listeners: unknown) => {
+        // It took the end of another channel, which has moved, for the answer that now comes as one too many.
+        if (listeners === undefined) this.#onLost(new Error('Redis has moved a channel'));
+        else if (!this.#isOver) this.#handlers.onMoved(channel);
       });
     }
   }

@@ -1,10 +1,9 @@
 import { createClient, type RedisClientType } from 'redis';
 import { onTestFinished } from 'vitest';
 import { type RedisBrokerOptions, redis } from '../../src/redis.js';
-import type { BrokerServer } from './broker-servers.js';
 
 /** A broker on a server, with clients of the default settings. */
-export function brokerOn({ port }: BrokerServer, options: RedisBrokerOptions = {}) {
+export function brokerOn({ port }: { readonly port: number }, options: RedisBrokerOptions = {}) {
   return redis(createClient({ url: `redis://127.0.0.1:${port}` }), options);
 }
 
