@@ -6,6 +6,7 @@ import { describePeer } from '../support/peers.js';
 import { runNode } from '../support/program.js';
 import { startRedisCluster } from '../support/redis-cluster.js';
 import { brokerOn, observer } from '../support/redis-probes.js';
+import { RespServer } from '../support/resp-server.js';
 import { nextTexts, reaches, sharedServer, subscriber } from '../support/shared-servers.js';
 import { blockLoop } from '../support/stall.js';
 import { until } from '../support/waiting.js';
@@ -27,6 +28,18 @@ async function textsUntil(ws: WebSocket, end: string): Promise<string[]> {
 
 const isAscending = (texts: readonly string[]) =>
   texts.every((text, i) => i === 0 || Number(text.slice(1)) > Number(texts[i - 1].slice(1)));
+
+test('a reply that never ends is noticed, and messages come again after a gap', async () => {
+  const server = await new RespServer().start();
+  const [one, other] = [await sharedServer(brokerOn(server)), await sharedServer(brokerOn(server))];
+  const ws = await subscriber(other, 'a');
+  await reaches(one, ws, 'a');
+  const gaps = gapsOf(other);
+  for (const { socket } of server.subscribersOf('wasock:a')) socket.write('>3\r\n$7\r\nmessage\r\n$99999999\r\n');
+  await until(() => gaps.length > 0);
+  expect(gaps).toEqual([{ topic: null, origin: null }]);
+  await reaches(one, ws, 'a');
+}, 60_000);
 
 describePeer(redisServer(), () => {
   test('what is published while Redis stands still for 6 s arrives when it goes on', async () => {
