@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 
 type CheckIds = {
   idsOf(markdown: string): string[];
+  lacksProgram(test: { fullName: string; status: string }): boolean;
   names(title: string, id: string): boolean;
   problemsOf(ids: string[], tests: { fullName: string; status: string }[]): string[];
   unlistedIn(ids: string[], tests: { fullName: string }[]): string[];
@@ -78,6 +79,16 @@ describe('the id check', () => {
       'x.A5: no test names it',
       'x.A4: listed twice',
     ]);
+  });
+
+  test.each([
+    ['redis-server (skipped: no redis-server) x.A1: holds', 'skipped', true],
+    ['redis-server x.A1: holds', 'skipped', false],
+    ['redis-server (skipped: no redis-server) x.A1: holds', 'failed', false],
+    ['redis-server (skipped: for a while) x.A1: holds', 'skipped', false],
+  ])('takes a suite for one that lacks a program only if it says which, and was skipped: %s, %s', (...test) => {
+    const [fullName, status, expected] = test;
+    expect(checkIds.lacksProgram({ fullName, status })).toBe(expected);
   });
 
   test('lists ids in titles that no document has', () => {
