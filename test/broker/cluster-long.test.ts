@@ -12,7 +12,7 @@ const heldBy = ({ program }: Cluster) =>
   [...program.stdout.matchAll(/^held (\d+)$/gm)].map(([, bytes]) => Number(bytes));
 
 describe('a primary process', () => {
-  test('holds a bounded amount for a worker that does not read, which then hears of a gap', async () => {
+  test('broker.C-01: holds a bounded amount for a worker that does not read, which then hears of a gap', async () => {
     const running = new Cluster(PRIMARY + WATCHED, WORKER, '--expose-gc');
     const clients = [
       await running.client(1, 'm'),
@@ -42,7 +42,7 @@ describe('a primary process', () => {
     await meet('m', ...clients);
   }, 60_000);
 
-  test('that does not read costs its workers a bounded amount, and what they drop is counted', async () => {
+  test('broker.C-01: that does not read costs its workers a bounded amount, and what they drop is counted', async () => {
     const worker = `
       const served = await server((await load()).cluster(), {
         burst: () => { for (let i = 0; i < 1000; i++) served.publish('b', message(1, i, 'b', 100_000)); },
@@ -75,7 +75,7 @@ describe('a primary process', () => {
     await meet('a', one, other);
   }, 60_000);
 
-  test('that loses worker after worker throws nothing, and the others go on', async () => {
+  test('broker.C-03: that loses worker after worker throws nothing, and the others go on', async () => {
     const primary = `
       ${PRIMARY}
       cluster.on('exit', (worker, code, signal) => (say('exit', worker.id, signal), cluster.fork()));

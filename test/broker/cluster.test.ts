@@ -17,7 +17,7 @@ test('carries messages between servers of the primary process', async () => {
   await one.broker!.published;
 });
 
-test('with another prefix or without the key, nothing is taken', async () => {
+test('broker.A-08: with another prefix or without the key, nothing is taken', async () => {
   const key = 'a secret of 16 bytes or more';
   const ours = { prefix: 'ours:', key };
   const server = await sharedServer(cluster(ours));
@@ -73,7 +73,7 @@ test('two brokers of one worker, the primary process and other workers hear each
   for (const ws of clients) expect(await nextTexts(ws, 1)).toEqual(['from the primary']);
 });
 
-test('what others send over the channel is neither taken nor harmed, and what looks like ours harms nothing', async () => {
+test('broker.A-09: what others send over the channel is neither taken nor harmed, and what looks like ours harms nothing', async () => {
   const strange = `[
     null, 1, 'text', { wasock: 1 }, { wasock: 'publish' }, { wasock: 'publish', member: 1 }, { wasock: 'ack', member: 1 },
     { wasock: 'publish', member: 1, request: 1, messages: ['a'] }, { wasock: 'topics', member: 1, request: 1 },
@@ -115,7 +115,7 @@ test('a worker takes 10,000 topics at once', async () => {
   expect(await nextTexts(other, 10_000)).toEqual(Array.from({ length: 10_000 }, (_, i) => `topic ${i}`));
 });
 
-test('what was published before a worker closes and exits arrives', async () => {
+test('broker.C-02: what was published before a worker closes and exits arrives', async () => {
   const worker = `
     const served = await server((await load()).cluster(), {
       leave: async () => {

@@ -32,7 +32,7 @@ describe('an envelope', () => {
     );
   });
 
-  test('with a key is opened by that key alone, and by the next one while a key is replaced', () => {
+  test('broker.A-09: with a key is opened by that key alone, and by the next one while a key is replaced', () => {
     const payload = envelopes('p:', KEYS[0]).seal('chat', 1, true, true, text('x'));
     expect(opened(payload, 'chat', envelopes('p:', KEYS[0]))).toMatchObject({ sequence: 1 });
     expect(opened(payload, 'chat', envelopes('p:', KEYS[1], KEYS[0]))).toMatchObject({ sequence: 1 });
@@ -86,7 +86,7 @@ describe('an envelope', () => {
     expect(envelopes().open('chat', payload, 101)).toBe('frame');
   });
 
-  test('of any bytes does not throw, and whatever is taken is a whole message', () => {
+  test('broker.A-09: of any bytes does not throw, and whatever is taken is a whole message', () => {
     const sealed = [text('hello'), encodeKeptFrame(Opcode.Binary, randomBytes(70_000)), text('x'.repeat(300))].map(
       (frame) => envelopes().seal('chat', 7, false, true, frame),
     );

@@ -55,7 +55,7 @@ async function stalledServer(broker: FakeBroker) {
   return { server, sockets, peers };
 }
 
-test('a thousand stalled sockets keep none of what the broker has read, and one copy of what they share', async () => {
+test('broker.A-12: a thousand stalled sockets keep none of what the broker has read, and one copy of what they share', async () => {
   const broker = new FakeBroker();
   const { server, sockets, peers } = await stalledServer(broker);
   const waiting = () => sockets.map(({ bufferedAmount }) => bufferedAmount);

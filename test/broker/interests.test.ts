@@ -63,7 +63,7 @@ test('whoever comes back at once costs nothing', async () => {
   expect(await done()).toEqual([]);
 });
 
-test('the operations of a topic never overlap', async () => {
+test('broker.A-03: the operations of a topic never overlap', async () => {
   const { interests, broker, wait, done } = newInterests();
   interests.join('a');
   await wait();
@@ -74,7 +74,7 @@ test('the operations of a topic never overlap', async () => {
   expect(await done()).toEqual(['unsubscribe a']);
 });
 
-test('when the broker is back, it is asked for all topics that are listened to, and no others', async () => {
+test('broker.A-02: when the broker is back, it is asked for all topics that are listened to, and no others', async () => {
   const { interests, broker, done, wait } = newInterests();
   for (const topic of ['a', 'b', 'c']) interests.join(topic);
   await done();
@@ -148,7 +148,7 @@ test('what the broker refuses is told once for each topic, and tried again', asy
 });
 
 describe('after any program', () => {
-  test('the broker has what the sockets want', async () => {
+  test('broker.A-03: the broker has what the sockets want', async () => {
     const steps = fc.oneof(
       fc.record({ do: fc.constantFrom('join', 'leave', 'answer', 'refuse'), topic: fc.constantFrom('a', 'b', 'c') }),
       fc.record({ do: fc.constantFrom('wait', 'long wait', 'down', 'up'), topic: fc.constant('') }),

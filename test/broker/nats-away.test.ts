@@ -82,7 +82,7 @@ describePeer(natsServer(), () => {
     expect(connections).toHaveLength(1);
   });
 
-  test('a server that is away for hundreds of attempts is used when it is back', async () => {
+  test('broker.N-01: a server that is away for hundreds of attempts is used when it is back', async () => {
     const nats1 = await startNats();
     let asked = 0;
     const reconnectDelayHandler = () => (asked++ < 0 ? 0 : 2);
@@ -98,7 +98,7 @@ describePeer(natsServer(), () => {
     await reaches(publishing, ws, 'a');
   });
 
-  test('a connection that has ended for good is replaced', async () => {
+  test('broker.N-01: a connection that has ended for good is replaced', async () => {
     const { port } = await startNats();
     const { broker, connections } = quickNats(port);
     const server = await sharedServer(broker);
@@ -118,7 +118,7 @@ describePeer(natsServer(), () => {
   test.each([
     ['all is delivered', 1_000_000, 0],
     ['with a small maxBuffered, the oldest are dropped and counted', 3000, 100],
-  ])('of what is published while it is away, %s', async (_, maxBuffered, atLeast) => {
+  ])('broker.N-02: of what is published while it is away, %s', async (_, maxBuffered, atLeast) => {
     const nats1 = await startNats();
     const server = await sharedServer(quickNats(nats1.port).broker);
     const { reconnectDelayHandler, letGo } = heldBack();
@@ -152,7 +152,7 @@ describePeer(natsServer(), () => {
     expect(publishing.broker.dropped).toBe(dropped);
   });
 
-  test('a restart in the middle of many messages loses none without a word', async () => {
+  test('broker.N-02: a restart in the middle of many messages loses none without a word', async () => {
     const nats1 = await startNats();
     const server = await sharedServer(quickNats(nats1.port).broker);
     const { reconnectDelayHandler, letGo } = heldBack();
@@ -215,7 +215,7 @@ describePeer(natsServer(), () => {
     expect((await monitored(monitor, 'varz')).subscriptions).toBe(before - 1);
   });
 
-  test('after two restarts in a row, all of a thousand topics are heard', async () => {
+  test('broker.A-02: after two restarts in a row, all of a thousand topics are heard', async () => {
     const nats1 = await startNats();
     const server = await sharedServer(quickNats(nats1.port).broker);
     const topics = Array.from({ length: 1000 }, (_, i) => `topic ${i}`);

@@ -56,7 +56,7 @@ const BLOCKED = `
 `;
 
 describePeer(natsServer(), () => {
-  test('a server that does not read costs a bounded amount of memory, and what it misses is counted', async () => {
+  test('broker.N-03: a server that does not read costs a bounded amount of memory, and what it misses is counted', async () => {
     const nats1 = await startNats();
     const server = await sharedServer(quickNats(nats1.port).broker);
     const ws = await subscriber(server, 'a');
@@ -80,7 +80,7 @@ describePeer(natsServer(), () => {
     await reaches(after, ws, 'a');
   }, 60_000);
 
-  test('a process that blocks, and is cut off, hears of a gap and goes on', async () => {
+  test('broker.N-04: a process that blocks, and is cut off, hears of a gap and goes on', async () => {
     const { port } = await startNats(
       ...natsConfig('write_deadline: "100ms"\nmax_payload: 200000\nmax_pending: 1000000'),
     );
@@ -114,7 +114,7 @@ describePeer(natsServer(), () => {
     expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
   }, 60_000);
 
-  test('a server that stops reading in the middle of a message does not keep the client', async () => {
+  test('broker.N-03: a server that stops reading in the middle of a message does not keep the client', async () => {
     const config = natsConfig('max_payload: 33554432');
     const nats1 = await startNats(...config);
     const { broker, connections } = quickNats(nats1.port, { maxMessage: 33_554_432 }, { pingInterval: 300 });
@@ -134,7 +134,7 @@ describePeer(natsServer(), () => {
     expect(connections).toHaveLength(2);
   }, 60_000);
 
-  test('twenty processes that lose it come back', async () => {
+  test('broker.A-11: twenty processes that lose it come back', async () => {
     const nats1 = await startNats();
     const brokers = Array.from({ length: 20 }, () => quickNats(nats1.port, {}, { reconnectDelayHandler: undefined }));
     const jobs = brokers.map(({ broker }) => publisher(broker));

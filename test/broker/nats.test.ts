@@ -35,7 +35,7 @@ test('gives its settings to a function, which may fail', async () => {
   expect(broker.status).toBe('connecting');
 });
 
-test('waits for each attempt as long as it said, at random, and longer from attempt to attempt', async () => {
+test('broker.A-11: waits for each attempt as long as it said, at random, and longer from attempt to attempt', async () => {
   let tell!: (event: { type: string }) => void;
   async function* status() {
     for (;;) yield await new Promise<{ type: string }>((resolve) => (tell = resolve));
@@ -83,7 +83,7 @@ describePeer(natsServer(), () => {
     await one.broker!.published;
   });
 
-  test('what listeners throw does not stop it', async () => {
+  test('broker.A-01: what listeners throw does not stop it', async () => {
     const { port } = await startNats();
     const error = vi.spyOn(console, 'error').mockReturnValue();
     onTestFinished(() => error.mockRestore());
@@ -107,7 +107,7 @@ describePeer(natsServer(), () => {
     expect(await nextTexts(ws, 1)).toEqual(['m11']);
   });
 
-  test('takes topics that mean something in subjects, or are too long for one', async () => {
+  test('broker.A-07 broker.N-05: takes topics that mean something in subjects, or are too long for one', async () => {
     const { port } = await startNats();
     const [one, other] = [await sharedServer(nats(options(port))), await sharedServer(nats(options(port)))];
     const topics = ['>', '*', 'a.*', 'a.b', 'a b', 'a\r\nPUB b 1\r\nx', '\0', ' ', 'ä€😀', '.', 'a'];
@@ -125,7 +125,7 @@ describePeer(natsServer(), () => {
     expect(() => one.publish('x'.repeat(65_536), '')).toThrow(/at most 65535 bytes/);
   });
 
-  test('takes the empty topic', async () => {
+  test('broker.A-07: takes the empty topic', async () => {
     const { port } = await startNats();
     const other = await sharedServer(nats(options(port)), { open: (ws) => void ws.subscribe('') });
     const ws = await connected(`ws://127.0.0.1:${other.port}`);
@@ -136,7 +136,7 @@ describePeer(natsServer(), () => {
     expect(await nextTexts(ws, 1)).toEqual(['x']);
   });
 
-  test('with different prefixes, servers do not hear each other', async () => {
+  test('broker.A-08: with different prefixes, servers do not hear each other', async () => {
     const { port } = await startNats();
     const [one, two] = ['one.', 'two.'].map((prefix) => publisher(nats(options(port), { prefix })));
     onTestFinished(async () => void (await Promise.all([one.close(), two.close()])));
@@ -150,7 +150,7 @@ describePeer(natsServer(), () => {
     expect(server.broker!.rejected).toMatchObject({ format: 0, topic: 0 });
   });
 
-  test('with a key, takes only what is signed with it', async () => {
+  test('broker.A-09: with a key, takes only what is signed with it', async () => {
     const { port } = await startNats();
     const key = 'a secret of 16 bytes or more';
     const [signing, without] = [publisher(nats(options(port), { key })), publisher(nats(options(port)))];
@@ -165,7 +165,7 @@ describePeer(natsServer(), () => {
     expect(server.broker!.rejected.signature).toBe(1);
   });
 
-  test('drops and counts what somebody else has written', async () => {
+  test('broker.A-09: drops and counts what somebody else has written', async () => {
     const { port } = await startNats();
     const server = await sharedServer(nats(options(port)));
     const ws = await subscriber(server, 'a');
@@ -187,7 +187,7 @@ describePeer(natsServer(), () => {
     expect([version, topic, format + frame]).toEqual([1, 1, good.length + 3]);
   });
 
-  test('delivers here, and drops with a word, what is longer than the server takes', async () => {
+  test('broker.A-10: delivers here, and drops with a word, what is longer than the server takes', async () => {
     const { port } = await startNats(...natsConfig('max_payload: 1000'));
     const [one, other] = [await sharedServer(nats(options(port))), await sharedServer(nats(options(port)))];
     const [here, there] = [await subscriber(one, 'a'), await subscriber(other, 'a')];
@@ -209,7 +209,7 @@ describePeer(natsServer(), () => {
     expect([text.length, await nextTexts(here, 1)]).toEqual([2000, ['short']]);
   });
 
-  test('nobody gets a message twice if the server sends it back', async () => {
+  test('broker.A-05: nobody gets a message twice if the server sends it back', async () => {
     const { port } = await startNats();
     const server = await sharedServer(quickNats(port, {}, { noEcho: false }).broker);
     const ws = await subscriber(server, 'a');
@@ -266,7 +266,7 @@ describePeer(natsServer(), () => {
   });
 });
 
-test('a client that does not reconnect is replaced', async () => {
+test('broker.N-01: a client that does not reconnect is replaced', async () => {
   let connections = 0;
   let isClosed = false;
   const connect = async () => {

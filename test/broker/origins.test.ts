@@ -28,7 +28,7 @@ class DoubleBroker extends EmitterBroker {
   }
 }
 
-test('nobody gets a message twice, though each process has two subscriptions to a topic', async () => {
+test('broker.A-05: nobody gets a message twice, though each process has two subscriptions to a topic', async () => {
   const bus = new EventEmitter();
   await getEachOnce([await sharedServer(new DoubleBroker(bus)), await sharedServer(new DoubleBroker(bus))]);
 });
@@ -50,7 +50,7 @@ async function getEachOnce(servers: readonly Server[]): Promise<void> {
 }
 
 describePeer(redisServer(), () => {
-  test('nobody gets a message twice over Redis, though each topic is asked for twice', async () => {
+  test('broker.A-05: nobody gets a message twice over Redis, though each topic is asked for twice', async () => {
     const redisProcess = await startRedis();
     const brokers = [brokerOn(redisProcess), brokerOn(redisProcess)];
     const servers = [await sharedServer(brokers[0]), await sharedServer(brokers[1])];
@@ -77,7 +77,7 @@ describe('an origin', () => {
     return originOf(broker.take()[0].payload);
   }
 
-  test('is 128 bits by chance, new at each start: two servers of one process hear each other', async () => {
+  test('broker.A-06: is 128 bits by chance, new at each start: two servers of one process hear each other', async () => {
     const origins = await Promise.all(Array.from({ length: 1000 }, newOrigin));
     expect(new Set(origins).size).toBe(1000);
     // Of 1,000, each of the 128 bits is set in 500 or so; with fewer than 350 or more than 650 in one of 10 ^ 18 runs.
@@ -91,7 +91,7 @@ describe('an origin', () => {
     await getEachOnce([await sharedServer(new EmitterBroker(bus)), await sharedServer(new EmitterBroker(bus))]);
   });
 
-  test('is another one in each process of a machine that runs the same program', async () => {
+  test('broker.A-06: is another one in each process of a machine that runs the same program', async () => {
     const script = `
       const { publisher } = require('./build/index.js');
       const broker = {

@@ -31,7 +31,7 @@ async function startAddress(target: { readonly port: number }) {
 }
 
 describePeer(redisServer(), () => {
-  test('after the master has died and its replica has taken its place, messages come again, and the gap is told', async () => {
+  test('broker.R-09: after the master has died and its replica has taken its place, messages come again, and the gap is told', async () => {
     const master = await startRedis('--repl-diskless-sync-delay', '0');
     const replica = await startRedis('--replicaof', '127.0.0.1', String(master.port));
     const client = await observer(replica);

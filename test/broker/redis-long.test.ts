@@ -29,7 +29,7 @@ async function textsUntil(ws: WebSocket, end: string): Promise<string[]> {
 const isAscending = (texts: readonly string[]) =>
   texts.every((text, i) => i === 0 || Number(text.slice(1)) > Number(texts[i - 1].slice(1)));
 
-test('a reply that never ends is noticed, and messages come again after a gap', async () => {
+test('broker.R-01: a reply that never ends is noticed, and messages come again after a gap', async () => {
   const server = await new RespServer().start();
   const [one, other] = [await sharedServer(brokerOn(server)), await sharedServer(brokerOn(server))];
   const ws = await subscriber(other, 'a');
@@ -42,7 +42,7 @@ test('a reply that never ends is noticed, and messages come again after a gap', 
 }, 60_000);
 
 describePeer(redisServer(), () => {
-  test('what is published while Redis stands still for 6 s arrives when it goes on', async () => {
+  test('broker.R-02: what is published while Redis stands still for 6 s arrives when it goes on', async () => {
     const redisProcess = await startRedis();
     const [one, other] = [await sharedServer(brokerOn(redisProcess)), await sharedServer(brokerOn(redisProcess))];
     const ws = await subscriber(other, 'a');
@@ -57,7 +57,7 @@ describePeer(redisServer(), () => {
     expect(one.broker!.dropped).toBe(0);
   });
 
-  test('a Redis that stands still for longer is noticed; it is down, then up with a gap, and nothing is lost untold', async () => {
+  test('broker.R-02: a Redis that stands still for longer is noticed; it is down, then up with a gap, and nothing is lost untold', async () => {
     const redisProcess = await startRedis();
     const [one, other] = [await sharedServer(brokerOn(redisProcess)), await sharedServer(brokerOn(redisProcess))];
     const ws = await subscriber(other, 'a');
@@ -80,7 +80,7 @@ describePeer(redisServer(), () => {
     expect(gaps.length).toBeGreaterThan(0);
   }, 60_000);
 
-  test('whoever is too slow for client-output-buffer-limit is cut off by Redis, is told of the gap, and hears again', async () => {
+  test('broker.R-04: whoever is too slow for client-output-buffer-limit is cut off by Redis, is told of the gap, and hears again', async () => {
     const redisProcess = await startRedis();
     const client = await observer(redisProcess);
     await client.configSet('client-output-buffer-limit', 'pubsub 200kb 100kb 1');
@@ -112,7 +112,7 @@ describePeer(redisServer(), () => {
     await reaches(one, ws, 'a');
   }, 60_000);
 
-  test('100 MB that are published while Redis stands still hold little, and are counted', async () => {
+  test('broker.R-03: 100 MB that are published while Redis stands still hold little, and are counted', async () => {
     const redisProcess = await startRedis();
     const child = runNode(
       [
@@ -171,7 +171,7 @@ async function subscribedCluster(topics: readonly string[]) {
 describePeer(redisServer(), () => {
   const topics = numbered(30);
 
-  test('a Redis Cluster: a message goes to one node, and with sharded: false to all', async () => {
+  test('broker.R-08: a Redis Cluster: a message goes to one node, and with sharded: false to all', async () => {
     const cluster = await startRedisCluster();
     const bytes = async (options: { sharded?: boolean }) => {
       const [one, other] = [
@@ -198,7 +198,7 @@ describePeer(redisServer(), () => {
     expect(await bytes({ sharded: false })).toBe(2);
   }, 60_000);
 
-  test('a Redis Cluster: slots that move lose no topic for good, and every loss is told', async () => {
+  test('broker.R-06: a Redis Cluster: slots that move lose no topic for good, and every loss is told', async () => {
     const { cluster, one, other, gaps, sockets } = await subscribedCluster(topics);
     const slot = Number(await cluster.nodes[0].sendCommand(['CLUSTER', 'KEYSLOT', `wasock:${topics[0]}`]));
     for (let i = 0; i < 600; i++) {
@@ -225,7 +225,7 @@ describePeer(redisServer(), () => {
     for (const [i, topic] of topics.entries()) if (i > 0) await reaches(one, sockets[i], topic);
   }, 60_000);
 
-  test('a Redis Cluster: a node that ends and comes back, and connections that are cut, end no process', async () => {
+  test('broker.R-05: a Redis Cluster: a node that ends and comes back, and connections that are cut, end no process', async () => {
     const { cluster, one, other, gaps, sockets } = await subscribedCluster(topics);
     for (const node of cluster.nodes) {
       await node.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']);

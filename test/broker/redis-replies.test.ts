@@ -63,7 +63,7 @@ describe.each<[string, (server: RespServer) => Broker]>([
   ['a client that speaks RESP 2', (server) => redis(createClient({ url: urlOf(server), RESP: 2 }), { sharded: true })],
   ['the client of a cluster', (server) => redis(createCluster({ rootNodes: [{ url: urlOf(server) }] }))],
 ])('%s', (_, newBroker) => {
-  test('hears of a topic again whose channel Redis has moved, and of the gap', async () => {
+  test('broker.R-06: hears of a topic again whose channel Redis has moved, and of the gap', async () => {
     const server = await new RespServer().start();
     const { one, ws, gaps } = await subscribed(() => newBroker(server), 'moved', 'stays');
     server.move('wasock:moved');
@@ -74,7 +74,7 @@ describe.each<[string, (server: RespServer) => Broker]>([
 
   // Subscribing (+) or not any more (-).
   test.each(['', '+', '-', '++', '+-', '-+', '--'])(
-    'is not deaf to a topic whose channel Redis moves while others are under way: "%s"',
+    'broker.R-07: is not deaf to a topic whose channel Redis moves while others are under way: "%s"',
     async (operations) => {
       const runs = endings(operations.length).map(async ({ answered, error }) => {
         const server = await new RespServer().start();
@@ -126,29 +126,35 @@ describe('what is no reply', () => {
     ['HTTP', 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'],
   ];
 
-  test.each(kinds)('on the connection that subscribes is a gap, and messages come again: %s', async (_, bytes) => {
-    const server = await new RespServer().start();
-    const { one, ws, gaps } = await subscribed(() => redis(createClient({ url: urlOf(server) })), 'a');
-    for (const { socket } of server.subscribersOf('wasock:a')) socket.write(bytes);
-    await until(() => gaps.length > 0);
-    expect(gaps).toEqual([{ topic: null, origin: null }]);
-    await reaches(one, ws, 'a');
-  });
+  test.each(kinds)(
+    'broker.R-01: on the connection that subscribes is a gap, and messages come again: %s',
+    async (_, bytes) => {
+      const server = await new RespServer().start();
+      const { one, ws, gaps } = await subscribed(() => redis(createClient({ url: urlOf(server) })), 'a');
+      for (const { socket } of server.subscribersOf('wasock:a')) socket.write(bytes);
+      await until(() => gaps.length > 0);
+      expect(gaps).toEqual([{ topic: null, origin: null }]);
+      await reaches(one, ws, 'a');
+    },
+  );
 
   // An error is an answer to whatever waits: Redis refuses it, and that is told.
   const harmless = kinds.filter(([, bytes]) => !bytes.startsWith('-'));
 
-  test.each(harmless)('on the connection that publishes loses nothing and repeats nothing: %s', async (_, bytes) => {
-    const server = await new RespServer().start();
-    const { one, ws, gaps } = await subscribed(() => redis(createClient({ url: urlOf(server) })), 'a');
-    server.hold(/^PUBLISH$/);
-    for (let i = 0; i < 10; i++) one.publish('a', `m${i}`);
-    await until(() => server.held === 10);
-    for (const { socket, channels } of server.connections) if (channels.size === 0) socket.write(bytes);
-    server.release();
-    for (let i = 10; i < 20; i++) one.publish('a', `m${i}`);
-    await one.broker!.published;
-    expect(await nextTexts(ws, 20)).toEqual(Array.from({ length: 20 }, (_, i) => `m${i}`));
-    expect(gaps).toEqual([]);
-  });
+  test.each(harmless)(
+    'broker.R-01: on the connection that publishes loses nothing and repeats nothing: %s',
+    async (_, bytes) => {
+      const server = await new RespServer().start();
+      const { one, ws, gaps } = await subscribed(() => redis(createClient({ url: urlOf(server) })), 'a');
+      server.hold(/^PUBLISH$/);
+      for (let i = 0; i < 10; i++) one.publish('a', `m${i}`);
+      await until(() => server.held === 10);
+      for (const { socket, channels } of server.connections) if (channels.size === 0) socket.write(bytes);
+      server.release();
+      for (let i = 10; i < 20; i++) one.publish('a', `m${i}`);
+      await one.broker!.published;
+      expect(await nextTexts(ws, 20)).toEqual(Array.from({ length: 20 }, (_, i) => `m${i}`));
+      expect(gaps).toEqual([]);
+    },
+  );
 });

@@ -26,7 +26,7 @@ test.each<[string, () => unknown, RegExp]>([
   expect(call).toThrow(message);
 });
 
-test('processes come back spread, the later the more', () => {
+test('broker.A-11: processes come back spread, the later the more', () => {
   for (const [attempt, most] of [
     [0, 200],
     [3, 1600],
@@ -60,7 +60,7 @@ describePeer(redisServer(), () => {
     await one.broker!.published;
   });
 
-  test('topics are exact, whatever is in them', async () => {
+  test('broker.A-07: topics are exact, whatever is in them', async () => {
     const redisProcess = await startRedis();
     const [one, other] = [await sharedServer(brokerOn(redisProcess)), await sharedServer(brokerOn(redisProcess))];
     const topics = ['>', '*', 'a.b', 'a b', 'a\r\nPUBLISH x y', '\0', 'a.*', '?', '[ab]', 'ä\u{1f600}', '{}', '{a}b'];
@@ -75,7 +75,7 @@ describePeer(redisServer(), () => {
     }
   });
 
-  test('the topic with no name is one, too', async () => {
+  test('broker.A-07: the topic with no name is one, too', async () => {
     const redisProcess = await startRedis();
     const one = await sharedServer(brokerOn(redisProcess));
     const other = await sharedServer(brokerOn(redisProcess), {
@@ -88,7 +88,7 @@ describePeer(redisServer(), () => {
     expect(await nextTexts(ws, 1)).toEqual(['x']);
   });
 
-  test('what a listener throws is reported, and the next message arrives', async () => {
+  test('broker.A-01: what a listener throws is reported, and the next message arrives', async () => {
     const redisProcess = await startRedis();
     const one = await sharedServer(brokerOn(redisProcess));
     const errors: Error[] = [];
@@ -111,7 +111,7 @@ describePeer(redisServer(), () => {
     expect(errors.map(({ message }) => message)).toEqual(['of a listener']);
   });
 
-  test('no error of a client is lost: with its cause it goes down, and comes back with a gap', async () => {
+  test('broker.R-05: no error of a client is lost: with its cause it goes down, and comes back with a gap', async () => {
     const redisProcess = await startRedis();
     const [one, other] = [await sharedServer(brokerOn(redisProcess)), await sharedServer(brokerOn(redisProcess))];
     const ws = await subscriber(other, 'a');
@@ -130,7 +130,7 @@ describePeer(redisServer(), () => {
     expect(gaps).toEqual(Array(3).fill({ topic: null, origin: null }));
   });
 
-  test('1,000 topics are subscribed to again after two restarts at once', async () => {
+  test('broker.A-02: 1,000 topics are subscribed to again after two restarts at once', async () => {
     const redisProcess = await startRedis();
     const server = await sharedServer(brokerOn(redisProcess));
     const topics = numbered(1000);
@@ -153,7 +153,7 @@ describePeer(redisServer(), () => {
     expect(await subscriptions()).toBe(1000);
   });
 
-  test(`has exactly the subscriptions that sockets have, whatever they did and whatever broke (${SEED})`, async () => {
+  test(`broker.A-03: has exactly the subscriptions that sockets have, whatever they did and whatever broke (${SEED})`, async () => {
     const redisProcess = await startRedis();
     const server = await sharedServer(brokerOn(redisProcess));
     const topics = numbered(8);
@@ -191,7 +191,7 @@ describePeer(redisServer(), () => {
     await reaches(one, ws, 'mine');
   });
 
-  test('a write that breaks off goes out again, and arrives once', async () => {
+  test('broker.A-04: a write that breaks off goes out again, and arrives once', async () => {
     const redisProcess = await startRedis();
     const [one, other] = [await sharedServer(brokerOn(redisProcess)), await sharedServer(brokerOn(redisProcess))];
     const ws = await subscriber(other, 'a');
@@ -209,7 +209,7 @@ describePeer(redisServer(), () => {
     expect(one.broker!.dropped).toBe(0);
   });
 
-  test('while there is no Redis, it keeps maxBuffered bytes of the newest, and counts and tells the others', async () => {
+  test('broker.R-03: while there is no Redis, it keeps maxBuffered bytes of the newest, and counts and tells the others', async () => {
     const redisProcess = await newRedis();
     onTestFinished(() => redisProcess.dispose());
     const one = publisher(brokerOn(redisProcess, { maxBuffered: 20_000 }));
@@ -231,7 +231,7 @@ describePeer(redisServer(), () => {
     expect(drops.length).toBeLessThan(20_000);
   });
 
-  test('a message of more than maxMessage bytes is told, and does not leave the process', async () => {
+  test('broker.A-10: a message of more than maxMessage bytes is told, and does not leave the process', async () => {
     const redisProcess = await startRedis();
     const one = await sharedServer(brokerOn(redisProcess, { maxMessage: 100 }));
     const other = await sharedServer(brokerOn(redisProcess));
@@ -245,7 +245,7 @@ describePeer(redisServer(), () => {
     expect(drops).toEqual([{ topic: 'a', bytes: 101 }]);
   });
 
-  test('with different prefixes, applications do not hear of each other', async () => {
+  test('broker.A-08: with different prefixes, applications do not hear of each other', async () => {
     const redisProcess = await startRedis();
     const [one, other, foreign] = [
       await sharedServer(brokerOn(redisProcess, { prefix: 'one:' })),
@@ -264,7 +264,7 @@ describePeer(redisServer(), () => {
     expect(foreign.broker!.rejected).toEqual({ format: 0, version: 0, signature: 0, topic: 0, frame: 0 });
   });
 
-  describe('what somebody else publishes', () => {
+  describe('broker.A-09: what somebody else publishes', () => {
     const frame = Buffer.concat([Buffer.of(0x81, 6), Buffer.from('forged')]);
     const key = 'sixteen bytes at least';
 
@@ -349,7 +349,7 @@ describePeer(redisServer(), () => {
     expect(refused.broker!.status).toBe('connecting');
   });
 
-  test('sharded, a message comes over SPUBLISH', async () => {
+  test('broker.R-08: sharded, a message comes over SPUBLISH', async () => {
     const redisProcess = await startRedis();
     const [one, other] = [
       await sharedServer(brokerOn(redisProcess, { sharded: true })),

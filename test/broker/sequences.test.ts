@@ -33,7 +33,7 @@ describe('Progress', () => {
   const place = (progress: Progress, sequence: number, isStart = false, origin = 'o') =>
     progress.place(origin, { sequence, isStart });
 
-  test('takes each number once, and sees a hole', () => {
+  test('broker.A-04: takes each number once, and sees a hole', () => {
     const progress = new Progress();
     expect(place(progress, 5)).toBe('next');
     expect(place(progress, 6)).toBe('next');

@@ -133,7 +133,7 @@ describe('servers with a broker', () => {
     expect(writes).toHaveLength(1);
   });
 
-  test('have any topics of Unicode, and refuse those that cannot be told apart or are too long', async () => {
+  test('broker.A-07: have any topics of Unicode, and refuse those that cannot be told apart or are too long', async () => {
     const bus = newBus();
     const [one, other] = [await sharedServer(new EmitterBroker(bus)), await sharedServer(new EmitterBroker(bus))];
     const topics = ['', ' ', '>', '*', 'a.b', 'a\r\nb', '\0', '😀', 'x'.repeat(5000)];
@@ -152,7 +152,7 @@ describe('servers with a broker', () => {
     expect(() => one.publish('x'.repeat(65_535), 'x')).not.toThrow();
   });
 
-  test('count what somebody else wrote to the broker, drop it, and go on', async () => {
+  test('broker.A-09: count what somebody else wrote to the broker, drop it, and go on', async () => {
     const broker = new FakeBroker();
     const server = await sharedServer(broker);
     const ws = await subscriber(server, 'a');
@@ -164,7 +164,7 @@ describe('servers with a broker', () => {
     expect(server.broker!.rejected).toEqual({ format: 2, version: 0, signature: 0, topic: 1, frame: 1 });
   });
 
-  test('never throw into the broker, whatever arrives and whatever listeners do', async () => {
+  test('broker.A-01: never throw into the broker, whatever arrives and whatever listeners do', async () => {
     const broker = new FakeBroker();
     const errors: string[] = [];
     const server = await sharedServer(broker, { error: (error) => void errors.push(error.message) });
@@ -237,7 +237,7 @@ describe('servers with a broker', () => {
     expect(told).toEqual(['no server', 'still none', 'gone']);
   });
 
-  test('send no message over the broker that is longer than maxMessage, deliver it locally, and tell', async () => {
+  test('broker.A-10: send no message over the broker that is longer than maxMessage, deliver it locally, and tell', async () => {
     const broker = new FakeBroker();
     broker.maxMessage = 102;
     const server = await sharedServer(broker);

@@ -48,7 +48,7 @@ describePeer(valkeyServer(), () => {
     }
   });
 
-  test('after a restart all topics are subscribed to again, and the gap is told', async () => {
+  test('broker.A-02: after a restart all topics are subscribed to again, and the gap is told', async () => {
     const valkey = await startValkey();
     const [one, other] = [await sharedServer(brokerOn(valkey)), await sharedServer(brokerOn(valkey))];
     const topics = numbered(20);
@@ -65,7 +65,7 @@ describePeer(valkeyServer(), () => {
     expect((await nextTexts(ws, 20)).sort()).toEqual([...topics].sort());
   });
 
-  test('carries sharded pub/sub as a cluster of one node', async () => {
+  test('broker.R-08: carries sharded pub/sub as a cluster of one node', async () => {
     const more = ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())];
     const valkey = await startValkey(...more);
     const node = await observer(valkey);

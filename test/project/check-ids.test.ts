@@ -37,10 +37,11 @@ describe('the id check', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  test('finds the ids of attacks and of hazards, each once and with their prefix', () => {
+  test('finds the ids of attacks, of brokers and of hazards, each once and with their prefix', () => {
     const ids = checkIds.idsOf(readFileSync(path.resolve(__dirname, '../../docs/conformance.md'), 'utf8'));
-    expect(ids.filter((id) => !/^(hostile\.[A-Z]\d?[.-]\d+|hazard\.\d+)$/.test(id))).toEqual([]);
+    expect(ids.filter((id) => !/^((hostile|broker)\.[A-Z]\d?[.-]\d+|hazard\.\d+)$/.test(id))).toEqual([]);
     expect(ids.filter((id) => id.startsWith('hostile.')).length).toBeGreaterThan(100);
+    expect(ids.filter((id) => id.startsWith('broker.')).length).toBeGreaterThan(25);
     expect(new Set(ids).size).toBe(ids.length);
   });
 
