@@ -13,17 +13,18 @@ import {
   judgeUpgrade,
   pairsOf,
   type Refusal,
-  refuse,
+  refusalFor,
 } from '../handshake/server.js';
 import { responseOn } from '../net/node/http-server.js';
 import { answerInstead, shieldSocket, spendResponse } from '../net/opening/bound-response.js';
-import { NO_OWNER, PendingUpgrade } from '../net/opening/pending-upgrade.js';
+import { NO_OWNER, type PendingOwner, PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { RequestHead } from '../net/opening/request-head.js';
 import { NO_BYTES } from '../protocol/bytes.js';
 import { type CloseResult, WebSocketCreationError, WebSocketHandshakeError } from '../protocol/errors.js';
 import { type AwaitOptions, LIMIT_NAMES, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { openForAwait } from './open.js';
 import { ReadyState } from './ready-state.js';
+import { tellRefusal } from './refusals.js';
 import { type AwaitedUpgrade, awaitedUpgrade, failHandler, refusalOf } from './upgrades.js';
 import type { WebSocket } from './websocket.js';
 
@@ -94,9 +95,10 @@ export function acceptFor(
 /** Answers a request that cannot be accepted: whoever drops the promise would leave the client waiting. */
 function answerFor(request: IncomingMessage, error: unknown): void {
   const upgrade = awaitedUpgrade(request);
-  if (upgrade?.refusal) {
-    upgrade.pending.refuse(upgrade.refusal);
-    if (upgrade.response) spendResponse(upgrade.response, upgrade.pending, upgrade.refusal.status);
+  if (upgrade?.pending.refusal) {
+    const { refusal } = upgrade.pending;
+    upgrade.pending.refuse(refusal);
+    if (upgrade.response) spendResponse(upgrade.response, upgrade.pending, refusal.status);
   } else if (upgrade === undefined && error instanceof WebSocketHandshakeError) {
     const response = responseOn(request.socket);
     if (response?.req === request) answerInstead(response, refusalOf(error));
@@ -112,7 +114,7 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
   const fail = (refusal: Refusal) => {
     // A caller who passed the socket has no response to answer with.
     if (upgrade === undefined) pending?.refuse(refusal);
-    else upgrade.refusal = refusal;
+    else upgrade.pending.refusal = refusal;
   };
 
   const verdict = judgeUpgrade(request, limits, () => request);
@@ -132,7 +134,8 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
   pending.accept(text);
   if (upgrade?.response) spendResponse(upgrade.response, pending, 101);
   const head = pending.takeHead();
-  const opening = { request: pending.request, remoteAddress, head, protocol, deflate, data: undefined };
+  const { address } = pending;
+  const opening = { request: pending.request, remoteAddress, address, head, protocol, deflate, data: undefined };
   const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.connections ?? null);
   if (upgrade !== undefined) {
     upgrade.ws = ws;
@@ -149,7 +152,7 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
 function limitsFor(upgrade: AwaitedUpgrade | undefined, options: AcceptOptions): ResolvedLimits {
   const hasOwn = Object.keys(options).some((name) => LIMIT_NAMES.includes(name));
   if (upgrade !== undefined && !hasOwn) return upgrade.limits;
-  return resolveLimits('server', { ...upgrade?.given, ...options }, true);
+  return resolveLimits('server', { ...upgrade?.given, ...options }, true, upgrade?.limits.counters);
 }
 
 /** The subprotocol that is chosen, and the further headers of the 101. */
@@ -165,7 +168,7 @@ function acceptance(
   try {
     protocol = chooseProtocol(verdict.protocols, wanted, requireProtocol);
   } catch (error) {
-    fail(refuse(400, { body: `${(error as Error).message}\n` }));
+    fail(refusalFor('protocol', 400, { body: `${(error as Error).message}\n` }));
     throw error;
   }
   const given = headers === undefined ? [] : [...pairsOf(headers)];
@@ -190,6 +193,9 @@ const NO_SOCKET =
   'This request cannot be upgraded here: call acceptUpgrades(server) once for its HTTP server, or pass the socket ' +
   "and the head of the server's 'upgrade' event as options.socket and options.head";
 
+/** The owner of the handshakes whose sockets were passed. */
+const OWN: PendingOwner = { ...NO_OWNER, onRefused: ({ request }, refusal) => tellRefusal(request, refusal) };
+
 /** One upgrade per socket: after a call that threw, another may follow, but no socket is upgraded twice. */
 const ownUpgrades = new WeakMap<Duplex, PendingUpgrade>();
 
@@ -199,7 +205,7 @@ function ownPending(request: IncomingMessage, options: AcceptOptions, limits: Re
   if (socket === undefined) return null;
   let pending = ownUpgrades.get(socket);
   if (pending === undefined) {
-    pending = new PendingUpgrade(new RequestHead(request, socket), head, limits.handshakeTimeout, NO_OWNER).watch();
+    pending = new PendingUpgrade(new RequestHead(request, socket), head, limits.handshakeTimeout, OWN).watch();
     ownUpgrades.set(socket, pending);
   }
   return pending;

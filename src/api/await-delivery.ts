@@ -2,22 +2,24 @@ import type { Buffer } from 'node:buffer';
 import type { ConnectionHandler } from '../net/connection-handler.js';
 import type { CloseResult } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
+import { messageChannel } from './diagnostics.js';
 import type { MessageQueue, Packet } from './message-queue.js';
 import { internals, type WebSocket } from './websocket.js';
 
 /** Await style: messages go to the socket's queue. While the queue is full, the socket stops reading. */
 export class AwaitDelivery implements ConnectionHandler {
-  readonly #ws: WebSocket<never>;
+  readonly #ws: WebSocket;
   readonly #queue: MessageQueue;
   readonly #onClosed: () => void;
 
-  constructor(ws: WebSocket<never>, queue: MessageQueue, onClosed: () => void) {
+  constructor(ws: WebSocket, queue: MessageQueue, onClosed: () => void) {
     this.#ws = ws;
     this.#queue = queue;
     this.#onClosed = onClosed;
   }
 
-  onMessage(opcode: number, data: string | Buffer): void {
+  onMessage(opcode: number, data: string | Buffer, length: number): void {
+    if (messageChannel.hasSubscribers) this.#tell(opcode, data, length);
     this.#push({ opcode: opcode as Opcode, data });
   }
 
@@ -26,7 +28,12 @@ export class AwaitDelivery implements ConnectionHandler {
    */
   onFrame(fin: boolean, opcode: number, payload: Buffer): void {
     const data = fin && opcode === Opcode.Text ? payload.toString('utf8') : payload;
+    if (messageChannel.hasSubscribers) this.#tell(opcode, data, payload.length);
     this.#push({ opcode: opcode as Opcode, data, fin });
+  }
+
+  #tell(opcode: number, data: string | Buffer, length: number): void {
+    messageChannel.publish({ socket: this.#ws, opcode: opcode as Opcode, data, length });
   }
 
   #push(packet: Packet): void {

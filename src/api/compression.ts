@@ -1,5 +1,5 @@
 import type { CompressionSettings, DeflateParameters } from '../deflate/negotiation.js';
-import { choice, flag, own, show, whole } from './option-checks.js';
+import { checkNames, choice, flag, own, show, whole } from './option-checks.js';
 
 /** How to compress messages with permessage-deflate (RFC 7692), if the peer agrees. */
 export interface CompressionOptions {
@@ -41,10 +41,7 @@ export function checkCompression(value: unknown): CompressionSettings | null {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new TypeError(`compression must be true, false or an object, not ${show(value)}`);
   }
-  const unknown = Object.keys(given).find((name) => !NAMES.includes(name));
-  if (unknown !== undefined) {
-    throw new TypeError(`compression has no option ${show(unknown)}, only ${NAMES.join(', ')}`);
-  }
+  checkNames('compression', given, NAMES);
   const options: CompressionOptions = given;
   return {
     threshold: checkThreshold(own(options, 'threshold')),

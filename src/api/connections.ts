@@ -1,10 +1,14 @@
-import { clearTimeout, setTimeout } from 'node:timers';
+import { randomInt } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers';
+import type { Admission } from '../net/opening/admission.js';
 import { MAX_INT32 } from '../net/timing/after-reading.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload } from '../protocol/close-payload.js';
 import { checkDuration } from './limits.js';
+import { offer } from './sending-socket.js';
 import { Topics } from './topics.js';
-import { internals, type WebSocket } from './websocket.js';
+import type { WebSocket } from './websocket.js';
 
 /** Options for closing a server. */
 export interface CloseOptions {
@@ -17,6 +21,12 @@ export interface CloseOptions {
    * `closeTimeout` after its Close has left, so that what was sent before still arrives.
    */
   timeout?: number;
+  /**
+   * Milliseconds over which the Closes are spread evenly, in an order by chance, so that the clients do not all come back
+   * at once. Meanwhile sockets work on, new ones are refused with 503 and `Retry-After`, and the HTTP server goes on
+   * answering. At most `timeout`. Default 0: all are closed at once.
+   */
+  over?: number;
 }
 
 /** The open sockets of a server. */
@@ -27,7 +37,13 @@ export interface Connections<UserData> extends Iterable<WebSocket<UserData>> {
 
 /** The sockets of a server, their topics, and how to close them all. */
 export class ConnectionSet<UserData> implements Connections<UserData> {
-  readonly topics = new Topics<WebSocket>(internals.offer);
+  readonly topics = new Topics<WebSocket>(offer);
+  /** How many there were in all. */
+  total = 0;
+  /** What counts the sockets by address. */
+  admission: Pick<Admission, 'enter' | 'leave'> | null = null;
+  /** By socket; empty unless addresses are counted. */
+  readonly #addresses = new Map<WebSocket<UserData>, string>();
   readonly #sockets = new Set<WebSocket<UserData>>();
   #onEmpty: (() => void) | null = null;
 
@@ -39,21 +55,50 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
     return this.#sockets.values();
   }
 
-  add(ws: WebSocket<UserData>): void {
+  /** @param address what it counts for */
+  add(ws: WebSocket<UserData>, address?: string): void {
+    this.total++;
     this.#sockets.add(ws);
+    if (address === undefined) return;
+    this.#addresses.set(ws, address);
+    this.admission?.enter(address);
   }
 
   delete(ws: WebSocket<UserData>): void {
     this.#sockets.delete(ws);
+    if (this.#addresses.size > 0) {
+      this.admission?.leave(this.#addresses.get(ws));
+      this.#addresses.delete(ws);
+    }
     if (this.#sockets.size === 0) this.#onEmpty?.();
   }
 
-  /** Closes all sockets. Resolves when none is left. */
-  closeAll(code: number, reason: string): Promise<void> {
-    if (this.#sockets.size === 0) return Promise.resolve();
+  /** Closes all sockets, over so many milliseconds. Resolves when none is left. */
+  async closeAll(code: number, reason: string, over = 0): Promise<void> {
+    if (over > 0) await this.closeOver(code, reason, over);
+    if (this.#sockets.size === 0) return;
     return new Promise((resolve) => {
       this.#onEmpty = resolve;
       for (const ws of this.#sockets) ws.close(code, reason);
+    });
+  }
+
+  /**
+   * Closes the sockets evenly over so many milliseconds, in an order by chance: clients that come back after the same wait
+   * come as evenly. Resolves when the last was told, or none is left.
+   */
+  closeOver(code: number, reason: string, over: number): Promise<void> {
+    const waiting = shuffled([...this.#sockets]);
+    const began = performance.now();
+    let told = 0;
+    return new Promise((resolve) => {
+      const timer = setInterval(() => {
+        const due = Math.ceil((waiting.length * (performance.now() - began)) / over);
+        while (told < Math.min(due, waiting.length)) waiting[told++].close(code, reason);
+        if (told < waiting.length && this.#sockets.size > 0) return;
+        clearInterval(timer);
+        resolve();
+      }, SPREAD_STEP);
     });
   }
 
@@ -61,6 +106,18 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
   hangupAll(): void {
     for (const ws of this.#sockets) ws.hangup();
   }
+}
+
+/** Milliseconds between two steps of `closeOver`. */
+const SPREAD_STEP = 20;
+
+/** Shuffles a list in place (Fisher and Yates), so that nobody can tell who is next. */
+function shuffled<T>(list: T[]): T[] {
+  for (let last = list.length - 1; last > 0; last--) {
+    const other = randomInt(last + 1);
+    [list[last], list[other]] = [list[other], list[last]];
+  }
+  return list;
 }
 
 /** Waits for `work`. After `timeout` milliseconds it calls `forceClose`, which must make `work` end; 0 is never. */
@@ -76,11 +133,15 @@ export interface CheckedCloseOptions {
   readonly reason: string;
   /** `undefined` if not given. */
   readonly timeout: number | undefined;
+  readonly over: number;
 }
 
 /** Checks the options and adds defaults. @throws TypeError, RangeError if the code, reason or time-out is invalid */
 export function checkCloseOptions(options: CloseOptions): CheckedCloseOptions {
-  const { code = CloseCode.GoingAway, reason = '', timeout } = options;
+  const { code = CloseCode.GoingAway, reason = '' } = options;
   formatClosePayload(code, reason);
-  return { code, reason, timeout: timeout === undefined ? undefined : checkDuration('timeout', timeout, 0) };
+  const timeout = options.timeout === undefined ? undefined : checkDuration('timeout', options.timeout, 0);
+  const over = checkDuration('over', options.over, 0);
+  if (timeout && over > timeout) throw new RangeError(`over must be at most timeout, ${timeout}, not ${over}`);
+  return { code, reason, timeout, over };
 }

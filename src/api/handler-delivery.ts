@@ -2,6 +2,8 @@ import type { Buffer } from 'node:buffer';
 import type { ConnectionHandler } from '../net/connection-handler.js';
 import { type CloseResult, WebSocketClosedError } from '../protocol/errors.js';
 import type { Opcode } from '../protocol/opcode.js';
+import { errorChannel, messageChannel } from './diagnostics.js';
+import { connectionOf } from './sending-socket.js';
 import { internals, type WebSocket } from './websocket.js';
 
 /** The event handlers of `serve`. Each may be async: calls start in order and are not awaited. */
@@ -51,7 +53,8 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
     if (open !== undefined) this.#call(() => open.call(this.#handlers, this.#ws));
   }
 
-  onMessage(opcode: number, data: string | Buffer): void {
+  onMessage(opcode: number, data: string | Buffer, length: number): void {
+    if (messageChannel.hasSubscribers) this.#tell(opcode, data, length);
     // The hot path: no closure, and no further work if the handler returns nothing.
     try {
       const returned = this.#handlers.message?.(this.#ws, data, opcode as Opcode);
@@ -62,7 +65,11 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
   }
 
   onFrame(_fin: boolean, opcode: number, payload: Buffer): void {
-    this.onMessage(opcode, payload);
+    this.onMessage(opcode, payload, payload.length);
+  }
+
+  #tell(opcode: number, data: string | Buffer, length: number): void {
+    messageChannel.publish({ socket: this.#ws as WebSocket, opcode: opcode as Opcode, data, length });
   }
 
   onPing(payload: Buffer): void {
@@ -80,10 +87,11 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
   /** What peers do wrong goes to the `error` handler, if there is one. By default it fills no log. */
   onError(error: Error): void {
     if (this.#handlers.error !== undefined) reportError(this.#handlers, error, this.#ws);
+    else tellError(error, this.#ws as WebSocket);
   }
 
   onClose(result: CloseResult, cause: Error | undefined): void {
-    internals.closed(this.#ws as WebSocket<never>, result, cause);
+    internals.closed(this.#ws as WebSocket, result, cause);
     this.#connections.delete(this.#ws);
     this.#call(() => this.#handlers.close?.(this.#ws, result.closeCode, result.reason));
   }
@@ -102,7 +110,7 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
   }
 
   #fail(error: unknown): void {
-    const cause = internals.connection(this.#ws as WebSocket<never>).failByHandler(error);
+    const cause = connectionOf(this.#ws).failByHandler(error);
     // A handler that returns the promise of `send` rejects if its peer goes away. The peer did that, not the handler.
     if (cause instanceof WebSocketClosedError) this.onError(cause);
     else reportError(this.#handlers, cause, this.#ws);
@@ -115,6 +123,7 @@ export function reportError<UserData>(
   error: Error,
   ws?: WebSocket<UserData>,
 ): void {
+  tellError(error, ws as WebSocket | undefined);
   if (handlers.error === undefined) return print(error);
   try {
     const returned = handlers.error(error, ws);
@@ -122,6 +131,11 @@ export function reportError<UserData>(
   } catch (failure) {
     print(failure);
   }
+}
+
+/** Tells whoever watches the process of an error. */
+export function tellError(error: Error, socket?: WebSocket): void {
+  if (errorChannel.hasSubscribers) errorChannel.publish({ socket, error });
 }
 
 function print(error: unknown): void {

@@ -5,10 +5,12 @@ import { Inflater, KeepingInflater } from '../deflate/inflater.js';
 import type { CompressionSettings, DeflateParameters } from '../deflate/negotiation.js';
 import type { Rule } from '../handshake/origin.js';
 import type { ConnectionOptions } from '../net/connection-handler.js';
+import { UNCOUNTED } from '../net/counters.js';
 import type { Role } from '../protocol/frame-rules.js';
 import { newMaskingKey } from '../protocol/masking-key.js';
 import { type Compression, type CompressionOptions, checkCompression } from './compression.js';
 import { choice, flag, own, show, whole } from './option-checks.js';
+import { checkRateLimit, type RateLimit } from './rate-limit.js';
 import type { SlowPeer } from './slow-peer.js';
 
 /**
@@ -48,6 +50,8 @@ export interface ConnectionLimits {
    * sockets never use it, because a raw frame does not tell whether it is compressed. Default off.
    */
   compression?: boolean | CompressionOptions;
+  /** How much the peer of one connection may send. Default unlimited. */
+  rateLimit?: RateLimit;
 }
 
 /** What a server demands of opening handshakes, besides the limits of a connection. */
@@ -56,6 +60,19 @@ export interface ServerLimits extends ConnectionLimits {
   maxHeaders?: number;
   /** Pending opening handshakes, at most. More are answered with 503. Default 1024. */
   maxPendingHandshakes?: number;
+  /** WebSockets, at most, pending opening handshakes included. More are answered with 503. Default unlimited. */
+  maxConnections?: number;
+  /**
+   * As `maxConnections`, but from one address; more are answered with 429. The addresses of an IPv6 network of 64 bits count
+   * as one, because one subscriber has all of them. Default unlimited.
+   */
+  maxConnectionsPerAddress?: number;
+  /**
+   * Where a request comes from, for `maxConnectionsPerAddress` behind a proxy: take it from a header that the proxy sets, and
+   * that no client can set. `undefined` is not counted. If it throws, the client gets 500. Default: the address of the
+   * TCP connection.
+   */
+  addressOf?(request: IncomingMessage): string | undefined;
   /**
    * Which web pages may connect: origins as strings, patterns, a function, or `'*'` for all. Default: pages of the same
    * host and port. A request without an Origin does not come from a browser, and passes.
@@ -94,6 +111,8 @@ const SIZES: Partial<Record<Numbers, number>> = {
   maxHeaderBytes: 16 * KiB,
   maxHeaders: 100,
   maxPendingHandshakes: 1024,
+  maxConnections: Number.POSITIVE_INFINITY,
+  maxConnectionsPerAddress: Number.POSITIVE_INFINITY,
   highWaterMark: 64 * KiB,
   maxBackpressure: MiB,
 };
@@ -124,7 +143,7 @@ export interface AwaitOptions {
 export const LIMIT_NAMES: readonly string[] = [
   ...Object.keys(SIZES),
   ...Object.keys(DURATIONS),
-  ...['slowPeer', 'allowedOrigins', 'allowedHosts', 'compression', 'textAs', 'zeroCopy', 'raw'],
+  ...['slowPeer', 'allowedOrigins', 'allowedHosts', 'compression', 'rateLimit', 'textAs', 'zeroCopy', 'raw'],
 ];
 
 /** All limits of a server or of a client, checked and with defaults. */
@@ -137,6 +156,7 @@ export type ResolvedLimits = Readonly<Record<Numbers, number>> &
     readonly agreed: Compression | null;
     readonly allowedOrigins: Rule<IncomingMessage> | undefined;
     readonly allowedHosts: Rule<IncomingMessage> | undefined;
+    readonly addressOf: ServerLimits['addressOf'];
   };
 
 const SLOW_PEER: readonly unknown[] = ['terminate', 'drop', 'wait'];
@@ -145,9 +165,15 @@ const SLOW_PEER: readonly unknown[] = ['terminate', 'drop', 'wait'];
  * Checks the user's limits and adds the defaults.
  *
  * @param awaited whether messages are awaited rather than handed to a handler
+ * @param counters what the connections count in
  * @throws TypeError, RangeError with the value, if it is invalid
  */
-export function resolveLimits(role: Role, given: ServerLimits & DeliveryOptions = {}, awaited = false): ResolvedLimits {
+export function resolveLimits(
+  role: Role,
+  given: ServerLimits & DeliveryOptions = {},
+  awaited = false,
+  counters = UNCOUNTED,
+): ResolvedLimits {
   const numbers: Partial<Record<Numbers, number>> = {};
   for (const [name, value] of entries(SIZES)) numbers[name] = size(name, own(given, name), value);
   for (const [name, value] of entries(DURATIONS)) {
@@ -156,6 +182,8 @@ export function resolveLimits(role: Role, given: ServerLimits & DeliveryOptions 
   }
   const compression = checkCompression(own(given, 'compression'));
   const raw = flag('raw', own(given, 'raw'));
+  const addressOf = own(given, 'addressOf');
+  checkType('addressOf', addressOf, 'function');
   return {
     ...(numbers as Record<Numbers, number>),
     role,
@@ -164,6 +192,9 @@ export function resolveLimits(role: Role, given: ServerLimits & DeliveryOptions 
     agreed: null,
     allowedOrigins: rule('allowedOrigins', own(given, 'allowedOrigins')),
     allowedHosts: rule('allowedHosts', own(given, 'allowedHosts')),
+    addressOf,
+    rateLimit: checkRateLimit(own(given, 'rateLimit')),
+    counters,
     textAs: choice('textAs', own(given, 'textAs'), ['string', 'bytes']) ?? 'string',
     // A view of the receive window would not outlive the wait.
     zeroCopy: flag('zeroCopy', own(given, 'zeroCopy')) && !awaited,
@@ -200,7 +231,7 @@ export function agreedLimits(limits: ResolvedLimits, deflate: DeflateParameters 
     const compression = Object.freeze({ ...deflate, threshold, level });
     const { ours, peers } = directions(limits.role, deflate);
     const deflater = new Deflater({ threshold, level, windowBits: ours.windowBits });
-    agreed = { ...limits, agreed: compression, deflater, inflater: new Inflater(peers.windowBits) };
+    agreed = { ...limits, agreed: compression, deflater, inflater: new Inflater(peers.windowBits, limits.counters) };
     known.set(deflate, agreed);
   }
   return keepingLimits(agreed, deflate);
@@ -227,7 +258,7 @@ function keepingLimits(agreed: ResolvedLimits, deflate: DeflateParameters): Reso
   return {
     ...agreed,
     deflater: ours.keeps ? new KeepingDeflater({ threshold, level, windowBits: ours.windowBits }, shared) : shared,
-    inflater: peers.keeps ? new KeepingInflater(peers.windowBits) : agreed.inflater,
+    inflater: peers.keeps ? new KeepingInflater(peers.windowBits, agreed.counters) : agreed.inflater,
   };
 }
 

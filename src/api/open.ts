@@ -11,10 +11,12 @@ import type { RequestHead } from '../net/opening/request-head.js';
 import { AwaitDelivery } from './await-delivery.js';
 import type { Compression } from './compression.js';
 import type { ConnectionSet } from './connections.js';
+import { openChannel } from './diagnostics.js';
 import { HandlerDelivery, type SocketHandlers } from './handler-delivery.js';
 import { agreedLimits, type ResolvedLimits } from './limits.js';
 import { MessageQueue } from './message-queue.js';
-import type { Opened } from './opened.js';
+import type { Opened, OpenedSocket } from './opened.js';
+import { attachConnection } from './sending-socket.js';
 import type { SlowPeer } from './slow-peer.js';
 import { internals, type WebSocket } from './websocket.js';
 
@@ -22,6 +24,8 @@ import { internals, type WebSocket } from './websocket.js';
 interface ServerOpening<UserData> {
   readonly request: RequestHead;
   readonly remoteAddress: string | undefined;
+  /** What it counts for in `maxConnectionsPerAddress`. */
+  readonly address: string | undefined;
   readonly head: Buffer;
   readonly protocol: string;
   /** What was agreed about compression; `null` without. */
@@ -141,7 +145,8 @@ export function openForHandlers<UserData>(
   const ws = internals.make(new OpenedOnServer(opening, limits), null, connections.topics);
   const delivery = new HandlerDelivery(ws, handlers, connections);
   const connection = attach(ws, opening.request.socket, limits, delivery);
-  connections.add(ws);
+  connections.add(ws, opening.address);
+  tellOpen(ws);
   delivery.onOpen();
   connection.start(opening.head);
 }
@@ -160,9 +165,10 @@ export function openForAwait(
     queue,
     connections?.topics ?? null,
   );
-  const delivery = new AwaitDelivery(ws as WebSocket<never>, queue, () => connections?.delete(ws));
+  const delivery = new AwaitDelivery(ws, queue, () => connections?.delete(ws));
   const connection = attach(ws, opening.request.socket, limits, delivery);
-  connections?.add(ws);
+  connections?.add(ws, opening.address);
+  tellOpen(ws);
   connection.start(opening.head);
   return ws;
 }
@@ -172,9 +178,15 @@ export function openClient(connected: Connected, ownLimits: ResolvedLimits, igno
   const limits = agreedLimits(ownLimits, connected.deflate);
   const queue = new MessageQueue();
   const ws = internals.make<unknown>(new OpenedOnClient(connected, limits, ignoreClosed), queue, null);
-  const delivery = new AwaitDelivery(ws as WebSocket<never>, queue, () => {});
-  attach(ws, connected.socket, limits, delivery).start(connected.head);
+  const delivery = new AwaitDelivery(ws, queue, () => {});
+  const connection = attach(ws, connected.socket, limits, delivery);
+  tellOpen(ws);
+  connection.start(connected.head);
   return ws;
+}
+
+function tellOpen(socket: OpenedSocket<unknown>): void {
+  if (openChannel.hasSubscribers) openChannel.publish({ socket });
 }
 
 function attach<UserData>(
@@ -188,6 +200,6 @@ function attach<UserData>(
   // We coalesce frames before we write them. Nagle's algorithm would only add latency.
   tcp.setNoDelay?.(true);
   const connection = new Connection(socket, options, handler);
-  internals.attach(ws as WebSocket<never>, connection);
+  attachConnection(ws, connection);
   return connection;
 }

@@ -1,13 +1,23 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { ServerOptions as TlsOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { chooseOffer } from '../deflate/negotiation.js';
-import { type Accepted, formatAcceptance, isRefusal, judgeUpgrade, type Refusal, refuse } from '../handshake/server.js';
+import {
+  type Accepted,
+  formatAcceptance,
+  isRefusal,
+  judgeUpgrade,
+  type Refusal,
+  refusalFor,
+  refuse,
+} from '../handshake/server.js';
 import { acceptCheaply } from '../net/node/accept.js';
 import { answerInstead, bindResponse } from '../net/opening/bound-response.js';
 import { FirstReads } from '../net/opening/first-reads.js';
 import { Fit, type PathRule } from '../net/opening/path-rule.js';
 import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
+import type { RequestHead } from '../net/opening/request-head.js';
 import { UpgradeListener } from '../net/opening/upgrade-listener.js';
 import { toError } from '../protocol/errors.js';
 import { type CheckedCloseOptions, within } from './connections.js';
@@ -16,8 +26,9 @@ import { isThenable, reportError, type SocketHandlers } from './handler-delivery
 import { checkType, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { openForHandlers } from './open.js';
 import { checkAddress, createHttpServer, patienceOf } from './own-http-server.js';
-import { SocketServer } from './socket-server.js';
+import { type RefusedHandler, SocketServer } from './socket-server.js';
 import { agreedProtocol, checkAnswer, type UpgradeResult } from './upgrade-answer.js';
+import { unansweredError } from './upgrades.js';
 
 /** What an `upgrade` handler gets besides the request. */
 export interface UpgradeContext {
@@ -28,7 +39,7 @@ export interface UpgradeContext {
 }
 
 /** Options of `serve`: where to listen, limits, and handlers. Handlers are called as methods of this object. */
-export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHandlers<UserData> {
+export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHandlers<UserData>, RefusedHandler {
   /** The port to listen on. Default 0: any free one. */
   port?: number;
   /** The address to listen on. Default all. */
@@ -59,7 +70,18 @@ export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHa
   textAs?: 'string' | 'bytes';
 }
 
-const HANDLERS = ['request', 'upgrade', 'open', 'message', 'ping', 'pong', 'drain', 'close', 'error'] as const;
+const HANDLERS = [
+  'request',
+  'upgrade',
+  'open',
+  'message',
+  'ping',
+  'pong',
+  'drain',
+  'close',
+  'error',
+  'refused',
+] as const;
 
 /**
  * Serves WebSockets in handler style, which has the highest throughput.
@@ -73,8 +95,7 @@ export function serve<UserData = unknown>(options: ServeOptions<UserData>): Prom
   }
   for (const name of HANDLERS) checkType(name, options[name], 'function');
   checkAddress(options);
-  const server = new Server(options, resolveLimits('server', options));
-  return handled(server.listen());
+  return handled(new Server(options).listen());
 }
 
 /** A running server of `serve`. */
@@ -90,20 +111,27 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   #onAnswered: (() => void) | null = null;
 
   /** @internal */
-  constructor(options: ServeOptions<UserData>, limits: ResolvedLimits) {
-    super(options.broker);
+  constructor(options: ServeOptions<UserData>) {
+    super(options);
     this.#options = options;
-    this.#limits = limits;
+    this.#limits = resolveLimits('server', options, false, this.counters);
     this.#http = options.server ?? this.#createHttpServer();
-    this.#listener = new UpgradeListener(this.#http, limits, {
+    this.#listener = new UpgradeListener(this.#http, this.#limits, this.sockets, {
       path: options.path,
       onUpgrade: (pending) => this.#onUpgrade(pending),
       onPlain: (pending) => this.#onPlain(pending),
-      onUnclaimed: (pending) => (options.request ? this.#onPlain(pending) : pending.refuse(refuse(404))),
-      onPathError: (error) => reportError(options, error),
+      onUnclaimed: (pending) => (options.request ? this.#onPlain(pending) : pending.refuse(refusalFor('path', 404))),
+      onError: (error) => this.report(error),
+      onRefused: (request, refusal) => this.#onRefused(request, refusal),
     });
+    this.watch(this.#listener);
     if (options.server === undefined && options.tls === undefined) this.#firstReads = this.#watchFirstReads();
-    this.shareTopics(options.broker, (error) => reportError(options, error));
+    this.shareTopics(options.broker);
+  }
+
+  /** @internal */
+  protected override report(error: Error): void {
+    reportError(this.#options, error);
   }
 
   /** The port that it listens on; 0 for a Unix socket, and for a shared server that does not listen yet. */
@@ -126,7 +154,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
         acceptCheaply(this.#http);
         // An error of the listening socket, such as a lack of descriptors, must end neither the connections nor the
         // process.
-        this.#http.on('error', (error) => reportError(this.#options, error));
+        this.#http.on('error', (error) => this.report(error));
         resolve(this);
       };
       if (unix !== undefined) this.#http.listen(unix, onListening);
@@ -135,11 +163,14 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   }
 
   /** @internal */
-  protected override async end({ code, reason, timeout }: CheckedCloseOptions): Promise<void> {
+  protected override async end(options: CheckedCloseOptions): Promise<void> {
+    const { code, reason, over } = options;
+    this.#listener.refuseAll();
+    // Until then it goes on answering, for a health check and for clients that come back here.
+    const timeout = over === 0 ? options.timeout : await this.#spread(options);
     const own = this.#options.server === undefined;
     const stopped = own ? new Promise<void>((resolve) => this.#http.close(() => resolve())) : Promise.resolve();
     this.#firstReads?.giveAllAway();
-    this.#listener.refuseAll();
     const answered = this.#requests === 0 ? undefined : new Promise<void>((resolve) => (this.#onAnswered = resolve));
     const closed = this.sockets.closeAll(code, reason);
     if (timeout !== undefined) await within(timeout, Promise.all([closed, answered]), () => this.#forceClose());
@@ -149,6 +180,14 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
     if (own) this.#forceClose();
     else this.#listener.stopListening();
     await stopped;
+  }
+
+  /** Closes the sockets one after the other. @returns what is left of the time-out */
+  async #spread({ code, reason, timeout, over }: CheckedCloseOptions): Promise<number | undefined> {
+    const began = performance.now();
+    await this.sockets.closeOver(code, reason, over);
+    // 0 would be no time-out at all.
+    return timeout ? Math.max(1, timeout - (performance.now() - began)) : timeout;
   }
 
   #forceClose(): void {
@@ -195,7 +234,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const fail = (error: unknown) => {
-      reportError(this.#options, toError(error));
+      this.report(toError(error));
       answerInstead(response, refuse(500));
     };
     this.#requests++;
@@ -251,10 +290,10 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
       const agreed = agreedProtocol(verdict, protocol);
       const { parameters: deflate, answer } = chooseOffer(verdict.extensions, this.#limits.compression);
       const text = formatAcceptance(verdict.key, agreed, headers, answer);
-      const { request, remoteAddress } = pending;
+      const { request, remoteAddress, address } = pending;
       pending.accept(text);
       const head = pending.takeHead();
-      const opening = { request, remoteAddress, head, protocol: agreed, deflate, data: data as UserData };
+      const opening = { request, remoteAddress, address, head, protocol: agreed, deflate, data: data as UserData };
       openForHandlers(opening, this.#limits, this.#options, this.sockets);
     } catch (error) {
       this.#failUpgrade(pending, error);
@@ -262,7 +301,13 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   }
 
   #failUpgrade(pending: PendingUpgrade, error: unknown): void {
-    pending.refuse(refuse(500));
-    reportError(this.#options, toError(error));
+    pending.refuse(refusalFor('error', 500));
+    this.report(toError(error));
+  }
+
+  #onRefused(request: RequestHead, refusal: Refusal): void {
+    this.tellRefused(request, refusal, this.#options);
+    if (refusal.reason !== 'timeout') return;
+    this.report(unansweredError(request, 'took longer than handshakeTimeout'));
   }
 }

@@ -1,6 +1,12 @@
+import type { IncomingMessage } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.js';
 import { checkBroker, ServerBroker } from '../broker/session.js';
+import type { Refusal, RefusalReason } from '../handshake/refusal.js';
+import { Counters } from '../net/counters.js';
+import type { RequestHead } from '../net/opening/request-head.js';
+import type { UpgradeListener } from '../net/opening/upgrade-listener.js';
+import { toError } from '../protocol/errors.js';
 import type { Opcode } from '../protocol/opcode.js';
 import {
   type CheckedCloseOptions,
@@ -9,11 +15,25 @@ import {
   type Connections,
   checkCloseOptions,
 } from './connections.js';
+import { brokerChannel } from './diagnostics.js';
+import { isThenable } from './handler-delivery.js';
+import { checkType, type ServerLimits } from './limits.js';
+import type { BrokerMetrics, ServerMetrics } from './metrics.js';
 import type { Data, SendOptions } from './payload.js';
 import type { PreparedMessage } from './prepared-message.js';
+import { tellRefusal } from './refusals.js';
 
 /** Milliseconds that a broker has to take the rest, if `close` was given no time-out. */
 const BROKER_TIMEOUT = 5000;
+
+/** Hears of refused handshakes. */
+export interface RefusedHandler {
+  /**
+   * The library has refused an opening handshake; `refusal.reason` says why. It does not hear of what the application
+   * refuses with `refuse`. What it throws goes where other errors go.
+   */
+  refused?(request: IncomingMessage, refusal: Refusal): unknown;
+}
 
 /** The common part of `Server` and `Upgrades`: the sockets of one server, publishing to them, and closing them all. */
 export abstract class SocketServer<UserData> {
@@ -21,15 +41,20 @@ export abstract class SocketServer<UserData> {
   readonly connections: Connections<UserData>;
   /** @internal */
   protected readonly sockets = new ConnectionSet<UserData>();
+  /** @internal */
+  protected readonly counters = new Counters();
   #broker: ServerBroker | null = null;
+  #listener: UpgradeListener | null = null;
+  readonly #refused: Partial<Record<RefusalReason, number>> = {};
   #closed: Promise<void> | null = null;
 
   /**
    * @internal
-   * @param broker is checked; `shareTopics` uses it, once nothing else can fail
+   * @param options its broker is checked; `shareTopics` uses it, once nothing else can fail
    * @throws TypeError, RangeError if it is no broker, or it is used already
    */
-  constructor(broker: Broker | undefined) {
+  constructor({ broker, refused }: ServerLimits & RefusedHandler) {
+    checkType('refused', refused, 'function');
     if (broker !== undefined) checkBroker(broker);
     this.connections = this.sockets;
   }
@@ -40,19 +65,70 @@ export abstract class SocketServer<UserData> {
   }
 
   /**
+   * What the server does: see `ServerMetrics`. It takes some microseconds, however many sockets there are.
+   */
+  metrics(): ServerMetrics {
+    const { counters } = this;
+    return {
+      connectionsOpen: this.sockets.size,
+      connectionsTotal: this.sockets.total,
+      connectionsPaused: counters.paused,
+      messagesReceived: counters.messagesReceived,
+      compressedMessagesReceived: counters.compressedMessagesReceived,
+      payloadBytesReceived: counters.payloadBytesReceived,
+      wireBytesReceived: counters.wireBytesReceived,
+      messagesSent: counters.messagesSent,
+      compressedMessagesSent: counters.compressedMessagesSent,
+      payloadBytesSent: counters.payloadBytesSent,
+      wireBytesSent: counters.wireBytesSent,
+      bufferedBytes: counters.bufferedBytes,
+      messagesDropped: counters.messagesDropped,
+      slowPeersEnded: counters.slowPeersEnded,
+      rateLimited: counters.rateLimited,
+      closesByCode: Object.fromEntries(counters.closes),
+      handshakesRefused: { ...this.#refused },
+      handshakesPending: this.#listener!.pendingCount,
+      broker: this.#broker === null ? null : brokerMetrics(this.#broker),
+    };
+  }
+
+  /** @internal @param listener counts the sockets by address */
+  protected watch(listener: UpgradeListener): void {
+    this.#listener = listener;
+    this.sockets.admission = listener.admission;
+  }
+
+  /** Counts a refused handshake, and tells whoever wants to know. @internal */
+  protected tellRefused(request: RequestHead, refusal: Refusal, handlers: RefusedHandler): void {
+    const { reason } = refusal;
+    this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
+    tellRefusal(request, refusal);
+    if (reason === 'application' || handlers.refused === undefined) return;
+    try {
+      const returned = handlers.refused(request.message, refusal);
+      if (isThenable(returned)) returned.then(undefined, (error) => this.report(toError(error)));
+    } catch (error) {
+      this.report(toError(error));
+    }
+  }
+
+  /** Tells the application of an error that belongs to no socket. @internal */
+  protected abstract report(error: Error): void;
+
+  /**
    * Shares the topics with other processes, if there is a broker.
    *
    * @internal
-   * @param report hears of errors that belong to no socket
    */
-  protected shareTopics(broker: Broker | undefined, report: (error: Error) => void): void {
+  protected shareTopics(broker: Broker | undefined): void {
     if (broker === undefined) return;
     const { topics } = this.sockets;
     const session = new ServerBroker(broker, {
       deliver: (topic, frame, compresses) => topics.deliver(topic, frame, compresses),
-      report,
+      report: (error) => this.report(error),
     });
     topics.shareWith(session);
+    tellBroker(session);
     this.#broker = session;
   }
 
@@ -80,7 +156,7 @@ export abstract class SocketServer<UserData> {
 
   /**
    * Accepts no more connections, answers 503 to pending handshakes, sends Close to each socket after what was sent
-   * before, and at the time-out ends whatever is left. Then the broker has what is left of that time, or 5 s without a
+   * before, all at once or spread `over` a time, and at the time-out ends whatever is left. Then the broker has what is left of that time, or 5 s without a
    * time-out, to take what was published. An HTTP server that the user passed is neither closed nor changed. A second call
    * waits for the same end.
    *
@@ -117,4 +193,19 @@ export abstract class SocketServer<UserData> {
 
   /** Does what `close` promises, once. @internal */
   protected abstract end(options: CheckedCloseOptions): Promise<void>;
+}
+
+function brokerMetrics({ status, buffered, dropped, gaps, rejected }: ServerBroker): BrokerMetrics {
+  return { status, buffered, dropped, gaps, rejected: { ...rejected } };
+}
+
+/** Whoever watches the process hears of what happens to the broker. */
+function tellBroker(broker: ServerBroker): void {
+  const tell = (message: Parameters<typeof brokerChannel.publish>[0]) => {
+    if (brokerChannel.hasSubscribers) brokerChannel.publish(message);
+  };
+  broker.on('up', () => tell({ event: 'up' }));
+  broker.on('down', (error) => tell({ event: 'down', error }));
+  broker.on('gap', (gap) => tell({ event: 'gap', gap }));
+  broker.on('dropped', (drop) => tell({ event: 'dropped', drop }));
 }

@@ -1,24 +1,29 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
-import { type Refusal, refuse } from '../handshake/server.js';
+import { quoted } from '../handshake/header-values.js';
+import { type Refusal, refusalFor, refuse } from '../handshake/server.js';
 import { watchRequestListeners } from '../net/node/request-rejections.js';
 import { answerInstead, bindResponse } from '../net/opening/bound-response.js';
 import type { PathRule } from '../net/opening/path-rule.js';
 import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
+import type { RequestHead } from '../net/opening/request-head.js';
 import { UpgradeListener } from '../net/opening/upgrade-listener.js';
 import {
+  ERROR_CODE,
   toError,
   WebSocketClosedError,
+  WebSocketError,
   WebSocketHandshakeError,
   WebSocketProtocolMismatchError,
 } from '../protocol/errors.js';
 import { type CheckedCloseOptions, type ConnectionSet, within } from './connections.js';
-import { isThenable, reportError } from './handler-delivery.js';
+import { isThenable, reportError, tellError } from './handler-delivery.js';
 import { type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
-import { SocketServer } from './socket-server.js';
-import { internals, type WebSocket } from './websocket.js';
+import { connectionOf } from './sending-socket.js';
+import { type RefusedHandler, SocketServer } from './socket-server.js';
+import type { WebSocket } from './websocket.js';
 
 /** Options of `acceptUpgrades`: its own, and limits for its clients. */
-export interface AcceptUpgradesOptions extends ServerLimits {
+export interface AcceptUpgradesOptions extends ServerLimits, RefusedHandler {
   /**
    * Which WebSocket upgrades to claim; see `PathRule`. Others are left to whoever else listens for `'upgrade'`, such as
    * the development servers of Vite and Next.js. Default all.
@@ -40,8 +45,6 @@ export interface AwaitedUpgrade {
   readonly limits: ResolvedLimits;
   readonly given: AcceptUpgradesOptions;
   readonly connections: ConnectionSet<unknown>;
-  /** The refusal to answer with, after `newWebSocket` has rejected. */
-  refusal: Refusal | null;
   ws: WebSocket | null;
 }
 
@@ -64,27 +67,29 @@ export class Upgrades extends SocketServer<unknown> {
 
   /** @internal */
   constructor(server: HttpServer, options: AcceptUpgradesOptions) {
-    super(options.broker);
+    super(options);
     this.#server = server;
     this.#options = options;
-    this.#limits = resolveLimits('server', options, true);
-    this.#listener = new UpgradeListener(server, this.#limits, {
+    this.#limits = resolveLimits('server', options, true, this.counters);
+    this.#listener = new UpgradeListener(server, this.#limits, this.sockets, {
       path: options.path,
       onUpgrade: (pending) => this.#handle(pending),
       onPlain: (pending) => this.#handle(pending),
-      onUnclaimed: (pending) => pending.refuse(refuse(404)),
-      onPathError: (error) => this.#report(error),
+      onUnclaimed: (pending) => pending.refuse(refusalFor('path', 404)),
+      onError: (error) => this.report(error),
+      onRefused: (request, refusal) => this.#onRefused(request, refusal),
     });
+    this.watch(this.#listener);
     this.#unwatch = watchRequestListeners(server, (error, _request, response) =>
       this.#onPlainRejection(error, response),
     );
-    this.shareTopics(options.broker, (error) => this.#report(error));
+    this.shareTopics(options.broker);
   }
 
   /** @internal */
-  protected override async end({ code, reason, timeout = 0 }: CheckedCloseOptions): Promise<void> {
+  protected override async end({ code, reason, timeout = 0, over }: CheckedCloseOptions): Promise<void> {
     this.#listener.refuseAll();
-    await within(timeout, this.sockets.closeAll(code, reason), () => this.sockets.hangupAll());
+    await within(timeout, this.sockets.closeAll(code, reason, over), () => this.sockets.hangupAll());
     this.#listener.stopListening();
     this.#unwatch();
   }
@@ -99,7 +104,6 @@ export class Upgrades extends SocketServer<unknown> {
       limits: this.#limits,
       given: this.#options,
       connections: this.sockets,
-      refusal: null,
       ws: null,
     };
     awaited.set(request, upgrade);
@@ -119,7 +123,7 @@ export class Upgrades extends SocketServer<unknown> {
   #onPlainRejection(reason: unknown, response: ServerResponse): void {
     const error = toError(reason);
     answerInstead(response, refusalOf(error));
-    this.#report(error);
+    this.report(error);
   }
 
   #watch(upgrade: AwaitedUpgrade, promises: PromiseLike<unknown>[]): void {
@@ -132,9 +136,16 @@ export class Upgrades extends SocketServer<unknown> {
   /**
    * If the handlers have neither answered nor upgraded, the client gets the refusal that `newWebSocket` found, or 500.
    */
-  #onHandled({ pending, response, refusal }: AwaitedUpgrade): void {
+  #onHandled({ pending, response }: AwaitedUpgrade): void {
     if (!pending.isPending || response?.headersSent) return;
-    pending.refuse(refusal ?? refuse(500, { body: 'The request was not answered\n' }));
+    pending.refuse(pending.refusal ?? refusalFor('unanswered', 500, { body: 'The request was not answered\n' }));
+  }
+
+  #onRefused(request: RequestHead, refusal: Refusal): void {
+    this.tellRefused(request, refusal, this.#options);
+    if (refusal.reason === 'unanswered') this.report(unansweredError(request, 'have ended'));
+    // What the handler may still wait for is its own affair; that the client got no answer is the application's.
+    else if (refusal.reason === 'timeout') this.report(unansweredError(request, 'took longer than handshakeTimeout'));
   }
 
   #onRejection(upgrade: AwaitedUpgrade, reason: unknown): void {
@@ -142,11 +153,12 @@ export class Upgrades extends SocketServer<unknown> {
     const { pending, response, ws } = upgrade;
     if (ws !== null) return failHandler(ws, error, this.#options.onError);
     if (pending.isPending && response?.headersSent) pending.socket.destroy();
-    else pending.refuse((isRefusalError(error) && upgrade.refusal) || refuse(500));
-    this.#report(error);
+    else pending.refuse((isRefusalError(error) && pending.refusal) || refusalFor('error', 500));
+    this.report(error);
   }
 
-  #report(error: Error): void {
+  /** @internal */
+  protected override report(error: Error): void {
     // What peers do must not fill a log by default.
     if (this.#options.onError === undefined && (isRefusalError(error) || error instanceof WebSocketClosedError)) return;
     reportError({ error: this.#options.onError }, error);
@@ -160,10 +172,17 @@ export class Upgrades extends SocketServer<unknown> {
 export function failHandler(ws: WebSocket, reason: unknown, onError: AcceptUpgradesOptions['onError']): void {
   const hasEnded = reason instanceof WebSocketClosedError;
   if (hasEnded && reason.wasClean) return;
-  const cause = internals.connection(ws as WebSocket<never>).failByHandler(reason);
+  const cause = connectionOf(ws).failByHandler(reason);
   // What peers do must not fill a log by default.
   const isTheirs = hasEnded || isRefusalError(cause);
   if (onError !== undefined || !isTheirs) reportError({ error: onError }, cause, ws);
+  else tellError(cause, ws);
+}
+
+/** @param how what the handlers of the request did */
+export function unansweredError({ message }: RequestHead, how: string): WebSocketError {
+  const request = `${message.method} ${quoted(message.url)}`;
+  return new WebSocketError(`Neither accepted nor answered: the handlers of ${request} ${how}`, ERROR_CODE.UNANSWERED);
 }
 
 /** How to answer a plain request whose handler rejected: as the error says, if that can be said. */

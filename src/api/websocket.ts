@@ -1,18 +1,17 @@
 import type { Buffer } from 'node:buffer';
 import type { Connection } from '../net/connection.js';
-import type { SharedMessage } from '../net/writing/shared-message.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { type CloseResult, WebSocketClosedError } from '../protocol/errors.js';
-import { Opcode } from '../protocol/opcode.js';
+import type { Opcode } from '../protocol/opcode.js';
+import { closeChannel, type MessagesOf } from './diagnostics.js';
 import { rejected } from './handled-promise.js';
-import { checkDuration } from './limits.js';
 import type { MessageQueue, Packet, Reading } from './message-queue.js';
-import { type Opened, OpenedSocket, openedOf } from './opened.js';
-import { checkOpcode, type Data, type SendOptions, sendOptions, toPayload } from './payload.js';
-import { PreparedMessage, sharedOf } from './prepared-message.js';
+import type { Opened } from './opened.js';
+import type { Data, SendOptions } from './payload.js';
+import type { PreparedMessage } from './prepared-message.js';
 import { BYTES, messageIterator, NEXT, PACKET, TEXT } from './readings.js';
 import { ReadyState } from './ready-state.js';
-import { backpressureError, slowPeerError } from './slow-peer.js';
+import { connectionOf, SendingSocket } from './sending-socket.js';
 import { checkTopic, type Topics } from './topics.js';
 
 /** What only the library's own code may do to a WebSocket. */
@@ -22,56 +21,45 @@ interface Internals {
     queue: MessageQueue | null,
     topics: Topics<WebSocket> | null,
   ): WebSocket<UserData>;
-  attach(ws: WebSocket<never>, connection: Connection): void;
-  connection(ws: WebSocket<never>): Connection;
-  pauseForQueue(ws: WebSocket<never>): void;
-  /** Sends a shared message, unless the socket is not open or is too far behind. @returns whether it was accepted */
-  offer(ws: WebSocket, message: SharedMessage): boolean;
-  closed(ws: WebSocket<never>, result: CloseResult, cause: Error | undefined): void;
+  pauseForQueue(ws: WebSocket): void;
+  closed(ws: WebSocket, result: CloseResult, cause: Error | undefined): void;
 }
 
 /** @internal */
 export let internals: Internals;
 
+/** What is published on the channels of `node:diagnostics_channel`, by the name of the channel. */
+export type DiagnosticsMessages = MessagesOf<WebSocket>;
+
 /**
  * An open WebSocket, of a server or of a client. `newWebSocket` returns it, and the handlers of `serve` get it. Every
  * promise that it returns may be ignored: none becomes an `unhandledRejection`.
  */
-export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
+export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   static {
     internals = {
       make: (opened, queue, topics) => new WebSocket(opened, queue, topics),
-      attach: (ws, connection) => {
-        ws.#connection = connection;
-      },
-      connection: (ws) => ws.#connection,
       pauseForQueue: (ws) => {
         ws.#pausedByQueue = true;
-        ws.#connection.pause();
+        connectionOf(ws).pause();
       },
-      offer: (ws, message) => ws.#offer(message),
       closed: (ws, result, cause) => ws.#onClosed(result, cause),
     };
   }
 
-  #connection!: Connection;
   readonly #queue: MessageQueue | null;
   /** The topics of the server that accepted it; `null` without such a server. */
   readonly #topics: Topics<WebSocket> | null;
   #hungUp = false;
-  #free: Promise<void> | null = null;
-  #freeOrClosed: Promise<void> | null = null;
   #pausedByQueue = false;
   #pausedByUser = false;
   #result: CloseResult | null = null;
   #closed: Promise<CloseResult> | null = null;
   #resolveClosed: ((result: CloseResult) => void) | null = null;
 
-  /**
-   * How many messages were not sent because the peer was too far behind: with `slowPeer: 'drop'`, and with `'wait'` for
-   * published messages.
-   */
-  dropped = 0;
+  get #connection(): Connection {
+    return connectionOf(this);
+  }
 
   private constructor(opened: Opened<UserData>, queue: MessageQueue | null, topics: Topics<WebSocket> | null) {
     super(opened);
@@ -86,11 +74,6 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
     return state === 'open' ? ReadyState.Open : state === 'closing' ? ReadyState.Closing : ReadyState.Closed;
   }
 
-  /** Bytes of frames, headers included, that were sent and the kernel has not taken. */
-  get bufferedAmount(): number {
-    return this.#connection.bufferedAmount;
-  }
-
   /** Resolves once the connection is closed, and never rejects. */
   get closed(): Promise<CloseResult> {
     this.#closed ??=
@@ -100,84 +83,6 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
             this.#resolveClosed = resolve;
           });
     return this.#closed;
-  }
-
-  // ——— sending
-
-  /**
-   * Sends one message, or a Ping or a Pong.
-   *
-   * A string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Lone surrogates become U+FFFD. A server
-   * may send a prepared message, without options. A message leaves compressed if that was agreed (`compression`), it has
-   * `threshold` bytes or more, it gets shorter, and `compress` is not false.
-   *
-   * @param options an opcode, or `{ opcode, compress }`
-   * @returns `undefined` if the message was accepted and you may reuse the buffer. Otherwise a promise: the peer is
-   *   behind, the kernel still reads the bytes, or a long message is being compressed. It resolves when there is room and you may reuse the buffer, and
-   *   rejects with a `WebSocketClosedError` if the connection ends first. If the socket is not open, the promise is
-   *   rejected and nothing is sent. If the peer is more than `maxBackpressure` behind, `slowPeer` decides
-   * @throws TypeError if `data` cannot be sent, an option is invalid, Text is not UTF-8, or a client sends a prepared
-   *   message
-   * @throws RangeError if a Ping or Pong has more than 125 bytes
-   */
-  send(data: Data | PreparedMessage, options?: Opcode | SendOptions): undefined | Promise<void> {
-    if (typeof data !== 'string' && data instanceof PreparedMessage) return this.#sendPrepared(sharedOf(data, options));
-    const payload = toPayload(data);
-    let opcode: Opcode | undefined;
-    let compresses = true;
-    if (typeof options !== 'object') opcode = options;
-    else ({ opcode, compress: compresses = true } = sendOptions(options));
-    if (opcode === undefined) opcode = typeof payload === 'string' ? Opcode.Text : Opcode.Binary;
-    else checkOpcode(opcode, payload);
-
-    const connection = this.#connection;
-    if (connection.state !== 'open') return this.#notOpen();
-    if (connection.flushIfOverloaded()) return this.#overloaded();
-    const free = connection.send(opcode, payload, compresses);
-    return free === undefined || !openedOf(this).ignoreClosed ? free : this.#unfailing(free);
-  }
-
-  #sendPrepared(message: SharedMessage): undefined | Promise<void> {
-    // §5.1: "a client MUST mask all frames that it sends to the server".
-    if (openedOf(this).version === 0)
-      throw new TypeError('A prepared message is not masked: only a server may send it');
-    const connection = this.#connection;
-    if (connection.state !== 'open') return this.#notOpen();
-    if (connection.flushIfOverloaded()) return this.#overloaded();
-    const free = connection.sendShared(message);
-    return free === undefined || !openedOf(this).ignoreClosed ? free : this.#unfailing(free);
-  }
-
-  /** A promise that also resolves if the connection ends. All sends that wait for the same promise share one. */
-  #unfailing(free: Promise<void>): Promise<void> {
-    if (this.#free !== free) {
-      this.#free = free;
-      this.#freeOrClosed = free.catch(() => {});
-    }
-    return this.#freeOrClosed!;
-  }
-
-  /** Sends a Ping (RFC 6455 §5.5.2), as `send` does. @param data at most 125 bytes; default none */
-  ping(data: Data = ''): undefined | Promise<void> {
-    return this.send(data, Opcode.Ping);
-  }
-
-  /**
-   * Sends a Ping now, and then one every `seconds`. This replaces the socket's keepalive.
-   *
-   * @param seconds above 0; the only duration of this library that is not in milliseconds
-   * @param options.timeout milliseconds within which a Pong must arrive, or the connection ends; default 0, off
-   * @returns a function that stops the Pings
-   * @throws TypeError, RangeError if a duration is invalid
-   */
-  setupPings(seconds: number, options: { timeout?: number } = {}): () => void {
-    if (typeof seconds !== 'number') throw new TypeError(`seconds must be a number, not ${String(seconds)}`);
-    if (!(seconds > 0 && Number.isFinite(seconds))) throw new RangeError(`seconds must be above 0, not ${seconds}`);
-    const timeout = checkDuration('timeout', options.timeout, 0);
-    if (this.readyState !== ReadyState.Open) return () => {};
-    const stop = this.#connection.setKeepalive(seconds * 1000, timeout);
-    this.#connection.pingNow();
-    return stop;
   }
 
   // ——— topics
@@ -306,38 +211,10 @@ export class WebSocket<UserData = unknown> extends OpenedSocket<UserData> {
 
   #onClosed(result: CloseResult, cause: Error | undefined): void {
     this.#topics?.deleteAll(this);
+    if (closeChannel.hasSubscribers) closeChannel.publish({ socket: this, ...result, cause });
     this.#result = result;
     this.#resolveClosed?.(result);
     this.#queue?.end(new WebSocketClosedError(result, cause === undefined ? undefined : { cause }));
-  }
-
-  #notOpen(): undefined | Promise<void> {
-    if (openedOf(this).ignoreClosed) return undefined;
-    return rejected(this.#connection.closedError());
-  }
-
-  #overloaded(): undefined | Promise<void> {
-    const { slowPeer } = openedOf(this);
-    if (slowPeer === 'wait') return rejected(backpressureError(this.bufferedAmount));
-    this.#skip();
-    return slowPeer === 'drop' ? undefined : this.#notOpen();
-  }
-
-  #offer(message: SharedMessage): boolean {
-    const connection = this.#connection;
-    if (connection.state !== 'open') return false;
-    if (connection.flushIfOverloaded()) {
-      this.#skip();
-      return false;
-    }
-    connection.queueShared(message);
-    return true;
-  }
-
-  /** Does not send a message: ends the connection or counts the message, as `slowPeer` says. */
-  #skip(): void {
-    if (openedOf(this).slowPeer === 'terminate') this.#connection.terminate(slowPeerError(this.bufferedAmount));
-    else this.dropped++;
   }
 
   #receive<Result>(reading: Reading<Result>): Promise<Result> {

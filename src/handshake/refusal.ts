@@ -55,6 +55,31 @@ const FRAMING = new Set(['connection', 'content-length', 'transfer-encoding']);
 /** RFC 9110 §15.4.5: "A 304 response is terminated by the end of the header section". */
 const NOT_MODIFIED = 304;
 
+/**
+ * Why an opening handshake is refused: it is none by RFC 6455 (`request`); it breaks the server's rules (`headers`:
+ * `maxHeaders`; `host`, `origin`: `allowedHosts`, `allowedOrigins`; `protocol`: no subprotocol in common; `path`: nobody
+ * serves it; `ahead`: too much came before the answer); there are too many (`pending`: `maxPendingHandshakes`;
+ * `connections`: `maxConnections`; `address`: `maxConnectionsPerAddress`); the server is `closing`; no answer came within
+ * `handshakeTimeout` (`timeout`), or the handlers ended without one (`unanswered`); a handler failed (`error`); or the
+ * application said so with `refuse` (`application`).
+ */
+export type RefusalReason =
+  | 'request'
+  | 'headers'
+  | 'host'
+  | 'origin'
+  | 'protocol'
+  | 'path'
+  | 'ahead'
+  | 'pending'
+  | 'connections'
+  | 'address'
+  | 'closing'
+  | 'timeout'
+  | 'unanswered'
+  | 'error'
+  | 'application';
+
 /** The HTTP answer to an opening handshake that is not accepted. Made by `refuse`; immutable. */
 export class Refusal {
   /** HTTP status, 300 to 599. */
@@ -65,15 +90,23 @@ export class Refusal {
   readonly body: string;
   /** What was wrong with the request, for a log or an error. */
   readonly message: string;
+  readonly reason: RefusalReason;
   /** Makes the type nominal: an object that merely looks like a refusal may carry unchecked headers. */
   readonly #checked = true;
 
   /** @internal Trusts `headers` and `body`. `refuse` checks those of the user. */
-  constructor(status: number, message: string, headers: Record<string, string> = {}, body = `${message}\n`) {
+  constructor(
+    status: number,
+    message: string,
+    headers: Record<string, string> = {},
+    body = `${message}\n`,
+    reason: RefusalReason = 'request',
+  ) {
     this.status = status;
     this.headers = Object.freeze(headers);
     this.body = body;
     this.message = message;
+    this.reason = reason;
     Object.freeze(this);
   }
 
@@ -88,6 +121,11 @@ export function isRefusal(value: unknown): value is Refusal {
   return Refusal.is(value);
 }
 
+interface RefusalOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
 /**
  * Refuses an opening handshake, as the result of the `upgrade` hook of `serve` (RFC 6455 §4.2.2).
  *
@@ -99,10 +137,12 @@ export function isRefusal(value: unknown): value is Refusal {
  * @throws TypeError if a header cannot be written or is one of Connection, Content-Length and Transfer-Encoding, if
  *   `body` is not a string, or if a 304 has a body
  */
-export function refuse(
-  status: number,
-  options: { readonly headers?: Readonly<Record<string, string>>; readonly body?: string } = {},
-): Refusal {
+export function refuse(status: number, options: RefusalOptions = {}): Refusal {
+  return refusalFor('application', status, options);
+}
+
+/** As `refuse`, for a reason of the library's own. */
+export function refusalFor(reason: RefusalReason, status: number, options: RefusalOptions = {}): Refusal {
   if (!Number.isInteger(status) || status < 300 || status > 599) {
     throw new RangeError(`The status of a refusal is an integer from 300 to 599, not ${quoted(status)}`);
   }
@@ -119,7 +159,8 @@ export function refuse(
   }
   const line = statusText(status);
   const text = status === NOT_MODIFIED ? '' : `${line}\n`;
-  return new Refusal(status, `Refused with ${line}`, Object.fromEntries(fields), body ?? text);
+  const message = body === undefined || reason === 'application' ? `Refused with ${line}` : body.trimEnd();
+  return new Refusal(status, message, Object.fromEntries(fields), body ?? text, reason);
 }
 
 /** Such as `403 Forbidden`. RFC 9112 §4: the reason phrase may be empty, but the space before it is required. */

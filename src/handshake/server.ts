@@ -23,10 +23,10 @@ import {
   type Rule,
   targetAuthority,
 } from './origin.js';
-import { isRefusal, Refusal } from './refusal.js';
+import { isRefusal, Refusal, type RefusalReason } from './refusal.js';
 import { ParsedHead } from './request-head.js';
 
-export { formatRefusal, isRefusal, type Refusal, refuse } from './refusal.js';
+export { formatRefusal, isRefusal, type Refusal, type RefusalReason, refusalFor, refuse } from './refusal.js';
 
 /** The part of a request that is judged here. node:http's IncomingMessage has it. */
 export interface UpgradeRequest {
@@ -188,6 +188,11 @@ function upgradeRequired(message: string): Refusal {
   return new Refusal(426, message, { Upgrade: 'websocket', 'Sec-WebSocket-Version': VERSION });
 }
 
+/** A refusal by a rule of this server. */
+function ruled(reason: RefusalReason, status: number, message: string): Refusal {
+  return new Refusal(status, message, {}, undefined, reason);
+}
+
 function refuseHttpVersion({ httpVersion }: UpgradeRequest): Refusal | undefined {
   // §4.2.1, item 1: "An HTTP/1.1 or higher GET request". RFC 9110 §7.8: "A server MUST ignore an Upgrade header field
   // that is received in an HTTP/1.0 request." HTTP/2 opens WebSockets in another way (RFC 8441).
@@ -206,7 +211,7 @@ function refuseMethod({ method }: UpgradeRequest): Refusal | undefined {
 function refuseHeaderCount(rawHeaders: readonly string[], maxHeaders: number): Refusal | undefined {
   // RFC 6585 §5. Count before reading: Node drops lines above its own limit, so one that matters may be missing.
   if (rawHeaders.length / 2 <= maxHeaders) return undefined;
-  return new Refusal(431, `${INVALID} more than ${maxHeaders} header lines`);
+  return ruled('headers', 431, `${INVALID} more than ${maxHeaders} header lines`);
 }
 
 function readHost({ url }: UpgradeRequest, lines: FieldLines): Authority | Refusal {
@@ -303,7 +308,7 @@ function refuseServerName<Request>(
 ): Refusal | undefined {
   // If an attacker makes a page's name resolve to us, its host is the "same". Only a list of our names exposes it.
   if (allowedHosts === undefined || isAllowedHost(allowedHosts, server, whole)) return undefined;
-  return new Refusal(403, `${INVALID} the host ${quoted(server.host)} is none of allowedHosts`);
+  return ruled('host', 403, `${INVALID} the host ${quoted(server.host)} is none of allowedHosts`);
 }
 
 function refuseOrigin<Request>(
@@ -317,9 +322,9 @@ function refuseOrigin<Request>(
   const origin = lines.get('origin');
   if (origin === undefined) return undefined;
   // RFC 6454 §7.3: "MUST NOT include more than one Origin header field".
-  if (typeof origin !== 'string') return new Refusal(403, `${INVALID} more than one Origin header`);
+  if (typeof origin !== 'string') return ruled('request', 403, `${INVALID} more than one Origin header`);
   const isAllowed =
     allowedOrigins === undefined ? isSameHost(origin, server) : isAllowedOrigin(allowedOrigins, origin, whole);
   if (isAllowed) return undefined;
-  return new Refusal(403, `${INVALID} the origin ${quoted(origin)} may not connect here (see allowedOrigins)`);
+  return ruled('origin', 403, `${INVALID} the origin ${quoted(origin)} may not connect here (see allowedOrigins)`);
 }

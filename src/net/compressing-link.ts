@@ -5,6 +5,7 @@ import type { Deflater } from '../deflate/deflater.js';
 import { LongDeflation } from '../deflate/long-deflation.js';
 import { CONTROL_BIT, FIN, RSV1 } from '../protocol/opcode.js';
 import type { ReceiverOptions } from '../protocol/receiver-options.js';
+import type { Counters } from './counters.js';
 import { Link } from './link.js';
 import type { OutboxSettings } from './writing/outbox.js';
 import { SendQueue } from './writing/send-queue.js';
@@ -14,6 +15,7 @@ import type { SharedMessage } from './writing/shared-message.js';
 export interface CompressingSettings extends ReceiverOptions, OutboxSettings {
   /** Compresses messages; `null` if that was not agreed. */
   readonly deflater: Deflater | null;
+  readonly counters: Counters;
 }
 
 /**
@@ -62,23 +64,32 @@ export abstract class CompressingLink extends Link {
 
   /** Appends a message, compressed if that makes it shorter. @returns as `append` of the outbox */
   #append(opcode: number, payload: string | Uint8Array, isDeflated: boolean): boolean {
-    const deflated = isDeflated ? this.#settings.deflater!.deflate(payload) : null;
+    const deflater = this.#settings.deflater!;
+    const deflated = isDeflated ? deflater.deflate(payload) : null;
     return deflated === null
       ? this.outbox.append(FIN | opcode, payload)
-      : this.outbox.append(FIN | RSV1 | opcode, deflated);
+      : this.outbox.append(FIN | RSV1 | opcode, deflated, deflater.length);
   }
 
   #appendLong(opcode: number, deflation: LongDeflation): SendQueue {
-    this.#queue ??= new SendQueue(this.outbox, () => {
-      this.#queue = null;
-    });
+    if (this.#queue === null) this.#queue = this.#beginQueue();
     this.#queue.addLong(deflation, () => {
       const compressed = deflation.hasEnded ? deflation.compressed : null;
       if (compressed === null) return this.outbox.append(FIN | opcode, deflation.payload);
       this.#settings.deflater!.forget();
-      return this.outbox.append(FIN | RSV1 | opcode, compressed);
+      return this.outbox.append(FIN | RSV1 | opcode, compressed, deflation.payload.length);
     });
     return this.#queue;
+  }
+
+  #beginQueue(): SendQueue {
+    const { queues } = this.#settings.counters;
+    const queue = new SendQueue(this.outbox, () => {
+      this.#queue = null;
+      queues.delete(queue);
+    });
+    queues.add(queue);
+    return queue;
   }
 
   /**
@@ -92,7 +103,7 @@ export abstract class CompressingLink extends Link {
   /** As `sendShared`. @returns whether there is room for more */
   queueShared(message: SharedMessage): boolean {
     const { deflater } = this.#settings;
-    if (deflater === null) return this.outbox.appendFrame(message.plain);
+    if (deflater === null) return this.outbox.appendFrame(message.plain, message.byteLength);
     const deflated = message.deflatedBy(deflater);
     if (deflated instanceof LongDeflation) {
       this.#appendLong(message.opcode, deflated);
@@ -101,7 +112,7 @@ export abstract class CompressingLink extends Link {
     const frame = deflated ?? message.plain;
     const append = () => {
       if (deflated !== null) deflater.forget();
-      return this.outbox.appendFrame(frame);
+      return this.outbox.appendFrame(frame, message.byteLength);
     };
     if (this.#queue === null) return append();
     this.#queue.add(frame.length, append);
@@ -134,7 +145,9 @@ export abstract class CompressingLink extends Link {
   /** Drops all that has not left, because the connection is closed. */
   protected closeSending(): void {
     this.outbox.close();
-    this.#queue?.close(this.closedError());
+    if (this.#queue === null) return;
+    this.#settings.counters.queues.delete(this.#queue);
+    this.#queue.close(this.closedError());
     this.#queue = null;
   }
 

@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import type { CloseResult } from '../protocol/errors.js';
 import type { CompressingSettings } from './compressing-link.js';
+import type { RateLimitSettings } from './timing/rate-limit.js';
 import type { TimeLimitOptions } from './timing/time-limits.js';
 
 /**
@@ -9,7 +10,7 @@ import type { TimeLimitOptions } from './timing/time-limits.js';
  */
 export interface ConnectionHandler {
   /** A whole message. */
-  onMessage(opcode: number, data: string | Buffer): void;
+  onMessage(opcode: number, data: string | Buffer, length: number): void;
   /** A whole frame of any kind. Raw mode calls this instead of `onMessage`, `onPing` and `onPong`. */
   onFrame(fin: boolean, opcode: number, payload: Buffer): void;
   onPing(payload: Buffer): void;
@@ -29,4 +30,6 @@ export interface ConnectionHandler {
 export interface ConnectionOptions extends CompressingSettings, TimeLimitOptions {
   /** If more than this waits to be written, the entry point decides what becomes of the next message. */
   readonly maxBackpressure: number;
+  /** `null` without a limit. */
+  readonly rateLimit: RateLimitSettings | null;
 }

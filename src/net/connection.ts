@@ -5,11 +5,13 @@ import { NO_BYTES } from '../protocol/bytes.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload, parseClosePayload } from '../protocol/close-payload.js';
 import { Closing, type ClosingEvent, type ConnectionState, echoedCode } from '../protocol/closing.js';
-import { type Fault, toError, WebSocketClosedError, WebSocketProtocolError } from '../protocol/errors.js';
+import { FAULT, type Fault, toError, WebSocketClosedError, WebSocketProtocolError } from '../protocol/errors.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
 import { CompressingLink } from './compressing-link.js';
 import type { ConnectionHandler, ConnectionOptions } from './connection-handler.js';
-
+import type { Counters } from './counters.js';
+import { RateLimit } from './timing/rate-limit.js';
+import { RoundTrips } from './timing/round-trips.js';
 import { type TimeLimited, TimeLimits } from './timing/time-limits.js';
 
 /** One WebSocket connection after its opening handshake: Ping → Pong (RFC 6455 §5.5.2), closing (§7), time limits. */
@@ -20,12 +22,27 @@ export class Connection extends CompressingLink implements TimeLimited {
   /** `null` until the closing begins. */
   #begunClosing: Closing | null = null;
   #cause: Error | undefined;
+  readonly #rate: RateLimit | null;
+  /** `null` until the user sends a Ping. */
+  #roundTrips: RoundTrips | null = null;
+  /** Microseconds of the last round trip; -1 before. */
+  #latency = -1;
 
   constructor(socket: Duplex, options: ConnectionOptions, handler: ConnectionHandler) {
     super('wasock.Connection', socket, options);
     this.#options = options;
     this.#handler = handler;
     this.#limits = new TimeLimits(options, this);
+    this.#rate = options.rateLimit === null ? null : new RateLimit(options.rateLimit, this);
+  }
+
+  get counters(): Counters {
+    return this.#options.counters;
+  }
+
+  /** Milliseconds from the last Ping that was answered to its Pong. */
+  get latency(): number | undefined {
+    return this.#latency < 0 ? undefined : this.#latency / 1000;
   }
 
   get state(): ConnectionState {
@@ -41,8 +58,9 @@ export class Connection extends CompressingLink implements TimeLimited {
     return this.bufferedAmount > maxBackpressure;
   }
 
+  /** Whether nothing is read: by the user's wish, because enough messages wait, or because of the rate limit. */
   get isPaused(): boolean {
-    return this.inbox.isPaused;
+    return this.inbox.isPaused || this.inbox.isHeld;
   }
 
   /** Starts reading. @param head bytes that came after the opening handshake: they are frames */
@@ -64,16 +82,50 @@ export class Connection extends CompressingLink implements TimeLimited {
   }
 
   pause(): void {
-    if (this.state === 'open') this.inbox.pause();
+    if (this.state === 'open') this.#countPaused(() => this.inbox.pause());
   }
 
   resume(): void {
     if (!this.inbox.isPaused) return;
-    this.inbox.resume();
+    this.#countPaused(() => this.inbox.resume());
+    this.#limits.onResume();
+  }
+
+  /** Does what may change whether it is read from. */
+  #countPaused(act: () => void): void {
+    const before = Number(this.isPaused);
+    act();
+    this.counters.paused += Number(this.isPaused) - before;
+  }
+
+  // ——— from the rate limit
+
+  hold(): void {
+    if (!this.inbox.isHeld) this.counters.rateLimited++;
+    this.#countPaused(() => this.inbox.hold());
+  }
+
+  release(): void {
+    this.#countPaused(() => this.inbox.release());
     this.#limits.onResume();
   }
 
   // ——— sending
+
+  /**
+   * Sends a Ping.
+   *
+   * @param payload what the Pong has to carry; `null` if that does not matter
+   * @returns resolves with the milliseconds until its Pong, and rejects with a `WebSocketClosedError` if the connection
+   *   ends first
+   */
+  ping(payload: Buffer | null): Promise<number> {
+    this.#roundTrips ??= new RoundTrips();
+    const bytes = payload ?? this.#roundTrips.payload(this.#limits.isPinging);
+    const answered = this.#roundTrips.sent(bytes);
+    this.send(Opcode.Ping, bytes);
+    return answered;
+  }
 
   /**
    * Begins the closing handshake (RFC 6455 §7.1.2). Data that still arrives is discarded.
@@ -110,6 +162,7 @@ export class Connection extends CompressingLink implements TimeLimited {
 
   #abandon(): void {
     this.#closing.abandon();
+    this.#rate?.stop();
     this.inbox.discard();
     this.#closeOutbox();
   }
@@ -137,23 +190,40 @@ export class Connection extends CompressingLink implements TimeLimited {
     return this.#begunClosing?.delivers ?? true;
   }
 
-  onMessage(opcode: number, data: string | Buffer): void {
+  onMessage(opcode: number, data: string | Buffer, length: number): void {
     if (!this.#delivers) return;
+    if (this.#rate?.onFrame(true)) return this.onFault(FAULT.RATE_LIMIT);
+    this.#countMessage(length);
     this.#limits.onMessageEnd();
-    this.#handler.onMessage(opcode, data);
+    this.#handler.onMessage(opcode, data, length);
     this.inbox.countMessage();
+  }
+
+  override onFragment(): void {
+    if (this.#delivers && this.#rate?.onFrame(false)) this.onFault(FAULT.RATE_LIMIT);
+  }
+
+  #countMessage(length: number): void {
+    const { counters } = this;
+    counters.messagesReceived++;
+    counters.payloadBytesReceived += length;
   }
 
   onFrame(fin: boolean, opcode: number, payload: Buffer): void {
     if (!this.#delivers) return;
-    if (fin) this.#limits.onMessageEnd();
+    if (this.#rate?.onFrame(fin)) return this.onFault(FAULT.RATE_LIMIT);
+    if (fin) {
+      this.#countMessage(payload.length);
+      this.#limits.onMessageEnd();
+    }
     this.#handler.onFrame(fin, opcode, payload);
     this.inbox.countMessage();
   }
 
   onControl(opcode: number, payload: Buffer): void {
+    if (this.#delivers && this.#rate?.onFrame(false)) return this.onFault(FAULT.RATE_LIMIT);
     if (!this.inbox.fragmented) this.#limits.onMessageEnd();
-    if (opcode === Opcode.Pong) this.#limits.onPong();
+    if (opcode === Opcode.Pong) this.#onPong(payload);
     if (this.#options.raw && this.#delivers) this.#handOverControl(opcode, payload);
     else if (opcode === Opcode.Close) this.#receiveClose(payload);
     else if (!this.#delivers) return;
@@ -164,6 +234,14 @@ export class Connection extends CompressingLink implements TimeLimited {
       this.#handler.onPing(payload);
     }
     this.inbox.countMessage();
+  }
+
+  #onPong(payload: Buffer): void {
+    this.#limits.onPong();
+    let micros = this.#roundTrips?.onPong(payload) ?? -1;
+    // The keepalive's Pings are empty.
+    if (micros < 0 && payload.length === 0) micros = this.#limits.roundTrip();
+    if (micros >= 0) this.#latency = micros;
   }
 
   /** In raw mode the user answers. A Close frame still says how the connection ends (§7.1.5). */
@@ -185,7 +263,9 @@ export class Connection extends CompressingLink implements TimeLimited {
 
   // ——— from inbox and transport
 
-  onRead(): void {
+  onRead(length: number): void {
+    this.counters.wireBytesReceived += length;
+    this.#rate?.onBytes(length);
     this.#limits.onRead();
   }
 
@@ -196,6 +276,7 @@ export class Connection extends CompressingLink implements TimeLimited {
 
   override onTurnEnd(): void {
     super.onTurnEnd();
+    if (this.#rate?.onTurnEnd()) this.onFault(FAULT.RATE_LIMIT);
     if (this.inbox.midMessage) this.#limits.onMessagePart();
     else this.#limits.onMessageEnd();
   }
@@ -231,8 +312,8 @@ export class Connection extends CompressingLink implements TimeLimited {
     this.#closing.onLost();
     this.#limits.stop();
     this.#closeOutbox();
-    // A user who has paused may wait for something that will never come.
-    this.inbox.resume();
+    // Whoever has paused may wait for something that will never come.
+    this.#readAll(true);
     this.inbox.onClose();
   }
 
@@ -240,6 +321,8 @@ export class Connection extends CompressingLink implements TimeLimited {
   onInputClose(): void {
     this.#closing.onClosed();
     this.inbox.discard();
+    this.#roundTrips?.reject(this.closedError());
+    this.counters.countClose(this.#closing.result().closeCode);
     this.runInAsyncScope(this.#handler.onClose, this.#handler, this.#closing.result(), this.#cause);
   }
 
@@ -256,8 +339,17 @@ export class Connection extends CompressingLink implements TimeLimited {
     if (step.discards) this.inbox.discard();
     if (step.sendsClose) this.inOrder(() => this.outbox.appendClose(payload));
     this.#limits.onClosing();
-    if (step.reads) this.inbox.resume();
+    this.#readAll(step.reads);
     if (step.ends) this.inOrder(() => this.outbox.end());
+  }
+
+  /** Ends the rate limit: little more comes. @param resumes whether the user's pause ends, too */
+  #readAll(resumes: boolean): void {
+    this.#rate?.stop();
+    this.#countPaused(() => {
+      this.inbox.release();
+      if (resumes) this.inbox.resume();
+    });
   }
 
   #receiveClose(payload: Buffer): void {

@@ -38,7 +38,9 @@ export abstract class Link extends AsyncResource implements TransportEvents, Inb
   }
 
   abstract readonly answersWhilePaused: boolean;
-  abstract onMessage(opcode: number, data: string | Buffer): void;
+  abstract onMessage(opcode: number, data: string | Buffer, length: number): void;
+  onFragment(): void {}
+
   abstract onFrame(fin: boolean, opcode: number, payload: Buffer): void;
   abstract onControl(opcode: number, payload: Buffer): void;
   abstract onFault(fault: Fault, flags: number, length: number): void;
@@ -49,7 +51,7 @@ export abstract class Link extends AsyncResource implements TransportEvents, Inb
   abstract onThrow(error: unknown): void;
   abstract onInputEnd(): void;
   abstract onInputClose(): void;
-  abstract onRead(): void;
+  abstract onRead(length: number): void;
   abstract onDeparted(): void;
   abstract onWritten(): void;
   abstract onDrain(): void;

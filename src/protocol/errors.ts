@@ -92,6 +92,7 @@ export const FAULT = {
     '7.4.1',
     'A message took longer to arrive than messageTimeout',
   ),
+  RATE_LIMIT: fault('RATE_LIMIT', CloseCode.PolicyViolation, '7.4.1', 'The peer sent more than rateLimit allows'),
 } as const;
 
 /** The codes of all other errors. */
@@ -107,6 +108,7 @@ export const ERROR_CODE = {
   PONG_TIMEOUT: 'WASOCK_PONG_TIMEOUT',
   IDLE_TIMEOUT: 'WASOCK_IDLE_TIMEOUT',
   HANDLER: 'WASOCK_HANDLER',
+  UNANSWERED: 'WASOCK_UNANSWERED',
 } as const;
 
 /** `ErrorOptions`, which the typings of ES2020 do not know. */

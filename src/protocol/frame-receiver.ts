@@ -309,6 +309,7 @@ export class FrameReceiver implements FrameRules {
     if (reportsFrames) this.#message = null;
     if (!fin) {
       if (reportsFrames) this.sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, message.take());
+      else this.sink.onFragment();
       return;
     }
     // §5.6: "the whole message MUST contain valid UTF-8", so it may not end in the middle of a code point.
@@ -399,6 +400,7 @@ const NO_SINK: ReceiverSink = {
   onBatchBegin() {},
   onMessage() {},
   onControl() {},
+  onFragment() {},
   onFrame() {},
   onFault() {},
   onLongMessage() {},

@@ -6,10 +6,16 @@ import type { Role } from './frame-rules.js';
 export interface ReceiverSink {
   /** Several frames will be reported, one after the other. */
   onBatchBegin(): void;
-  /** A whole Text or Binary message. `textAs` decides whether Text is a string or bytes. */
-  onMessage(opcode: number, data: string | Buffer): void;
+  /**
+   * A whole Text or Binary message. `textAs` decides whether Text is a string or bytes.
+   *
+   * @param length bytes of its payload
+   */
+  onMessage(opcode: number, data: string | Buffer, length: number): void;
   /** A whole control frame. */
   onControl(opcode: number, payload: Buffer): void;
+  /** A fragment that others will follow, unless `onFrame` reports it. */
+  onFragment(): void;
   /** A whole data frame. Raw mode calls this instead of `onMessage`. */
   onFrame(fin: boolean, opcode: number, payload: Buffer): void;
   /**

@@ -28,7 +28,7 @@ export function deliverFrom(
     if (options.textAs === 'string' && !options.raw) {
       // Latin-1 is the fastest way to a string, and the same for ASCII.
       const text = isChecked ? codec.bytes.toString('latin1', start, end) : codec.utf8String(start, end);
-      sink.onMessage(opcode, text);
+      sink.onMessage(opcode, text, end - start);
       return true;
     }
   }
@@ -37,13 +37,15 @@ export function deliverFrom(
       ? viewOf(codec.memory, start, end - start)
       : ownedPayload(codec.bytes, start, end, stop, options.awaited);
   if (options.raw) sink.onFrame(true, opcode, payload);
-  else sink.onMessage(opcode, payload);
+  else sink.onMessage(opcode, payload, end - start);
   return true;
 }
 
 /** Reports a whole message, whose bytes are for the sink to keep. */
 export function reportMessage(sink: ReceiverSink, options: ReceiverOptions, opcode: number, payload: Buffer): void {
   if (options.raw) sink.onFrame(true, opcode, payload);
-  else
-    sink.onMessage(opcode, opcode === Opcode.Text && options.textAs === 'string' ? payload.toString('utf8') : payload);
+  else {
+    const isString = opcode === Opcode.Text && options.textAs === 'string';
+    sink.onMessage(opcode, isString ? payload.toString('utf8') : payload, payload.length);
+  }
 }

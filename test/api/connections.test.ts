@@ -64,11 +64,12 @@ describe('within', () => {
 
 describe('checkCloseOptions', () => {
   test('adds the defaults; a time-out that is not given is none', () => {
-    expect(checkCloseOptions({})).toEqual({ code: 1001, reason: '', timeout: undefined });
+    expect(checkCloseOptions({})).toEqual({ code: 1001, reason: '', timeout: undefined, over: 0 });
     expect(checkCloseOptions({ code: 4000, reason: 'x', timeout: Number.POSITIVE_INFINITY })).toEqual({
       code: 4000,
       reason: 'x',
       timeout: 0,
+      over: 0,
     });
   });
 

@@ -13,6 +13,7 @@ import { Deflater, KeepingDeflater } from '../../src/deflate/deflater.js';
 import { Inflater, KeepingInflater } from '../../src/deflate/inflater.js';
 import { chooseOffer } from '../../src/deflate/negotiation.js';
 import { parseExtensions } from '../../src/handshake/header-values.js';
+import { UNCOUNTED } from '../../src/net/counters.js';
 import { newMaskingKey } from '../../src/protocol/masking-key.js';
 
 const MiB = 1_048_576;
@@ -23,6 +24,8 @@ const SIZES = {
   maxHeaderBytes: 16_384,
   maxHeaders: 100,
   maxPendingHandshakes: 1024,
+  maxConnections: Number.POSITIVE_INFINITY,
+  maxConnectionsPerAddress: Number.POSITIVE_INFINITY,
   highWaterMark: 65_536,
   maxBackpressure: MiB,
 };
@@ -49,6 +52,9 @@ describe('the limits that are not given', () => {
       agreed: null,
       allowedOrigins: undefined,
       allowedHosts: undefined,
+      addressOf: undefined,
+      rateLimit: null,
+      counters: UNCOUNTED,
       textAs: 'string',
       zeroCopy: false,
       awaited: false,

@@ -367,11 +367,12 @@ test('hostile.L-04: nothing keeps a closed connection in memory, nor the process
     '-e',
     `const net = require('node:net');
      const { Connection } = require('./build/net/connection.js');
+     const { UNCOUNTED } = require('./build/net/counters.js');
      const options = {
        role: 'server', maxPayload: 1e6, maxFragments: 9, textAs: 'string', zeroCopy: false, raw: false, lenientLengths: false,
        inflater: null, deflater: null,
        pingInterval: 60000, pongTimeout: 60000, idleTimeout: 60000, messageTimeout: 60000, closeTimeout: 60000,
-       highWaterMark: 65536, maxBackpressure: 1e6, maskingKey: null,
+       highWaterMark: 65536, maxBackpressure: 1e6, maskingKey: null, rateLimit: null, counters: UNCOUNTED,
      };
      const handler = Object.fromEntries(['Message', 'Frame', 'Ping', 'Pong', 'Drain', 'Error', 'Close'].map((name) => ['on' + name, () => {}]));
      const refs = [];

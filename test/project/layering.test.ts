@@ -29,6 +29,10 @@ const TESTED_BY: Record<string, string> = {
   'api/socket-server.ts': 'api/topics.test.ts',
   'api/upgrades.ts': 'api/accept-upgrades.test.ts',
   'api/upgrade-answer.ts': 'api/serve.test.ts',
+  'api/sending-socket.ts': 'api/send.test.ts',
+  'net/counters.ts': 'api/metrics.test.ts',
+  'api/rate-limit.ts': 'api/rate-limit.test.ts',
+  'net/timing/rate-limit.ts': 'api/rate-limit.test.ts',
   'broker/redis-connection.ts': 'broker/redis.test.ts',
   // An interface, which the test's own broker implements.
   'broker/broker.ts': 'broker/session.test.ts',
@@ -100,6 +104,8 @@ describe('src', () => {
     const fromCrypto = /\brandom(Bytes|FillSync|Fill|Int|UUID)\b|\bgetRandomValues\b/;
     const files = [...sources].filter(([, source]) => fromCrypto.test(source)).map(([file]) => file);
     expect(files).toEqual([
+      // The order in which a server closes its sockets.
+      'api/connections.ts',
       // Waits between attempts, channels for probes, and who published a message.
       ...['broker/channel-broker.ts', 'broker/interests.ts', 'broker/redis-connection.ts'],
       ...['broker/session.ts'],

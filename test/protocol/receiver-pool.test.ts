@@ -15,6 +15,7 @@ class Texts implements ReceiverSink {
   onControl(): void {}
   onFrame(): void {}
   onBatchBegin(): void {}
+  onFragment(): void {}
   onLongMessage(): void {}
   onFault(): void {
     this.texts.push('fault');

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Opcode, WebSocketClosedError } from '../../src/index.js';
+import { UNCOUNTED } from '../../src/net/counters.js';
 import type { Transport } from '../../src/net/transport/transport.js';
 import { Outbox } from '../../src/net/writing/outbox.js';
 import { FIN } from '../../src/protocol/opcode.js';
@@ -163,7 +164,7 @@ describe('sending', () => {
     // Of CF D8 05 65 the first octet is the lowest of the number.
     const maskingKey = () => 0x65_05_d8_cf;
     const events = { onDrain() {}, onDeparted() {}, onWritten() {}, closedError: () => new Error() };
-    const outbox = new Outbox(transport, events, { highWaterMark: 65_536, maskingKey });
+    const outbox = new Outbox(transport, events, { highWaterMark: 65_536, maskingKey, counters: UNCOUNTED });
     outbox.append(FIN | Opcode.Text, 'hi there');
     outbox.flush();
     expect(written).toEqual(['8188cfd80565a7b12511a7bd7700']);

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { Connection } from '../../src/net/connection.js';
 import type { ConnectionHandler, ConnectionOptions } from '../../src/net/connection-handler.js';
+import { UNCOUNTED } from '../../src/net/counters.js';
 import type { CloseResult } from '../../src/protocol/errors.js';
 import { newMaskingKey } from '../../src/protocol/masking-key.js';
 import { DEFAULT_OPTIONS } from './receiver-harness.js';
@@ -19,6 +20,8 @@ export const CONNECTION_OPTIONS: ConnectionOptions = {
   maxBackpressure: 1_048_576,
   maskingKey: null,
   deflater: null,
+  rateLimit: null,
+  counters: UNCOUNTED,
 };
 
 /** A handler that records all that it is told. */

@@ -1,3 +1,4 @@
+import { UNCOUNTED } from '../../src/net/counters.js';
 import { Outbox } from '../../src/net/writing/outbox.js';
 import { FakeTransport } from './fake-transport.js';
 
@@ -25,7 +26,7 @@ export function makeOutbox({ maskingKey, releasesMemory, highWaterMark = HIGH_WA
     },
     closedError: () => new Error('closed'),
   };
-  const outbox = new Outbox(transport, events, { highWaterMark, maskingKey: maskingKey ?? null });
+  const outbox = new Outbox(transport, events, { highWaterMark, maskingKey: maskingKey ?? null, counters: UNCOUNTED });
   transport.onWritten = () => outbox.onWritten();
   return { outbox, transport, events };
 }

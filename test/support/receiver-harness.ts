@@ -103,6 +103,7 @@ export class ReceiverHarness implements ReceiverSink {
   }
 
   onBatchBegin(): void {}
+  onFragment(): void {}
 
   /** As an inbox does, but at once. */
   onLongMessage(message: InflatedInSteps): void {

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
-import { formatRefusal, type Refusal, refuse } from '../../handshake/server.js';
+import { formatRefusal, type Refusal, refusalFor } from '../../handshake/server.js';
 import { NO_BYTES } from '../../protocol/bytes.js';
 import { peerAddress } from '../node/peer-address.js';
 import { restoreFlowing } from '../node/socket-state.js';
@@ -15,6 +15,8 @@ const REFUSED_LINGER = 800;
 /** Bytes that a client may send before it has the answer. RFC 6455 §4.1: it has to wait for the answer. */
 const MAX_AHEAD = 65_536;
 
+const TOOK_TOO_LONG = 'The opening handshake took too long\n';
+
 const notAnswering = () => false;
 
 /** Is told about handshakes that take time. */
@@ -23,10 +25,12 @@ export interface PendingOwner {
   onWatched(pending: PendingUpgrade): void;
   /** The answer was given, or the client has left. Called once, also for a handshake that was not watched. */
   onSettled(pending: PendingUpgrade): void;
+  /** The request is refused, by `refusal` or, because of that, by an answer that somebody else wrote. */
+  onRefused(pending: PendingUpgrade, refusal: Refusal): void;
 }
 
 /** The owner of a handshake that nobody counts. */
-export const NO_OWNER: PendingOwner = { onWatched() {}, onSettled() {} };
+export const NO_OWNER: PendingOwner = { onWatched() {}, onSettled() {}, onRefused() {} };
 
 /**
  * A server's side of one opening handshake: one request, and one answer to it. If the answer takes time, the server has
@@ -38,6 +42,11 @@ export class PendingUpgrade implements Timed {
   readonly socket: Duplex;
   /** Whether somebody else has begun to write an answer to the socket. */
   isAnswering: () => boolean = notAnswering;
+  /** Why it cannot be accepted, once that is known. Somebody else may answer it. */
+  refusal: Refusal | null = null;
+  /** Whether it counts towards the limits of its server, and for which address. */
+  isCounted = false;
+  address: string | undefined;
   /** Bytes that came after the request. */
   #head: Buffer;
   /** `#head` and the bytes that came later, once there are any. */
@@ -106,7 +115,7 @@ export class PendingUpgrade implements Timed {
   }
 
   #refuseAhead(): void {
-    this.refuse(refuse(400, { body: 'More than 64 KiB came before the answer\n' }));
+    this.refuse(refusalFor('ahead', 400, { body: 'More than 64 KiB came before the answer\n' }));
   }
 
   /** The peer's IP address, if the transport has one. Ask before the answer: a client may leave right after it. */
@@ -167,6 +176,7 @@ export class PendingUpgrade implements Timed {
 
   /** Writes the refusal and ends the connection, whatever else the client has sent. */
   refuse(refusal: Refusal): void {
+    if (this.isPending) this.refusal = refusal;
     this.#end(formatRefusal(refusal));
   }
 
@@ -182,12 +192,13 @@ export class PendingUpgrade implements Timed {
     this.#abort?.abort();
     this.socket.end(answer === '' ? undefined : answer, 'utf8');
     this.#discardInput();
+    if (this.refusal !== null) this.#owner.onRefused(this, this.refusal);
   }
 
   onDeadline(): void {
     if (this.#state !== 'pending') this.socket.destroy();
     // An answer that has begun may take its time, like any other.
-    else if (!this.isAnswering()) this.refuse(refuse(503, { body: 'The opening handshake took too long\n' }));
+    else if (!this.isAnswering()) this.refuse(refusalFor('timeout', 503, { body: TOOK_TOO_LONG }));
   }
 
   /** If a socket closes with unread bytes, the kernel sends RST, which would overtake our answer. */

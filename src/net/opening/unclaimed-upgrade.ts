@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
-import { refuse } from '../../handshake/server.js';
+import { refusalFor } from '../../handshake/server.js';
 import { NO_BYTES } from '../../protocol/bytes.js';
 import { scheduleDeadline, type Timed } from '../timing/deadlines.js';
-import { NO_OWNER, PendingUpgrade } from './pending-upgrade.js';
+import { type PendingOwner, PendingUpgrade } from './pending-upgrade.js';
 import { RequestHead } from './request-head.js';
 
 /**
@@ -19,10 +19,17 @@ export class UnclaimedUpgrade implements Timed {
   readonly #request: IncomingMessage;
   readonly #socket: Duplex;
   readonly #untouched: string;
+  readonly #owner: PendingOwner;
 
-  /** Make it before anyone else sees the socket. @param timeout milliseconds; 0 is never */
-  constructor(request: IncomingMessage, socket: Duplex, timeout: number) {
+  /**
+   * Make it before anyone else sees the socket.
+   *
+   * @param timeout milliseconds; 0 is never
+   * @param owner is told if the client gets a 404
+   */
+  constructor(request: IncomingMessage, socket: Duplex, timeout: number, owner: PendingOwner) {
     this.#request = request;
+    this.#owner = owner;
     this.#socket = socket.on('error', ignore);
     this.#untouched = stateOf(socket);
     if (timeout > 0) scheduleDeadline(this, performance.now() + timeout);
@@ -31,7 +38,8 @@ export class UnclaimedUpgrade implements Timed {
   onDeadline(): void {
     const isClaimed = stateOf(this.#socket) !== this.#untouched;
     if (isClaimed || this.#socket.destroyed) return;
-    new PendingUpgrade(new RequestHead(this.#request, this.#socket), NO_BYTES, 0, NO_OWNER).refuse(refuse(404));
+    const request = new RequestHead(this.#request, this.#socket);
+    new PendingUpgrade(request, NO_BYTES, 0, this.#owner).refuse(refusalFor('path', 404));
   }
 }
 

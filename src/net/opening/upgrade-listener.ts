@@ -1,16 +1,17 @@
 import type { Buffer } from 'node:buffer';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { isUpgrade, refuse } from '../../handshake/server.js';
+import { isUpgrade, type Refusal, refusalFor } from '../../handshake/server.js';
 import { toError } from '../../protocol/errors.js';
 import { chooseUpgrades, responseOn, watchResponses } from '../node/http-server.js';
+import { Admission, type AdmissionLimits } from './admission.js';
 import { conflictOf, Fit, fitOf, type PathRule, type RoutedRequest } from './path-rule.js';
 import { type PendingOwner, PendingUpgrade } from './pending-upgrade.js';
 import { RequestHead } from './request-head.js';
 import { UnclaimedUpgrade } from './unclaimed-upgrade.js';
 
-/** Limits for clients that have no answer yet. */
-interface UpgradeLimits {
+/** Limits for clients that have no answer yet, and for how many there may be. */
+interface UpgradeLimits extends AdmissionLimits {
   /** Milliseconds; 0 for no limit. */
   readonly handshakeTimeout: number;
   readonly maxPendingHandshakes: number;
@@ -26,8 +27,9 @@ interface UpgradeRoutes {
   onPlain(pending: PendingUpgrade): void;
   /** A WebSocket upgrade for another path, for which nobody else listens. */
   onUnclaimed(pending: PendingUpgrade): void;
-  /** A `path` function threw, and the client gets 500. */
-  onPathError(error: Error): void;
+  /** A function of the user's that judges requests threw, and the client gets 500. */
+  onError(error: Error): void;
+  onRefused(request: RequestHead, refusal: Refusal): void;
 }
 
 /** Who takes a WebSocket upgrade. */
@@ -50,11 +52,14 @@ export class UpgradeListener implements PendingOwner {
   readonly #limits: UpgradeLimits;
   readonly #pending = new Set<PendingUpgrade>();
   readonly #unwatch: () => void;
+  readonly admission: Admission;
   readonly #everyPath: Claim = { listener: this, isFaulty: false };
   #closing = false;
 
-  constructor(server: HttpServer, limits: UpgradeLimits, routes: UpgradeRoutes) {
+  /** @param open the open sockets of the server */
+  constructor(server: HttpServer, limits: UpgradeLimits, open: { readonly size: number }, routes: UpgradeRoutes) {
     this.#server = server;
+    this.admission = new Admission(limits, open);
     this.#limits = limits;
     this.#routes = routes;
     for (const { path } of oursOn(server).map((listener) => listener.#routes)) {
@@ -76,7 +81,7 @@ export class UpgradeListener implements PendingOwner {
     this.#closing = true;
     for (const pending of this.#pending) {
       // A handler that has begun an answer may finish it.
-      if (!pending.isAnswering()) pending.refuse(unavailable('The server is closing'));
+      if (!pending.isAnswering()) pending.refuse(closing());
     }
   }
 
@@ -86,6 +91,16 @@ export class UpgradeListener implements PendingOwner {
 
   onSettled(pending: PendingUpgrade): void {
     this.#pending.delete(pending);
+    this.admission.settle(pending);
+  }
+
+  onRefused(pending: PendingUpgrade, refusal: Refusal): void {
+    this.#routes.onRefused(pending.request, refusal);
+  }
+
+  /** How many handshakes wait for an answer. */
+  get pendingCount(): number {
+    return this.#pending.size;
   }
 
   stopListening(): void {
@@ -111,13 +126,15 @@ export class UpgradeListener implements PendingOwner {
     else if (isWebSocket(request)) this.#routes.onUnclaimed(pending);
     else if (hasBody(request)) {
       // Its body is unparsed, in `head` and in the socket, so no handler could read it.
-      pending.refuse(refuse(400, { body: 'An upgrade request to another protocol may not have a body here\n' }));
+      pending.refuse(
+        refusalFor('request', 400, { body: 'An upgrade request to another protocol may not have a body here\n' }),
+      );
     } else this.#routes.onPlain(pending);
     pending.readAhead();
   };
 
   #take(pending: PendingUpgrade, { isFaulty }: Claim): void {
-    if (isFaulty) pending.refuse(refuse(500));
+    if (isFaulty) pending.refuse(refusalFor('error', 500));
     else this.#routes.onUpgrade(pending);
   }
 
@@ -127,7 +144,7 @@ export class UpgradeListener implements PendingOwner {
   }
 
   onPathError(error: unknown): void {
-    this.#routes.onPathError(toError(error));
+    this.#routes.onError(toError(error));
   }
 
   /** Takes a WebSocket upgrade that was read without node:http, if it fits. @returns whether it did */
@@ -146,10 +163,23 @@ export class UpgradeListener implements PendingOwner {
 
   #begin(request: RequestHead, head: Buffer): PendingUpgrade {
     const pending = new PendingUpgrade(request, head, this.#limits.handshakeTimeout, this);
-    if (this.#pending.size >= this.#limits.maxPendingHandshakes) {
-      pending.refuse(unavailable('Too many opening handshakes are under way'));
-    } else if (this.#closing) pending.refuse(unavailable('The server is closing'));
+    const refusal = this.#refusalOf(pending);
+    if (refusal !== null) pending.refuse(refusal);
     return pending;
+  }
+
+  /** Why a request cannot be taken, whoever sends it. */
+  #refusalOf(pending: PendingUpgrade): Refusal | null {
+    if (this.#closing) return closing();
+    if (this.#pending.size >= this.#limits.maxPendingHandshakes) {
+      return refusalFor('pending', 503, { body: 'Too many opening handshakes are under way\n' });
+    }
+    try {
+      return this.admission.admit(pending);
+    } catch (error) {
+      this.#routes.onError(toError(error));
+      return refusalFor('error', 500);
+    }
   }
 
   get handshakeTimeout(): number {
@@ -220,7 +250,7 @@ function guard(this: HttpServer, request: IncomingMessage, socket: Duplex): void
   const isTheirs = isTouched || !isWebSocket(request);
   const timeouts = isTheirs ? [] : oursOn(this).map((listener) => listener.handshakeTimeout);
   const limited = timeouts.filter((timeout) => timeout > 0);
-  new UnclaimedUpgrade(request, socket, limited.length === 0 ? 0 : Math.min(...limited));
+  new UnclaimedUpgrade(request, socket, limited.length === 0 ? 0 : Math.min(...limited), oursOn(this)[0]);
 }
 
 /** Whether nobody else listens for the upgrades of this server. */
@@ -233,8 +263,9 @@ function oursOn(server: HttpServer): readonly UpgradeListener[] {
   return listeners.get(server) ?? [];
 }
 
-function unavailable(body: string) {
-  return refuse(503, { body: `${body}\n` });
+/** Another process may have taken over already. */
+function closing(): Refusal {
+  return refusalFor('closing', 503, { headers: { 'Retry-After': '1' }, body: 'The server is closing\n' });
 }
 
 /** Whether the client asks for `websocket`, perhaps among other protocols. */

@@ -30,7 +30,7 @@ export interface InboxEvents extends ReceiverSink {
   /** Whether control frames that come before the next message are handled while paused. */
   readonly answersWhilePaused: boolean;
   /** Bytes have arrived. */
-  onRead(): void;
+  onRead(length: number): void;
   /** Frames will be handled now. */
   onTurnBegin(): void;
   onTurnEnd(): void;
@@ -65,6 +65,8 @@ export class Inbox implements ReadEvents {
   #long: InflatedInSteps | null = null;
   #scheduled = false;
   #paused = false;
+  /** Its rate limit is reached. */
+  #held = false;
   /** While paused: a data frame comes next, so nothing can be handled. */
   #isDataNext = false;
   #started = false;
@@ -99,6 +101,11 @@ export class Inbox implements ReadEvents {
     return this.#paused;
   }
 
+  /** Whether its rate limit keeps it from reading. */
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
   /** Whether everything received is handled. */
   get isEmpty(): boolean {
     return this.#reserve === null && this.#long === null;
@@ -106,14 +113,14 @@ export class Inbox implements ReadEvents {
 
   /** Whether we are paused or have unhandled bytes: the peer may have said more than we know. */
   get isHeldUp(): boolean {
-    return this.#paused || !this.isEmpty;
+    return this.#paused || this.#held || !this.isEmpty;
   }
 
   /** Starts reading. */
   start(): void {
     this.#transport.start();
     this.#started = true;
-    this.#stopped = this.#paused || !this.#hasRoom;
+    this.#stopped = this.#paused || this.#held || !this.#hasRoom;
     if (!this.#stopped) this.#transport.resume();
   }
 
@@ -129,6 +136,20 @@ export class Inbox implements ReadEvents {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
+    this.#schedule();
+    this.#readOn();
+  }
+
+  /** Stops before the next frame, even within a read, and reads no more. */
+  hold(): void {
+    this.#held = true;
+    this.#receiver?.stop();
+  }
+
+  /** Undoes `hold`. */
+  release(): void {
+    if (!this.#held) return;
+    this.#held = false;
     this.#schedule();
     this.#readOn();
   }
@@ -206,7 +227,7 @@ export class Inbox implements ReadEvents {
 
   #countRead(length: number): void {
     this.receivedBytes += length;
-    this.#events.onRead();
+    this.#events.onRead(length);
   }
 
   /** The message before what still waits is inflated in steps. */
@@ -224,7 +245,7 @@ export class Inbox implements ReadEvents {
   }
 
   #mustWait(): boolean {
-    return !this.isEmpty || this.#paused || windowIsClaimed();
+    return !this.isEmpty || this.#paused || this.#held || windowIsClaimed();
   }
 
   #keep(source: Buffer, start: number, end: number): void {
@@ -266,7 +287,7 @@ export class Inbox implements ReadEvents {
   }
 
   #schedule(): void {
-    if (this.isEmpty || this.#scheduled || (this.#paused && !this.#mayAnswer)) return;
+    if (this.isEmpty || this.#scheduled || this.#held || (this.#paused && !this.#mayAnswer)) return;
     this.#scheduled = true;
     setImmediate(() => this.#events.runInAsyncScope(() => this.#handleReserve()));
   }
@@ -281,6 +302,7 @@ export class Inbox implements ReadEvents {
   /** Handles waiting bytes for one turn. */
   #handleReserve(): void {
     this.#scheduled = false;
+    if (this.#held) return;
     if (this.#long !== null) return this.#reportLong(this.#long);
     const reserve = this.#reserve;
     const onlyControl = this.#paused;
@@ -332,13 +354,13 @@ export class Inbox implements ReadEvents {
   }
 
   #mayReadOn(): boolean {
-    const mayReadOn = this.#hasRoom;
+    const mayReadOn = this.#hasRoom && !this.#held;
     if (!mayReadOn) this.#stopped = true;
     return mayReadOn;
   }
 
   #readOn(): void {
-    if (!this.#stopped || !this.#started || !this.#hasRoom) return;
+    if (!this.#stopped || !this.#started || this.#held || !this.#hasRoom) return;
     this.#stopped = false;
     // A stream emits the data that it holds in the async context of whoever resumes it.
     this.#events.runInAsyncScope(() => this.#transport.resume());

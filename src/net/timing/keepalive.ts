@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { LATE, readingTime } from './pace.js';
 
 /** The state of the connection when its keepalive checks it. */
@@ -18,6 +19,8 @@ export class Keepalive {
   #nextPing: number;
   /** 0 while no Pong is due. */
   #pongDeadline = 0;
+  /** When the Ping was sent whose Pong is due, in microseconds of `clockMicros`; 0 without one. */
+  #pingedAt = 0;
   /** How much the deadline was extended because of bytes on their way. */
   #grace = 0;
 
@@ -37,9 +40,22 @@ export class Keepalive {
     return this.#pongDeadline === 0 ? this.#nextPing : Math.min(this.#nextPing, this.#pongDeadline);
   }
 
+  /** Whether a Ping has no Pong yet. */
+  get isWaiting(): boolean {
+    return this.#pingedAt !== 0;
+  }
+
   onPong(): void {
     this.#pongDeadline = 0;
     this.#grace = 0;
+  }
+
+  /** The Pong of its Ping has come. @returns the microseconds that it took; -1 if none was due */
+  roundTrip(): number {
+    if (this.#pingedAt === 0) return -1;
+    const micros = (clockMicros() - this.#pingedAt) | 0;
+    this.#pingedAt = 0;
+    return micros;
   }
 
   /** @returns whether to send a Ping, to give the peer up, or neither */
@@ -50,6 +66,7 @@ export class Keepalive {
     if (this.#pongTimeout > 0 && this.#pongDeadline === 0) {
       this.#pongDeadline = Math.ceil(now) + this.#pongTimeout;
     }
+    if (this.#pingedAt === 0) this.#pingedAt = clockMicros();
     return 'ping';
   }
 
@@ -66,4 +83,12 @@ export class Keepalive {
     }
     return now < this.#pongDeadline;
   }
+}
+
+/**
+ * Monotonic, in microseconds, as a small integer that starts again every 71 minutes and is never 0. A fraction would take
+ * memory of its own in each connection.
+ */
+export function clockMicros(): number {
+  return (performance.now() * 1000) | 1;
 }

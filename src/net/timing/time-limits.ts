@@ -129,6 +129,16 @@ export class TimeLimits implements Timed {
     this.#keepalive?.onPong();
   }
 
+  /** The Pong of a Ping of the keepalive has come. @returns the microseconds that it took; -1 if none was due */
+  roundTrip(): number {
+    return this.#keepalive?.roundTrip() ?? -1;
+  }
+
+  /** Whether a Ping of the keepalive has no Pong yet. */
+  get isPinging(): boolean {
+    return this.#keepalive?.isWaiting ?? false;
+  }
+
   onMessageEnd(): void {
     this.#messageBegan = 0;
   }

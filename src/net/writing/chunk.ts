@@ -54,8 +54,8 @@ export class Chunk {
     this.used = at + payload.length;
   }
 
-  /** Appends an unmasked frame with `text` as UTF-8. */
-  appendText(firstOctet: number, text: string): void {
+  /** Appends an unmasked frame with `text` as UTF-8. @returns how many bytes that is */
+  appendText(firstOctet: number, text: string): number {
     const bytes = this.#bytes;
     // Most texts are ASCII. If another one needs a longer header, its bytes are moved.
     let headerLength = frameHeaderLength(text.length, false);
@@ -70,6 +70,7 @@ export class Chunk {
     }
     writeFrameHeader(bytes, start, firstOctet, 0, length);
     this.used = start + headerLength + length;
+    return length;
   }
 
   /** Appends the header of an unmasked frame whose payload is elsewhere. @returns the index after it */

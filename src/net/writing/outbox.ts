@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { MAX_FRAME_HEADER } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
 import { frameHeaderLength } from '../../protocol/frame-header.js';
-import { FIN, Opcode } from '../../protocol/opcode.js';
+import { CONTROL_BIT, FIN, Opcode, RSV1 } from '../../protocol/opcode.js';
 import type { Transport, WriteEvents } from '../transport/transport.js';
 import { Backlog } from './backlog.js';
 import { type Chunk, enlargeChunk, giveChunkBack, takeChunk, textRoom } from './chunk.js';
@@ -22,12 +22,24 @@ export interface OutboxEvents {
   closedError(): Error;
 }
 
+/** What all outboxes with the same settings have sent. */
+export interface SentCounters {
+  messagesSent: number;
+  compressedMessagesSent: number;
+  /** Before they were compressed. */
+  payloadBytesSent: number;
+  wireBytesSent: number;
+  wireBytesAppended: number;
+  wireBytesDiscarded: number;
+}
+
 /** Settings that all connections of a server, or of a client, share. */
 export interface OutboxSettings {
   /** Bytes above which the peer counts as behind. */
   readonly highWaterMark: number;
   /** Draws a masking key; `null` on a server, which does not mask its frames (RFC 6455 §5.1). */
   readonly maskingKey: (() => number) | null;
+  readonly counters: SentCounters;
 }
 
 /**
@@ -76,9 +88,10 @@ export class Outbox implements WriteEvents {
    * until it has left.
    *
    * @param firstOctet FIN, RSV bits and opcode
+   * @param length bytes of a message that `payload` is the compressed form of
    * @returns `true` if the payload's memory is the caller's again and the peer is not behind; otherwise see `whenFree`
    */
-  append(firstOctet: number, payload: string | Uint8Array): boolean {
+  append(firstOctet: number, payload: string | Uint8Array, length?: number): boolean {
     if (this.#closed || this.#ending) return true;
     if (this.#run !== null) this.#copyRun(this.#run);
     if (typeof payload === 'string') {
@@ -88,9 +101,11 @@ export class Outbox implements WriteEvents {
         this.append(firstOctet, Buffer.from(payload, 'utf8'));
         return !this.#isBehind();
       }
-      this.#reserve(textRoom(payload)).appendText(firstOctet, payload);
+      const textLength = this.#reserve(textRoom(payload)).appendText(firstOctet, payload);
+      this.#count(firstOctet, textLength, frameHeaderLength(textLength, false) + textLength);
       return this.#appended();
     }
+    this.#count(firstOctet, length ?? payload.length, this.#frameLength(payload));
     if (payload.length >= UNCOPIED_FROM && this.#mayReadLater(payload))
       return this.#appendUncopied(firstOctet, payload);
     this.#appendBytes(firstOctet, payload);
@@ -101,10 +116,12 @@ export class Outbox implements WriteEvents {
    * Appends one encoded frame, header included, on a server.
    *
    * @param frame nobody may write to it again; it is not copied if that can be avoided
+   * @param length bytes of its message, before it was compressed, for whoever counts them
    * @returns `true` if the peer is not behind
    */
-  appendFrame(frame: Uint8Array): boolean {
+  appendFrame(frame: Uint8Array, length = 0): boolean {
     if (this.#closed || this.#ending) return true;
+    this.#count(frame[0], length, frame.length);
     const isShared = this.#transport.releasesMemory;
     const isLarge = frame.length >= UNCOPIED_FROM;
     if (isShared && !isLarge && this.#joinsRun(frame)) return this.#appended();
@@ -112,6 +129,16 @@ export class Outbox implements WriteEvents {
     if (isShared && isLarge) this.#addPart(frame);
     else this.#reserve(frame.length).appendEncoded(frame);
     return this.#appended();
+  }
+
+  /** @param length bytes of the message, before it was compressed */
+  #count(firstOctet: number, length: number, frameLength: number): void {
+    const { counters } = this.#settings;
+    counters.wireBytesAppended += frameLength;
+    if ((firstOctet & CONTROL_BIT) !== 0) return;
+    counters.messagesSent++;
+    counters.payloadBytesSent += length;
+    if ((firstOctet & RSV1) !== 0) counters.compressedMessagesSent++;
   }
 
   #appended(): boolean {
@@ -242,6 +269,7 @@ export class Outbox implements WriteEvents {
 
   addDeparted(length: number, endsBatch: boolean): void {
     this.departed += length;
+    this.#settings.counters.wireBytesSent += length;
     if (endsBatch && this.bufferedAmount <= this.#settings.highWaterMark) this.#backlog?.settle();
     this.#events.onDeparted();
   }
@@ -261,6 +289,7 @@ export class Outbox implements WriteEvents {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#settings.counters.wireBytesDiscarded += this.appended - this.departed;
     forgetTurns(this);
     if (this.#chunk !== null) giveChunkBack(this.#chunk);
     this.#chunk = null;
@@ -326,16 +355,22 @@ export class Outbox implements WriteEvents {
     return false;
   }
 
+  #frameLength(payload: Uint8Array): number {
+    return frameHeaderLength(payload.length, this.#settings.maskingKey !== null) + payload.length;
+  }
+
   #appendBytes(firstOctet: number, payload: Uint8Array): void {
     const { maskingKey } = this.#settings;
-    const chunk = this.#reserve(frameHeaderLength(payload.length, maskingKey !== null) + payload.length);
+    const chunk = this.#reserve(this.#frameLength(payload));
     if (maskingKey === null) chunk.append(firstOctet, payload);
     else chunk.appendMasked(firstOctet, payload, maskingKey());
   }
 
   #appendLatestPong(): void {
     const pong = this.#backlog?.takePong() ?? null;
-    if (pong !== null && !this.#ending && !this.#closed) this.#appendBytes(FIN | Opcode.Pong, pong);
+    if (pong === null || this.#ending || this.#closed) return;
+    this.#count(FIN | Opcode.Pong, 0, this.#frameLength(pong));
+    this.#appendBytes(FIN | Opcode.Pong, pong);
   }
 
   /** Gets the chunk, with room for `room` more bytes. */

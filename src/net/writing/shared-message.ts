@@ -17,11 +17,13 @@ interface Deflated {
  */
 export class SharedMessage {
   readonly opcode: number;
-  readonly #payload: string | Uint8Array;
+  readonly payload: string | Uint8Array;
   /** Whether it may be compressed. */
   readonly compresses: boolean;
   readonly #encode: typeof encodeFrame;
   #plain: Uint8Array | null = null;
+  /** -1 until it is asked for. */
+  #length = -1;
   /** Nearly always one. */
   #deflated: Deflated[] | null = null;
 
@@ -31,7 +33,7 @@ export class SharedMessage {
    */
   constructor(opcode: number, payload: string | Uint8Array, compresses: boolean, isKept = false) {
     this.opcode = opcode;
-    this.#payload = payload;
+    this.payload = payload;
     this.compresses = compresses;
     this.#encode = isKept ? encodeKeptFrame : encodeFrame;
   }
@@ -50,12 +52,13 @@ export class SharedMessage {
 
   /** Bytes of the payload. */
   get byteLength(): number {
-    return Buffer.byteLength(this.#payload);
+    if (this.#length < 0) this.#length = Buffer.byteLength(this.payload);
+    return this.#length;
   }
 
   /** The message as one frame. Nobody may write to it. */
   get plain(): Uint8Array {
-    this.#plain ??= this.#encode(this.opcode, this.#payload);
+    this.#plain ??= this.#encode(this.opcode, this.payload);
     return this.#plain;
   }
 
@@ -66,7 +69,7 @@ export class SharedMessage {
    *   uncompressed
    */
   deflatedBy({ shared }: Deflater): Uint8Array | LongDeflation | null {
-    if (!this.compresses || !shared.isDue(this.#payload)) return null;
+    if (!this.compresses || !shared.isDue(this.payload)) return null;
     this.#deflated ??= [];
     const known = this.#deflated.find(({ by }) => by === shared);
     if (known !== undefined) return known.frame;
@@ -76,12 +79,12 @@ export class SharedMessage {
   }
 
   #deflate(deflater: Deflater): Uint8Array | LongDeflation | null {
-    if (deflater.isLong(this.#payload)) {
+    if (deflater.isLong(this.payload)) {
       // Whoever publishes bytes may reuse their memory at once.
-      const payload = typeof this.#payload === 'string' ? this.#payload : Buffer.from(this.#payload);
+      const payload = typeof this.payload === 'string' ? this.payload : Buffer.from(this.payload);
       return new LongDeflation(deflater, payload);
     }
-    const compressed = deflater.deflate(this.#payload);
+    const compressed = deflater.deflate(this.payload);
     return compressed === null ? null : this.#encode(RSV1 | this.opcode, compressed);
   }
 }

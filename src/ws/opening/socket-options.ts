@@ -1,4 +1,5 @@
 import { Inflater } from '../../deflate/inflater.js';
+import { UNCOUNTED } from '../../net/counters.js';
 import type { OutboxSettings } from '../../net/writing/outbox.js';
 import { newMaskingKey } from '../../protocol/masking-key.js';
 import type { ReceiverOptions } from '../../protocol/receiver-options.js';
@@ -101,8 +102,9 @@ export function withBinaryType(options: ReceiverOptions, binaryType: BinaryType)
   return raw === options.raw ? options : { ...options, raw };
 }
 
-const OF_SERVER: OutboxSettings = { highWaterMark: Number.POSITIVE_INFINITY, maskingKey: null };
-const OF_CLIENT: OutboxSettings = { highWaterMark: Number.POSITIVE_INFINITY, maskingKey: newMaskingKey };
+const SHARED = { highWaterMark: Number.POSITIVE_INFINITY, counters: UNCOUNTED };
+const OF_SERVER: OutboxSettings = { ...SHARED, maskingKey: null };
+const OF_CLIENT: OutboxSettings = { ...SHARED, maskingKey: newMaskingKey };
 
 function outboxSettings(isServer: boolean, generateMask: GenerateMask | undefined): OutboxSettings {
   if (isServer) return OF_SERVER;

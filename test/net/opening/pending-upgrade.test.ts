@@ -21,6 +21,7 @@ async function pendingUpgrade({ timeout = 0, behind = '' } = {}) {
   server.on('upgrade', (request, socket, head) => {
     pending = new PendingUpgrade(new RequestHead(request, socket), head, timeout, {
       onWatched() {},
+      onRefused() {},
       onSettled: () => settled++,
     }).watch();
   });
@@ -257,7 +258,10 @@ describe('a request that node:http has not seen', () => {
   async function earlyUpgrade() {
     const { near, far } = await tcpPair();
     const request = new RequestHead(parseRequestHead(requestText({ Cookie: 'a=b' }), 1024)!, near);
-    return { far, pending: new PendingUpgrade(request, Buffer.alloc(0), 0, { onWatched() {}, onSettled() {} }) };
+    return {
+      far,
+      pending: new PendingUpgrade(request, Buffer.alloc(0), 0, { onWatched() {}, onSettled() {}, onRefused() {} }),
+    };
   }
 
   test('is made when it is first wanted, once', async () => {

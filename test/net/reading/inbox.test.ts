@@ -32,6 +32,7 @@ function makeInbox(onMessage: (data: string, inbox: Inbox) => void = () => {}, a
   const events: InboxEvents = {
     answersWhilePaused,
     onBatchBegin: () => inbox.onBatchBegin(),
+    onFragment: () => {},
     onMessage(_opcode, data) {
       messages.push(data.toString());
       onMessage(data.toString(), inbox);

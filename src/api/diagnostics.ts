@@ -1,0 +1,107 @@
+import { Buffer } from 'node:buffer';
+import { type Channel, channel } from 'node:diagnostics_channel';
+import type { IncomingMessage } from 'node:http';
+import { debuglog } from 'node:util';
+import type { BrokerDrop, BrokerGap } from '../broker/session.js';
+import type { Refusal } from '../handshake/refusal.js';
+import type { Opcode } from '../protocol/opcode.js';
+import type { OpenedSocket } from './opened.js';
+import type { SlowPeer } from './slow-peer.js';
+
+/**
+ * What is published on the channels of `node:diagnostics_channel`, by the name of the channel. Sockets of servers and of
+ * clients are told of alike. A subscriber must not change what it gets.
+ */
+export interface MessagesOf<Socket> {
+  /** A socket is open. */
+  'wasock:open': { socket: AnySocket };
+  /** A message has come, before its handler or `receive…` gets it. In raw mode, a frame. */
+  'wasock:message': {
+    socket: Socket;
+    opcode: Opcode;
+    /** With `zeroCopy`, bytes are valid only during the call. */
+    data: string | Buffer;
+    /** Bytes of the payload. */
+    length: number;
+  };
+  /** A message is sent; a published one is told of once for each socket. */
+  'wasock:send': { socket: Socket; opcode: Opcode; data: string | Uint8Array };
+  /** A connection has ended, with what `ws.closed` says; `cause` tells why, if it was no closing handshake. */
+  'wasock:close': { socket: Socket; closeCode: number; reason: string; wasClean: boolean; cause: Error | undefined };
+  /** What the handler `error` or `onError` hears of, whether or not there is one. */
+  'wasock:error': { socket: Socket | undefined; error: Error };
+  /** An opening handshake is refused, by the library or by the application. */
+  'wasock:handshake.refused': { readonly request: IncomingMessage; refusal: Refusal };
+  /** A message was not sent because its peer is more than `maxBackpressure` behind. */
+  'wasock:slow-peer': { socket: Socket; bufferedAmount: number; slowPeer: SlowPeer };
+  /** What `server.broker` emits. */
+  'wasock:broker':
+    | { event: 'up' }
+    | { event: 'down'; error: Error | undefined }
+    | { event: 'gap'; gap: BrokerGap }
+    | { event: 'dropped'; drop: BrokerDrop };
+}
+
+/** Only sockets of this library; it is their base class that is named here. */
+type AnySocket = OpenedSocket<unknown>;
+
+type Messages = MessagesOf<AnySocket>;
+
+/** A channel whose messages have a type. */
+interface TypedChannel<Message> {
+  /** Ask before anything is computed. */
+  readonly hasSubscribers: boolean;
+  publish(message: Message): void;
+}
+
+function typed<Name extends keyof Messages>(name: Name): TypedChannel<Messages[Name]> {
+  return channel(name) as Channel as TypedChannel<Messages[Name]>;
+}
+
+// Each is held here: a channel that nobody holds is forgotten, and so are its subscribers.
+export const openChannel = typed('wasock:open');
+export const messageChannel = typed('wasock:message');
+export const sendChannel = typed('wasock:send');
+export const closeChannel = typed('wasock:close');
+export const errorChannel = typed('wasock:error');
+export const refusedChannel = typed('wasock:handshake.refused');
+export const slowPeerChannel = typed('wasock:slow-peer');
+export const brokerChannel = typed('wasock:broker');
+
+// ——— NODE_DEBUG=wasock
+
+type Lines = { [Name in keyof Messages]: (message: Messages[Name]) => string };
+
+const LINES: Lines = {
+  'wasock:open': ({ socket }) => `open ${peer(socket)}`,
+  'wasock:message': ({ socket, opcode, length }) => `message ${peer(socket)} opcode ${opcode}, ${length} bytes`,
+  'wasock:send': ({ socket, opcode, data }) =>
+    `send ${peer(socket)} opcode ${opcode}, ${Buffer.byteLength(data)} bytes`,
+  'wasock:close': ({ socket, closeCode, reason, cause }) =>
+    `close ${peer(socket)} ${closeCode} ${JSON.stringify(reason)}${cause === undefined ? '' : `: ${text(cause)}`}`,
+  'wasock:error': ({ socket, error }) => `error ${socket === undefined ? '-' : peer(socket)} ${text(error)}`,
+  'wasock:handshake.refused': ({ request, refusal }) =>
+    `handshake.refused ${request.socket.remoteAddress ?? '-'} ${JSON.stringify(request.url)} ${refusal.status} ${refusal.reason}: ${refusal.message}`,
+  'wasock:slow-peer': ({ socket, bufferedAmount, slowPeer }) =>
+    `slow-peer ${peer(socket)} ${bufferedAmount} bytes wait: ${slowPeer}`,
+  'wasock:broker': (message) =>
+    `broker ${JSON.stringify(message, (_key, value) => (value instanceof Error ? text(value) : value))}`,
+};
+
+function peer(socket: AnySocket): string {
+  return `${socket.remoteAddress ?? '-'} ${JSON.stringify(socket.url)}`;
+}
+
+/** An error in one line. */
+function text(error: Error): string {
+  const { code } = error as NodeJS.ErrnoException;
+  return `${code === undefined ? '' : `${code} `}${JSON.stringify(error.message)}`;
+}
+
+const log = debuglog('wasock');
+
+if (log.enabled) {
+  for (const [name, line] of Object.entries(LINES)) {
+    channel(name).subscribe((message) => log('%s', (line as (message: unknown) => string)(message)));
+  }
+}

@@ -1,0 +1,61 @@
+import type { BrokerStatus } from '../broker/broker.js';
+import type { ServerBroker } from '../broker/session.js';
+import type { RefusalReason } from '../handshake/refusal.js';
+
+/**
+ * What `server.metrics()` returns: counters, which only grow, and gauges. A plain object, which is the caller's and does
+ * not change.
+ */
+export interface ServerMetrics {
+  /** Gauge: sockets that are open, or closing. */
+  connectionsOpen: number;
+  /** Counter: sockets that were opened. */
+  connectionsTotal: number;
+  /** Gauge: sockets that are not read from, because of `pause`, a full queue of messages or `rateLimit`. */
+  connectionsPaused: number;
+  /** Counter: whole Text and Binary messages. In raw mode, the last frame of each. */
+  messagesReceived: number;
+  /** Counter: those of them that came compressed. The others came plain. */
+  compressedMessagesReceived: number;
+  /** Counter: bytes of these messages, inflated. */
+  payloadBytesReceived: number;
+  /** Counter: bytes of frames, with their headers, as they came. With TLS, before it is encrypted. */
+  wireBytesReceived: number;
+  /** Counter: Text and Binary messages; a published one counts once for each socket. */
+  messagesSent: number;
+  /** Counter: those of them that left compressed. */
+  compressedMessagesSent: number;
+  /** Counter: bytes of these messages before they were compressed. */
+  payloadBytesSent: number;
+  /** Counter: bytes of frames, with their headers, that the kernel has taken. With TLS, before it is encrypted. */
+  wireBytesSent: number;
+  /** Gauge: bytes of frames that were sent and the kernel has not taken; the sum of `bufferedAmount`. */
+  bufferedBytes: number;
+  /** Counter: messages that were not sent, because their peers were too far behind; the sum of `ws.dropped`. */
+  messagesDropped: number;
+  /** Counter: sockets that were ended because they were too far behind. */
+  slowPeersEnded: number;
+  /** Counter: how often `rateLimit` has stopped or closed a socket. */
+  rateLimited: number;
+  /** Counters: sockets that have closed, by close code (RFC 6455 §7.1.5). */
+  closesByCode: Record<string, number>;
+  /** Counters: opening handshakes that were refused, by reason. */
+  handshakesRefused: Partial<Record<RefusalReason, number>>;
+  /** Gauge: opening handshakes that wait for an answer. */
+  handshakesPending: number;
+  /** What `server.broker` says; `null` without one. */
+  broker: BrokerMetrics | null;
+}
+
+/** The broker of one server. */
+export interface BrokerMetrics {
+  status: BrokerStatus;
+  /** Gauge: bytes that were published and that the broker does not have. */
+  buffered: number;
+  /** Counter: messages that will not reach the other processes. */
+  dropped: number;
+  /** Counter: holes in what others have published. */
+  gaps: number;
+  /** Counters: payloads that are none of ours, by what was wrong with them. */
+  rejected: ServerBroker['rejected'];
+}

@@ -1,0 +1,60 @@
+import type { RateLimitSettings } from '../net/timing/rate-limit.js';
+import { checkNames, choice, own, show, whole } from './option-checks.js';
+
+/**
+ * How much a peer may send: a token bucket each, full at first, which holds as much as comes back in `per`
+ * milliseconds. At least one of `messages`, `frames` and `bytes` must be given; the others are unlimited.
+ */
+export interface RateLimit {
+  /** Whole messages. */
+  messages?: number;
+  /** Frames of any kind: fragments, empty ones, Pings and Pongs, too. */
+  frames?: number;
+  /** Bytes as they come from the network, headers and control frames included, compressed or not. */
+  bytes?: number;
+  /** Milliseconds. Default 1000. */
+  per?: number;
+  /**
+   * What becomes of a peer that sends more. `'pause'`: nothing is read until it may send again, so that it has to wait.
+   * `'close'`: it gets Close 1008, `WASOCK_RATE_LIMIT`. Default `'pause'`.
+   */
+  action?: 'pause' | 'close';
+}
+
+const KINDS = ['messages', 'frames', 'bytes'] as const;
+const NAMES = [...KINDS, 'per', 'action'];
+
+/**
+ * Checks the option `rateLimit` and adds its defaults.
+ *
+ * @returns `null` if it is off
+ * @throws TypeError, RangeError with the value, if it is invalid
+ */
+export function checkRateLimit(value: unknown): RateLimitSettings | null {
+  if (value === undefined) return null;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new TypeError(`rateLimit must be an object, not ${show(value)}`);
+  }
+  checkNames('rateLimit', value, NAMES);
+  const given: RateLimit = value;
+  if (KINDS.every((kind) => own(given, kind) === undefined)) {
+    throw new TypeError('rateLimit must name messages, frames or bytes');
+  }
+  const [messages, frames, bytes] = KINDS.map((kind) => amount(kind, own(given, kind) ?? Number.POSITIVE_INFINITY));
+  const per = amount('per', own(given, 'per') ?? 1000);
+  if (per === Number.POSITIVE_INFINITY)
+    throw new RangeError('rateLimit.per must be a number of milliseconds, not Infinity');
+  return {
+    messages,
+    frames,
+    bytes,
+    per,
+    action: choice('rateLimit.action', own(given, 'action'), ['pause', 'close']) ?? 'pause',
+  };
+}
+
+function amount(name: string, value: unknown): number {
+  const number = whole(`rateLimit.${name}`, value);
+  if (number < 1) throw new RangeError(`rateLimit.${name} must be 1 or more, not ${show(value)}`);
+  return number;
+}

@@ -1,0 +1,33 @@
+import { emitWarning, env } from 'node:process';
+import { quoted } from '../handshake/header-values.js';
+import type { Refusal } from '../handshake/refusal.js';
+import type { RequestHead } from '../net/opening/request-head.js';
+import { refusedChannel } from './diagnostics.js';
+
+/** Tells whoever watches the process that an opening handshake was refused. */
+export function tellRefusal(request: RequestHead, refusal: Refusal): void {
+  if (refusedChannel.hasSubscribers) refusedChannel.publish({ request: request.message, refusal });
+  if (refusal.reason === 'origin' || refusal.reason === 'host') warn(refusal.reason, request);
+}
+
+/** The header that was refused, and what allows it. */
+const RULES = {
+  origin: { header: 'origin', option: 'allowedOrigins', code: 'WASOCK_ORIGIN_REFUSED' },
+  host: { header: 'host', option: 'allowedHosts', code: 'WASOCK_HOST_REFUSED' },
+} as const;
+
+/** How many different values are warned of: anyone can send many. */
+const MOST_WARNINGS = 16;
+
+const warned = new Set<string>();
+
+/** Outside of production, somebody who develops probably wonders why nothing connects. */
+function warn(reason: keyof typeof RULES, request: RequestHead): void {
+  if (env.NODE_ENV === 'production' || warned.size >= MOST_WARNINGS) return;
+  const { header, option, code } = RULES[reason];
+  const value = quoted(request.message.headers[header]);
+  const text = `A WebSocket was refused because its ${reason} ${value} is not allowed. To allow it, name it in ${option}`;
+  if (warned.has(text)) return;
+  warned.add(text);
+  emitWarning(text, { type: 'WasockWarning', code });
+}

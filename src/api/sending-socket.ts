@@ -1,0 +1,206 @@
+import { Buffer } from 'node:buffer';
+import type { Connection } from '../net/connection.js';
+import type { SharedMessage } from '../net/writing/shared-message.js';
+import { Opcode } from '../protocol/opcode.js';
+import { sendChannel, slowPeerChannel } from './diagnostics.js';
+import { handled, rejected } from './handled-promise.js';
+import { checkDuration } from './limits.js';
+import { OpenedSocket, openedOf } from './opened.js';
+import { checkOpcode, type Data, type SendOptions, sendOptions, toPayload } from './payload.js';
+import { PreparedMessage, sharedOf } from './prepared-message.js';
+import { backpressureError, slowPeerError } from './slow-peer.js';
+
+/** @internal */
+export let connectionOf: (ws: SendingSocket<unknown>) => Connection;
+/** @internal */
+export let attachConnection: (ws: SendingSocket<unknown>, connection: Connection) => void;
+/**
+ * Sends a shared message, unless the socket is not open or is too far behind. @returns whether it was accepted
+ *
+ * @internal
+ */
+export let offer: (ws: SendingSocket<unknown>, message: SharedMessage) => boolean;
+
+/** What a WebSocket sends. */
+export class SendingSocket<UserData> extends OpenedSocket<UserData> {
+  static {
+    connectionOf = (ws) => ws.#connection;
+    attachConnection = (ws, connection) => {
+      ws.#connection = connection;
+    };
+    offer = (ws, message) => ws.#offer(message);
+  }
+
+  #connection!: Connection;
+  #free: Promise<void> | null = null;
+  #freeOrClosed: Promise<void> | null = null;
+
+  /**
+   * How many messages were not sent because the peer was too far behind: with `slowPeer: 'drop'`, and with `'wait'` for
+   * published messages.
+   */
+  dropped = 0;
+
+  /** Bytes of frames, headers included, that were sent and the kernel has not taken. */
+  get bufferedAmount(): number {
+    return this.#connection.bufferedAmount;
+  }
+
+  /**
+   * Milliseconds from a Ping to its Pong (RFC 6455 §5.5.3), of the last that was answered: of the keepalive, of `setupPings`
+   * or of `ping`. `undefined` before. It counts from the call, so what waits to be written before the Ping is part of it.
+   */
+  get latency(): number | undefined {
+    return this.#connection.latency;
+  }
+
+  /**
+   * Sends one message, or a Ping or a Pong.
+   *
+   * A string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Lone surrogates become U+FFFD. A server
+   * may send a prepared message, without options. A message leaves compressed if that was agreed (`compression`), it has
+   * `threshold` bytes or more, it gets shorter, and `compress` is not false.
+   *
+   * @param options an opcode, or `{ opcode, compress }`
+   * @returns `undefined` if the message was accepted and you may reuse the buffer. Otherwise a promise: the peer is
+   *   behind, the kernel still reads the bytes, or a long message is being compressed. It resolves when there is room and you may reuse the buffer, and
+   *   rejects with a `WebSocketClosedError` if the connection ends first. If the socket is not open, the promise is
+   *   rejected and nothing is sent. If the peer is more than `maxBackpressure` behind, `slowPeer` decides
+   * @throws TypeError if `data` cannot be sent, an option is invalid, Text is not UTF-8, or a client sends a prepared
+   *   message
+   * @throws RangeError if a Ping or Pong has more than 125 bytes
+   */
+  send(data: Data | PreparedMessage, options?: Opcode | SendOptions): undefined | Promise<void> {
+    if (typeof data !== 'string' && data instanceof PreparedMessage) return this.#sendPrepared(sharedOf(data, options));
+    const payload = toPayload(data);
+    let opcode: Opcode | undefined;
+    let compresses = true;
+    if (typeof options !== 'object') opcode = options;
+    else ({ opcode, compress: compresses = true } = sendOptions(options));
+    if (opcode === undefined) opcode = typeof payload === 'string' ? Opcode.Text : Opcode.Binary;
+    else checkOpcode(opcode, payload);
+
+    const connection = this.#connection;
+    if (connection.state !== 'open') return this.#notOpen();
+    if (connection.flushIfOverloaded()) return this.#overloaded();
+    if (sendChannel.hasSubscribers) this.#tellSent(opcode, payload);
+    const free = connection.send(opcode, payload, compresses);
+    return free === undefined || !openedOf(this).ignoreClosed ? free : this.#unfailing(free);
+  }
+
+  #sendPrepared(message: SharedMessage): undefined | Promise<void> {
+    // §5.1: "a client MUST mask all frames that it sends to the server".
+    if (openedOf(this).version === 0)
+      throw new TypeError('A prepared message is not masked: only a server may send it');
+    const connection = this.#connection;
+    if (connection.state !== 'open') return this.#notOpen();
+    if (connection.flushIfOverloaded()) return this.#overloaded();
+    if (sendChannel.hasSubscribers) this.#tellSent(message.opcode, message.payload);
+    const free = connection.sendShared(message);
+    return free === undefined || !openedOf(this).ignoreClosed ? free : this.#unfailing(free);
+  }
+
+  #offer(message: SharedMessage): boolean {
+    const connection = this.#connection;
+    if (connection.state !== 'open') return false;
+    if (connection.flushIfOverloaded()) {
+      this.#skip();
+      return false;
+    }
+    if (sendChannel.hasSubscribers) this.#tellSent(message.opcode, message.payload);
+    connection.queueShared(message);
+    return true;
+  }
+
+  #tellSent(opcode: number, data: string | Uint8Array): void {
+    sendChannel.publish({ socket: this, opcode: opcode as Opcode, data });
+  }
+
+  /** A promise that also resolves if the connection ends. All sends that wait for the same promise share one. */
+  #unfailing(free: Promise<void>): Promise<void> {
+    if (this.#free !== free) {
+      this.#free = free;
+      this.#freeOrClosed = free.catch(() => {});
+    }
+    return this.#freeOrClosed!;
+  }
+
+  #notOpen(): undefined | Promise<void> {
+    return openedOf(this).ignoreClosed ? undefined : this.#rejectedAsClosed();
+  }
+
+  #rejectedAsClosed(): Promise<never> {
+    return rejected(this.#connection.closedError());
+  }
+
+  #overloaded(): undefined | Promise<void> {
+    const { slowPeer } = openedOf(this);
+    if (slowPeer === 'wait') return this.#rejectedAsSlow();
+    this.#skip();
+    return slowPeer === 'drop' ? undefined : this.#notOpen();
+  }
+
+  #rejectedAsSlow(): Promise<never> {
+    this.#tellSlow();
+    return rejected(backpressureError(this.bufferedAmount));
+  }
+
+  #tellSlow(): void {
+    if (!slowPeerChannel.hasSubscribers) return;
+    const { slowPeer } = openedOf(this);
+    slowPeerChannel.publish({ socket: this, bufferedAmount: this.bufferedAmount, slowPeer });
+  }
+
+  /** Does not send a message: ends the connection or counts the message, as `slowPeer` says. */
+  #skip(): void {
+    const { counters } = this.#connection;
+    this.#tellSlow();
+    if (openedOf(this).slowPeer === 'terminate') {
+      counters.slowPeersEnded++;
+      this.#connection.terminate(slowPeerError(this.bufferedAmount));
+    } else {
+      counters.messagesDropped++;
+      this.dropped++;
+    }
+  }
+
+  /**
+   * Sends a Ping (RFC 6455 §5.5.2) and waits for its Pong.
+   *
+   * @param data at most 125 bytes. Default none; while another Ping without data has no Pong, the number of this one
+   * @returns resolves with the milliseconds that it took, and rejects with a `WebSocketClosedError` if the connection
+   *   is not open or ends first, and with `WASOCK_BACKPRESSURE` if the peer is more than `maxBackpressure` behind. With
+   *   `onClosed: 'ignore'` it resolves with NaN instead
+   * @throws TypeError if `data` cannot be sent
+   * @throws RangeError if it has more than 125 bytes
+   */
+  ping(data?: Data): Promise<number> {
+    const payload = data === undefined ? null : toPayload(data);
+    if (payload !== null) checkOpcode(Opcode.Ping, payload);
+    const connection = this.#connection;
+    if (connection.state !== 'open') return this.#rejectedAsClosed();
+    if (!connection.flushIfOverloaded())
+      return handled(connection.ping(payload === null ? null : Buffer.from(payload)));
+    if (openedOf(this).slowPeer !== 'terminate') return this.#rejectedAsSlow();
+    this.#skip();
+    return this.#rejectedAsClosed();
+  }
+
+  /**
+   * Sends a Ping now, and then one every `seconds`. This replaces the socket's keepalive.
+   *
+   * @param seconds above 0; the only duration of this library that is not in milliseconds
+   * @param options.timeout milliseconds within which a Pong must arrive, or the connection ends; default 0, off
+   * @returns a function that stops the Pings
+   * @throws TypeError, RangeError if a duration is invalid
+   */
+  setupPings(seconds: number, options: { timeout?: number } = {}): () => void {
+    if (typeof seconds !== 'number') throw new TypeError(`seconds must be a number, not ${String(seconds)}`);
+    if (!(seconds > 0 && Number.isFinite(seconds))) throw new RangeError(`seconds must be above 0, not ${seconds}`);
+    const timeout = checkDuration('timeout', options.timeout, 0);
+    if (this.#connection.state !== 'open') return () => {};
+    const stop = this.#connection.setKeepalive(seconds * 1000, timeout);
+    this.#connection.pingNow();
+    return stop;
+  }
+}

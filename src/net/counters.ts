@@ -1,0 +1,55 @@
+/** What waits to be sent, and where. */
+interface Waiting {
+  readonly bytes: number;
+}
+
+/**
+ * What the connections of one server have sent and received, and how they have ended: they share one object. All of it
+ * is kept up to date as it happens, so that asking costs the same however many connections there are.
+ */
+export class Counters {
+  /** Whole Text and Binary messages; in raw mode the data frames that end one. */
+  messagesReceived = 0;
+  /** How many of them came compressed. */
+  compressedMessagesReceived = 0;
+  /** Bytes of these messages, inflated. */
+  payloadBytesReceived = 0;
+  /** Bytes that the transports have brought after the opening handshakes; with TLS before it is encrypted. */
+  wireBytesReceived = 0;
+  /** Text and Binary messages, one for each socket that they were sent to. */
+  messagesSent = 0;
+  compressedMessagesSent = 0;
+  /** Bytes of these messages before they were compressed. */
+  payloadBytesSent = 0;
+  /** Bytes that the transports have taken after the opening handshakes; with TLS before it is encrypted. */
+  wireBytesSent = 0;
+  /** Bytes of frames that the outboxes were given. What of them is neither sent nor discarded waits. */
+  wireBytesAppended = 0;
+  /** Bytes of frames that waited when their connections ended. */
+  wireBytesDiscarded = 0;
+  /** Messages that wait for one that is being compressed. */
+  readonly queues = new Set<Waiting>();
+  /** How many connections are not read from. */
+  paused = 0;
+  /** Messages that were not sent, because their peers were too far behind. */
+  messagesDropped = 0;
+  slowPeersEnded = 0;
+  /** How often a rate limit has stopped or ended a socket. */
+  rateLimited = 0;
+  /** How many connections have ended, by close code. */
+  readonly closes = new Map<number, number>();
+
+  /** Bytes that were sent and the kernel has not taken. */
+  get bufferedBytes(): number {
+    let bytes = this.wireBytesAppended - this.wireBytesSent - this.wireBytesDiscarded;
+    for (const queue of this.queues) bytes += queue.bytes;
+    return bytes;
+  }
+
+  countClose(closeCode: number): void {
+    this.closes.set(closeCode, (this.closes.get(closeCode) ?? 0) + 1);
+  }
+}
+
+/** For connections that belong to no server. */
+export const UNCOUNTED = new Counters();
