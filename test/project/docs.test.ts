@@ -52,10 +52,11 @@ describe('docs/conformance.md', () => {
 });
 
 describe('README.md', () => {
-  /** What the table says of a number: `1 MiB`, `10 000`, `off`. */
+  /** What the table says of a number: `1 MiB`, `10 000`, `off`, `unlimited`. */
   function numberOf(text: string): number {
     const [amount] = text.split(',');
     if (amount === 'off') return 0;
+    if (amount === 'unlimited') return Number.POSITIVE_INFINITY;
     const unit = amount.endsWith('MiB') ? 1_048_576 : amount.endsWith('KiB') ? 1024 : 1;
     return Number(amount.replace(/[KM]iB/, '').replaceAll(' ', '')) * unit;
   }
