@@ -177,10 +177,14 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
   ping(data?: Data): Promise<number> {
     const payload = data === undefined ? null : toPayload(data);
     if (payload !== null) checkOpcode(Opcode.Ping, payload);
+    const answered = this.#ping(payload === null ? null : Buffer.from(payload));
+    return openedOf(this).ignoreClosed ? answered.catch(() => Number.NaN) : answered;
+  }
+
+  #ping(payload: Buffer | null): Promise<number> {
     const connection = this.#connection;
     if (connection.state !== 'open') return this.#rejectedAsClosed();
-    if (!connection.flushIfOverloaded())
-      return handled(connection.ping(payload === null ? null : Buffer.from(payload)));
+    if (!connection.flushIfOverloaded()) return handled(connection.ping(payload));
     if (openedOf(this).slowPeer !== 'terminate') return this.#rejectedAsSlow();
     this.#skip();
     return this.#rejectedAsClosed();
