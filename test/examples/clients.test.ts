@@ -47,6 +47,7 @@ test('every example is run by a test', () => {
     'readme.test.ts',
     'scaling.test.ts',
     'servers.test.ts',
+    'tracing.test.ts',
   ]);
   expect(examples.sort()).toEqual([
     'chat-server.mjs',
@@ -58,6 +59,7 @@ test('every example is run by a test', () => {
     'metrics.mjs',
     'protocol.mjs',
     'reconnect.mjs',
+    'tracing.mjs',
     'wss-client.mjs',
     'wss-server.mjs',
   ]);
