@@ -14,6 +14,7 @@ const RUN_ONCE = [
   'test/handshake/**/*.test.ts',
   'test/peers/**/*.test.ts',
   'test/examples/**/*.test.ts',
+  'test/operations/**/*.test.ts',
   // Clocks, and the cipher.
   'test/hostile/{clock-jumps,tls}.test.ts',
   'test/project/**/*.test.ts',
