@@ -6,6 +6,8 @@ import { redis } from 'wasock/redis';
 
 const { PORT = '9001', REDIS_URL = 'redis://127.0.0.1:6379' } = process.env;
 
+let isEnding = false;
+
 const server = await serve({
   // The proxy alone may connect. Whoever else could would choose what X-Forwarded-For says.
   host: '127.0.0.1',
@@ -21,12 +23,18 @@ const server = await serve({
   },
   message: (_ws, data, opcode) => void server.publish('chat', data, opcode),
 
-  // What the proxy asks to know whether this process is there.
-  request: (req, res) => void res.writeHead(req.url === '/healthz' ? 200 : 404).end(),
+  // What the proxy asks to know whether this process takes clients.
+  request: (req, res) => void res.writeHead(req.url !== '/healthz' ? 404 : isEnding ? 503 : 200).end(),
   error: (error) => console.error(error.message),
 });
 
 server.broker.on('down', (error) => console.error(`Redis is away: ${error?.message}`));
 console.log(`ws://127.0.0.1:${server.port}/`);
 
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => server.close());
+process.on('SIGINT', () => server.close());
+
+// A new version takes over: docs/operations.md has the arithmetic of these times.
+process.on('SIGTERM', () => {
+  isEnding = true;
+  server.close({ code: 1012, reason: 'restarting', over: 20_000, timeout: 25_000 });
+});

@@ -92,7 +92,7 @@ async function start(peer: Peer, configure: Configure, { timeout = '60s', pingIn
   const ended = proxy.exit.then(() => Promise.reject(new Error(`It has ended: ${proxy.stderr}`)));
   ended.catch(() => {});
   while (!(await Promise.race([listens(port), ended]))) await sleep(20);
-  return { url: `ws://127.0.0.1:${port}/`, port, processes };
+  return { url: `ws://127.0.0.1:${port}/`, port, processes, ports };
 }
 
 /** Connects until this many processes are there. Returns one socket of each, and what it was greeted with. */
@@ -162,6 +162,18 @@ describe.each([
         const again = await connectWs(url);
         expect(await again.next()).toMatch(/^You are 127/);
         client.ws.terminate();
+      });
+
+      test('take what one of them refuses because it is ending', async () => {
+        const { url, processes, ports } = await start(peer, configure);
+        // Several in each process, of which the last is closed late.
+        for (let i = 0; i < 16; i++) await connectWs(url);
+        processes[0].signal('SIGTERM');
+        const health = async () => (await fetch(`http://127.0.0.1:${ports[0]}/healthz`)).status;
+        while ((await health()) === 200) await sleep(20);
+        await expect(connectWs(`ws://127.0.0.1:${ports[0]}/`)).rejects.toThrow('503');
+        for (let i = 0; i < 16; i++) expect(await (await connectWs(url)).next()).toMatch(/^You are/);
+        expect(await health()).toBe(503);
       });
 
       test('keep an idle connection for longer than the time-out of the proxy, by their Pings', async () => {
