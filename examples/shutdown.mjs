@@ -1,6 +1,7 @@
-// A restart without a stampede: an echo server at /ws with a health check at /healthz. On SIGTERM it answers 503 to the
-// check and to new clients, and closes its sockets with 1012 (service restart), evenly over DRAIN_MS. At DEADLINE_MS it ends
-// what is left, and exits with 0. docs/operations.md has the arithmetic. Try it: kill -TERM, with some clients connected.
+// A restart without a stampede: an echo server at /ws, with health checks at /healthz and /livez. On SIGTERM /healthz and
+// new clients get 503, and sockets are closed with 1012 (service restart), evenly over DRAIN_MS. At DEADLINE_MS what is left
+// is ended, and the process exits with 0. docs/operations.md has the arithmetic. Try it: kill -TERM, with some clients
+// connected.
 import { serve } from 'wasock';
 
 const { PORT = '9001', DRAIN_MS = '20000', DEADLINE_MS = '25000' } = process.env;
@@ -11,9 +12,10 @@ const server = await serve({
   port: Number(PORT),
   path: '/ws',
   request(req, res) {
-    if (req.url !== '/healthz') res.writeHead(404).end();
+    if (req.url === '/livez') res.end('alive\n');
     // After the 503 a load balancer sends nobody here any more.
-    else res.writeHead(isEnding ? 503 : 200).end(isEnding ? 'ending\n' : 'ready\n');
+    else if (req.url === '/healthz') res.writeHead(isEnding ? 503 : 200).end(isEnding ? 'ending\n' : 'ready\n');
+    else res.writeHead(404).end();
   },
   message: (ws, data) => void ws.send(data),
 });

@@ -44,6 +44,7 @@ test('every example is run by a test', () => {
     'demo.test.ts',
     'health.test.ts',
     'metrics.test.ts',
+    'operations.test.ts',
     'proxies.test.ts',
     'readme.test.ts',
     'scaling.test.ts',

@@ -65,6 +65,8 @@ test('examples/shutdown.mjs: echoes, and ends at once if somebody interrupts it'
   client.ws.send('hello');
   expect(await client.next()).toBe('hello');
   expect(await ask('/healthz')).toEqual({ status: 200, body: 'ready\n' });
+  expect(await ask('/livez')).toEqual({ status: 200, body: 'alive\n' });
+  expect((await ask('/elsewhere')).status).toBe(404);
   const exit = program.interrupt();
   expect(await client.closed).toEqual({ code: 1001, reason: '' });
   expect(await exit).toEqual({ code: 0, signal: null });

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { redisServer, startRedis } from '../support/broker-servers.js';
 import { describePeer } from '../support/peers.js';
-import { ROOT, runNode } from '../support/program.js';
+import { type Program, ROOT, runNode } from '../support/program.js';
 import { connectWs } from '../support/ws-client.js';
 
 const README = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
@@ -17,11 +17,15 @@ function exampleBelow(heading: string): string {
 
 /** Runs an example as it stands, but on a free port, which it tells. */
 async function run(heading: string, portOf: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
+  return start(heading, portOf, env).url();
+}
+
+function start(heading: string, portOf: string, env: NodeJS.ProcessEnv = {}): Program {
   const code = exampleBelow(heading);
   const onFreePort = code.replace(/\b9001\b/, '0');
   expect(onFreePort).not.toBe(code);
   const tell = `setInterval(() => console.log('ws://127.0.0.1:' + ${portOf} + '/ws'), 100);`;
-  return runNode(['--input-type=module', '--eval', `${onFreePort}\n${tell}`], env).url();
+  return runNode(['--input-type=module', '--eval', `${onFreePort}\n${tell}`], env);
 }
 
 describe('the examples of the README', () => {
@@ -50,6 +54,16 @@ describe('the examples of the README', () => {
     const client = await connectWs(await run('In a framework', '(server.address()?.port ?? 0)'));
     client.ws.send('héllo');
     expect(await client.next()).toBe('héllo');
+  });
+
+  test('In production: tells of a refusal, and asks all to come back on SIGTERM', async () => {
+    const program = start('In production', 'server.port');
+    const url = await program.url();
+    const client = await connectWs(url);
+    await expect(connectWs(url, [], { origin: 'http://elsewhere.example' })).rejects.toThrow('403');
+    await program.printed(/^refused with 403: origin$/m);
+    program.signal('SIGTERM');
+    expect((await client.closed).code).toBe(1012);
   });
 
   test('In place of npm ws: text and bytes come back as they were', async () => {
