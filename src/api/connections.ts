@@ -17,14 +17,14 @@ export interface CloseOptions {
   /** The close reason for each client: at most 123 bytes of UTF-8. Default none. */
   reason?: string;
   /**
-   * Milliseconds after which everything still open is ended; 0 and `Infinity` are never. Default: each socket has
-   * `closeTimeout` after its Close has left, so that what was sent before still arrives.
+   * Milliseconds after which the server ends everything that is still open; 0 and `Infinity` mean never. Default: each
+   * socket has `closeTimeout` after its Close has left, so that what was sent before still arrives.
    */
   timeout?: number;
   /**
-   * Milliseconds over which the Closes are spread evenly, in an order by chance, so that the clients do not all come back
-   * at once. Meanwhile sockets work on, new ones are refused with 503 and `Retry-After`, and the HTTP server goes on
-   * answering. At most `timeout`. Default 0: all are closed at once.
+   * Milliseconds over which the server spreads the Closes evenly, in random order, so that the clients do not all come
+   * back at once. Meanwhile each socket works until its turn, new clients get 503 with `Retry-After`, and the HTTP server
+   * still answers requests. At most `timeout`. Default 0: all sockets close at once.
    */
   over?: number;
 }
@@ -38,11 +38,11 @@ export interface Connections<UserData> extends Iterable<WebSocket<UserData>> {
 /** The sockets of a server, their topics, and how to close them all. */
 export class ConnectionSet<UserData> implements Connections<UserData> {
   readonly topics = new Topics<WebSocket>(offer);
-  /** How many there were in all. */
+  /** How many sockets were ever added. */
   total = 0;
-  /** What counts the sockets by address. */
+  /** Counts the sockets by address; `null` before the server listens for upgrades. */
   admission: Pick<Admission, 'enter' | 'leave'> | null = null;
-  /** By socket; empty unless addresses are counted. */
+  /** The addresses of sockets; empty unless addresses are counted. */
   readonly #addresses = new Map<WebSocket<UserData>, string>();
   readonly #sockets = new Set<WebSocket<UserData>>();
   #onEmpty: (() => void) | null = null;
@@ -55,7 +55,7 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
     return this.#sockets.values();
   }
 
-  /** @param address what it counts for */
+  /** @param address the one that it counts for; `undefined` if addresses are not counted */
   add(ws: WebSocket<UserData>, address?: string): void {
     this.total++;
     this.#sockets.add(ws);
@@ -73,7 +73,7 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
     if (this.#sockets.size === 0) this.#onEmpty?.();
   }
 
-  /** Closes all sockets, over so many milliseconds. Resolves when none is left. */
+  /** Closes all sockets, within `over` milliseconds. Resolves when none is left. */
   async closeAll(code: number, reason: string, over = 0): Promise<void> {
     if (over > 0) await this.closeOver(code, reason, over);
     if (this.#sockets.size === 0) return;
@@ -84,8 +84,8 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
   }
 
   /**
-   * Closes the sockets evenly over so many milliseconds, in an order by chance: clients that come back after the same wait
-   * come as evenly. Resolves when the last was told, or none is left.
+   * Closes the sockets evenly over `over` milliseconds, in random order. Clients that come back after the same wait then
+   * come as evenly. Resolves when every socket has got its Close, or none is left.
    */
   closeOver(code: number, reason: string, over: number): Promise<void> {
     const waiting = shuffled([...this.#sockets]);
@@ -111,7 +111,7 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
 /** Milliseconds between two steps of `closeOver`. */
 const SPREAD_STEP = 20;
 
-/** Shuffles a list in place (Fisher and Yates), so that nobody can tell who is next. */
+/** Shuffles a list in place (Fisher and Yates), so that the order tells nothing about who came when. */
 function shuffled<T>(list: T[]): T[] {
   for (let last = list.length - 1; last > 0; last--) {
     const other = randomInt(last + 1);

@@ -9,8 +9,8 @@ import type { OpenedSocket } from './opened.js';
 import type { SlowPeer } from './slow-peer.js';
 
 /**
- * What is published on the channels of `node:diagnostics_channel`, by the name of the channel. Sockets of servers and of
- * clients are told of alike. A subscriber must not change what it gets.
+ * What the library publishes on channels of `node:diagnostics_channel`, by the name of the channel. Sockets of servers and
+ * of clients are published alike. A subscriber must not change what it gets.
  */
 export interface MessagesOf<Socket> {
   /** A socket is open. */
@@ -24,11 +24,11 @@ export interface MessagesOf<Socket> {
     /** Bytes of the payload. */
     length: number;
   };
-  /** A message is sent; a published one is told of once for each socket. */
+  /** A message is sent. A published message counts once for each socket. */
   'wasock:send': { socket: Socket; opcode: Opcode; data: string | Uint8Array };
-  /** A connection has ended, with what `ws.closed` says; `cause` tells why, if it was no closing handshake. */
+  /** A connection has ended, as `ws.closed` says. `cause` tells why, if there was no closing handshake. */
   'wasock:close': { socket: Socket; closeCode: number; reason: string; wasClean: boolean; cause: Error | undefined };
-  /** What the handler `error` or `onError` hears of, whether or not there is one. */
+  /** An error for the handler `error` or `onError`, whether or not there is such a handler. */
   'wasock:error': { socket: Socket | undefined; error: Error };
   /** An opening handshake is refused, by the library or by the application. */
   'wasock:handshake.refused': { readonly request: IncomingMessage; refusal: Refusal };
@@ -42,14 +42,14 @@ export interface MessagesOf<Socket> {
     | { event: 'dropped'; drop: BrokerDrop };
 }
 
-/** Only sockets of this library; it is their base class that is named here. */
+/** A socket of this library, by its base class, because `WebSocket` is built on this file. */
 type AnySocket = OpenedSocket<unknown>;
 
 type Messages = MessagesOf<AnySocket>;
 
 /** A channel whose messages have a type. */
 interface TypedChannel<Message> {
-  /** Ask before anything is computed. */
+  /** Ask for it before you compute a message. */
   readonly hasSubscribers: boolean;
   publish(message: Message): void;
 }
@@ -58,7 +58,7 @@ function typed<Name extends keyof Messages>(name: Name): TypedChannel<Messages[N
   return channel(name) as Channel as TypedChannel<Messages[Name]>;
 }
 
-// Each is held here: a channel that nobody holds is forgotten, and so are its subscribers.
+// Each is held here: Node forgets a channel that nobody holds, with its subscribers.
 export const openChannel = typed('wasock:open');
 export const messageChannel = typed('wasock:message');
 export const sendChannel = typed('wasock:send');

@@ -46,11 +46,11 @@ export interface ConnectionLimits {
   /** What becomes of messages for a peer that is too slow. Default `'terminate'` on a server, `'wait'` on a client. */
   slowPeer?: SlowPeer;
   /**
-   * permessage-deflate (RFC 7692): `true`, or how to compress. A peer that does not know it is served without. Raw
+   * permessage-deflate (RFC 7692): `true`, or how to compress. A peer that does not support it is served without it. Raw
    * sockets never use it, because a raw frame does not tell whether it is compressed. Default off.
    */
   compression?: boolean | CompressionOptions;
-  /** How much the peer of one connection may send. Default unlimited. */
+  /** How much each peer may send. Default unlimited. */
   rateLimit?: RateLimit;
 }
 
@@ -63,14 +63,14 @@ export interface ServerLimits extends ConnectionLimits {
   /** WebSockets, at most, pending opening handshakes included. More are answered with 503. Default unlimited. */
   maxConnections?: number;
   /**
-   * As `maxConnections`, but from one address; more are answered with 429. The addresses of an IPv6 network of 64 bits count
-   * as one, because one subscriber has all of them. Default unlimited.
+   * WebSockets from one address, at most, pending opening handshakes included. More are answered with 429. An IPv6 /64
+   * counts as one address, because one subscriber has all of it. Default unlimited.
    */
   maxConnectionsPerAddress?: number;
   /**
-   * Where a request comes from, for `maxConnectionsPerAddress` behind a proxy: take it from a header that the proxy sets, and
-   * that no client can set. `undefined` is not counted. If it throws, the client gets 500. Default: the address of the
-   * TCP connection.
+   * Returns the address that a request comes from, for `maxConnectionsPerAddress` behind a proxy. Take it from a header
+   * that the proxy sets and that no client can set. A request without an address (`undefined`) is not counted. If the
+   * function throws, the client gets 500. Default: the address of the TCP connection.
    */
   addressOf?(request: IncomingMessage): string | undefined;
   /**

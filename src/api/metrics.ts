@@ -3,37 +3,37 @@ import type { ServerBroker } from '../broker/session.js';
 import type { RefusalReason } from '../handshake/refusal.js';
 
 /**
- * What `server.metrics()` returns: counters, which only grow, and gauges. A plain object, which is the caller's and does
- * not change.
+ * What `server.metrics()` returns: counters, which only grow, and gauges. It is a plain object that belongs to the caller
+ * and does not change.
  */
 export interface ServerMetrics {
   /** Gauge: sockets that are open, or closing. */
   connectionsOpen: number;
   /** Counter: sockets that were opened. */
   connectionsTotal: number;
-  /** Gauge: sockets that are not read from, because of `pause`, a full queue of messages or `rateLimit`. */
+  /** Gauge: sockets that the server does not read from, because of `pause`, a full queue of messages or `rateLimit`. */
   connectionsPaused: number;
   /** Counter: whole Text and Binary messages. In raw mode, the last frame of each. */
   messagesReceived: number;
-  /** Counter: those of them that came compressed. The others came plain. */
+  /** Counter: how many of these messages came compressed. */
   compressedMessagesReceived: number;
   /** Counter: bytes of these messages, inflated. */
   payloadBytesReceived: number;
-  /** Counter: bytes of frames, with their headers, as they came. With TLS, before it is encrypted. */
+  /** Counter: bytes of frames as they came, headers included. With TLS, they count decrypted. */
   wireBytesReceived: number;
   /** Counter: Text and Binary messages; a published one counts once for each socket. */
   messagesSent: number;
-  /** Counter: those of them that left compressed. */
+  /** Counter: how many of these messages left compressed. */
   compressedMessagesSent: number;
   /** Counter: bytes of these messages before they were compressed. */
   payloadBytesSent: number;
-  /** Counter: bytes of frames, with their headers, that the kernel has taken. With TLS, before it is encrypted. */
+  /** Counter: bytes of frames that the kernel has taken, headers included. With TLS, they count before encryption. */
   wireBytesSent: number;
-  /** Gauge: bytes of frames that were sent and the kernel has not taken; the sum of `bufferedAmount`. */
+  /** Gauge: bytes of frames that were sent and that the kernel has not taken; the sum of `bufferedAmount`. */
   bufferedBytes: number;
-  /** Counter: messages that were not sent, because their peers were too far behind; the sum of `ws.dropped`. */
+  /** Counter: messages that were not sent because their peers were too far behind; the sum of `ws.dropped`. */
   messagesDropped: number;
-  /** Counter: sockets that were ended because they were too far behind. */
+  /** Counter: sockets that were ended because their peers were too far behind. */
   slowPeersEnded: number;
   /** Counter: how often `rateLimit` has stopped or closed a socket. */
   rateLimited: number;
@@ -50,12 +50,12 @@ export interface ServerMetrics {
 /** The broker of one server. */
 export interface BrokerMetrics {
   status: BrokerStatus;
-  /** Gauge: bytes that were published and that the broker does not have. */
+  /** Gauge: published bytes that the broker does not have yet. */
   buffered: number;
   /** Counter: messages that will not reach the other processes. */
   dropped: number;
-  /** Counter: holes in what others have published. */
+  /** Counter: gaps in what other processes have published. */
   gaps: number;
-  /** Counters: payloads that are none of ours, by what was wrong with them. */
+  /** Counters: payloads that no server of this library has written, by what is wrong with them. */
   rejected: ServerBroker['rejected'];
 }

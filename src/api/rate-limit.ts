@@ -2,21 +2,21 @@ import type { RateLimitSettings } from '../net/timing/rate-limit.js';
 import { checkNames, choice, own, show, whole } from './option-checks.js';
 
 /**
- * How much a peer may send: a token bucket each, full at first, which holds as much as comes back in `per`
+ * How much a peer may send. Each limit is a token bucket that is full at first, and that fills up again within `per`
  * milliseconds. At least one of `messages`, `frames` and `bytes` must be given; the others are unlimited.
  */
 export interface RateLimit {
   /** Whole messages. */
   messages?: number;
-  /** Frames of any kind: fragments, empty ones, Pings and Pongs, too. */
+  /** Frames of any kind, fragments, empty frames, Pings and Pongs included. */
   frames?: number;
   /** Bytes as they come from the network, headers and control frames included, compressed or not. */
   bytes?: number;
   /** Milliseconds. Default 1000. */
   per?: number;
   /**
-   * What becomes of a peer that sends more. `'pause'`: nothing is read until it may send again, so that it has to wait.
-   * `'close'`: it gets Close 1008, `WASOCK_RATE_LIMIT`. Default `'pause'`.
+   * What happens to a peer that sends more. `'pause'`: the socket reads nothing until the peer may send again, so the
+   * peer has to wait. `'close'`: the peer gets Close 1008, and the error is `WASOCK_RATE_LIMIT`. Default `'pause'`.
    */
   action?: 'pause' | 'close';
 }

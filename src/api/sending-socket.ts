@@ -21,7 +21,7 @@ export let attachConnection: (ws: SendingSocket<unknown>, connection: Connection
  */
 export let offer: (ws: SendingSocket<unknown>, message: SharedMessage) => boolean;
 
-/** What a WebSocket sends. */
+/** The sending half of a WebSocket. */
 export class SendingSocket<UserData> extends OpenedSocket<UserData> {
   static {
     connectionOf = (ws) => ws.#connection;
@@ -36,19 +36,20 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
   #freeOrClosed: Promise<void> | null = null;
 
   /**
-   * How many messages were not sent because the peer was too far behind: with `slowPeer: 'drop'`, and with `'wait'` for
-   * published messages.
+   * How many messages were not sent because the peer was too far behind: any message with `slowPeer: 'drop'`, published
+   * messages with `'wait'`.
    */
   dropped = 0;
 
-  /** Bytes of frames, headers included, that were sent and the kernel has not taken. */
+  /** Bytes of frames that were sent and that the kernel has not taken, headers included. */
   get bufferedAmount(): number {
     return this.#connection.bufferedAmount;
   }
 
   /**
-   * Milliseconds from a Ping to its Pong (RFC 6455 §5.5.3), of the last that was answered: of the keepalive, of `setupPings`
-   * or of `ping`. `undefined` before. It counts from the call, so what waits to be written before the Ping is part of it.
+   * Milliseconds from the last answered Ping to its Pong (RFC 6455 §5.5.3), whether the keepalive, `setupPings` or `ping`
+   * sent it. `undefined` before the first. The time counts from the call, so it includes what waits to be written before
+   * the Ping.
    */
   get latency(): number | undefined {
     return this.#connection.latency;
@@ -63,8 +64,8 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
    *
    * @param options an opcode, or `{ opcode, compress }`
    * @returns `undefined` if the message was accepted and you may reuse the buffer. Otherwise a promise: the peer is
-   *   behind, the kernel still reads the bytes, or a long message is being compressed. It resolves when there is room and you may reuse the buffer, and
-   *   rejects with a `WebSocketClosedError` if the connection ends first. If the socket is not open, the promise is
+   *   behind, the kernel still reads the bytes, or a long message is being compressed. It resolves when there is room and
+   *   you may reuse the buffer, and rejects with a `WebSocketClosedError` if the connection ends first. If the socket is not open, the promise is
    *   rejected and nothing is sent. If the peer is more than `maxBackpressure` behind, `slowPeer` decides
    * @throws TypeError if `data` cannot be sent, an option is invalid, Text is not UTF-8, or a client sends a prepared
    *   message
@@ -167,10 +168,10 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
   /**
    * Sends a Ping (RFC 6455 §5.5.2) and waits for its Pong.
    *
-   * @param data at most 125 bytes. Default none; while another Ping without data has no Pong, the number of this one
-   * @returns resolves with the milliseconds that it took, and rejects with a `WebSocketClosedError` if the connection
-   *   is not open or ends first, and with `WASOCK_BACKPRESSURE` if the peer is more than `maxBackpressure` behind. With
-   *   `onClosed: 'ignore'` it resolves with NaN instead
+   * @param data at most 125 bytes. Default: none, or a number if another Ping without data still waits for its Pong
+   * @returns resolves with the milliseconds from the call to the Pong. Rejects with a `WebSocketClosedError` if the
+   *   connection is not open or ends first, and with `WASOCK_BACKPRESSURE` if the peer is more than `maxBackpressure`
+   *   behind
    * @throws TypeError if `data` cannot be sent
    * @throws RangeError if it has more than 125 bytes
    */

@@ -26,11 +26,11 @@ import { tellRefusal } from './refusals.js';
 /** Milliseconds that a broker has to take the rest, if `close` was given no time-out. */
 const BROKER_TIMEOUT = 5000;
 
-/** Hears of refused handshakes. */
+/** The handler for refused handshakes. */
 export interface RefusedHandler {
   /**
-   * The library has refused an opening handshake; `refusal.reason` says why. It does not hear of what the application
-   * refuses with `refuse`. What it throws goes where other errors go.
+   * The library has refused an opening handshake; `refusal.reason` says why. It is not called for handshakes that the
+   * application refuses with `refuse`. An error that it throws goes to `error` or `onError`.
    */
   refused?(request: IncomingMessage, refusal: Refusal): unknown;
 }
@@ -59,13 +59,13 @@ export abstract class SocketServer<UserData> {
     this.connections = this.sockets;
   }
 
-  /** What connects its topics with those of other processes; `null` without the option `broker`. */
+  /** Connects the topics with those of other processes; `null` without the option `broker`. */
   get broker(): ServerBroker | null {
     return this.#broker;
   }
 
   /**
-   * What the server does: see `ServerMetrics`. It takes some microseconds, however many sockets there are.
+   * Returns what the server has counted; see `ServerMetrics`. A call takes some microseconds, however many sockets there are.
    */
   metrics(): ServerMetrics {
     const { counters } = this;
@@ -92,13 +92,13 @@ export abstract class SocketServer<UserData> {
     };
   }
 
-  /** @internal @param listener counts the sockets by address */
+  /** @internal @param listener has the pending handshakes, and counts the sockets by address */
   protected watch(listener: UpgradeListener): void {
     this.#listener = listener;
     this.sockets.admission = listener.admission;
   }
 
-  /** Counts a refused handshake, and tells whoever wants to know. @internal */
+  /** Counts a refused handshake, and tells the channel and the handler. @internal */
   protected tellRefused(request: RequestHead, refusal: Refusal, handlers: RefusedHandler): void {
     const { reason } = refusal;
     this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
@@ -133,8 +133,9 @@ export abstract class SocketServer<UserData> {
   }
 
   /**
-   * Sends a message, encoded once, to every socket that has subscribed to `topic`, with a broker also in other processes. A
-   * socket that is not open does not get it. `slowPeer` decides about a socket that is more than `maxBackpressure` behind; the others never wait for it.
+   * Sends a message, encoded once, to every socket that has subscribed to `topic`, with a broker also in other processes.
+   * A socket that is not open does not get it. `slowPeer` decides about a socket that is more than `maxBackpressure`
+   * behind; the others never wait for it.
    *
    * @param data a string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Bytes are copied. A prepared
    *   message has its options already
@@ -155,10 +156,10 @@ export abstract class SocketServer<UserData> {
   }
 
   /**
-   * Accepts no more connections, answers 503 to pending handshakes, sends Close to each socket after what was sent
-   * before, all at once or spread `over` a time, and at the time-out ends whatever is left. Then the broker has what is left of that time, or 5 s without a
-   * time-out, to take what was published. An HTTP server that the user passed is neither closed nor changed. A second call
-   * waits for the same end.
+   * Accepts no more connections, and answers 503 to pending handshakes. Each socket gets a Close after what was sent
+   * before, all at once or spread `over` a time. At the time-out, whatever is left is ended. Then the broker may take what
+   * was published for the rest of that time, or for 5 s without a time-out. An HTTP server that the user passed is neither
+   * closed nor changed. A second call waits for the same end.
    *
    * @throws TypeError, RangeError if an option is invalid
    */
@@ -199,7 +200,7 @@ function brokerMetrics({ status, buffered, dropped, gaps, rejected }: ServerBrok
   return { status, buffered, dropped, gaps, rejected: { ...rejected } };
 }
 
-/** Whoever watches the process hears of what happens to the broker. */
+/** Publishes what happens to the broker on its channel. */
 function tellBroker(broker: ServerBroker): void {
   const tell = (message: Parameters<typeof brokerChannel.publish>[0]) => {
     if (brokerChannel.hasSubscribers) brokerChannel.publish(message);
