@@ -89,12 +89,18 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
    */
   closeOver(code: number, reason: string, over: number): Promise<void> {
     const waiting = shuffled([...this.#sockets]);
-    const began = performance.now();
+    let last = performance.now();
+    const end = last + over;
+    let due = 0;
     let told = 0;
     return new Promise((resolve) => {
       const timer = setInterval(() => {
-        const due = Math.ceil((waiting.length * (performance.now() - began)) / over);
-        while (told < Math.min(due, waiting.length)) waiting[told++].close(code, reason);
+        const now = performance.now();
+        // After a stall of our own loop, what is late is spread over the rest of the time rather than told in one burst.
+        const elapsed = Math.min(now - last, LONGEST_STEP);
+        due = end - last > elapsed ? due + ((waiting.length - due) * elapsed) / (end - last) : waiting.length;
+        last = now;
+        while (told < Math.min(Math.ceil(due), waiting.length)) waiting[told++].close(code, reason);
         if (told < waiting.length && this.#sockets.size > 0) return;
         clearInterval(timer);
         resolve();
@@ -110,6 +116,9 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
 
 /** Milliseconds between two steps of `closeOver`. */
 const SPREAD_STEP = 20;
+
+/** Milliseconds for which one step of `closeOver` closes at most. */
+const LONGEST_STEP = 4 * SPREAD_STEP;
 
 /** Shuffles a list in place (Fisher and Yates), so that the order tells nothing about who came when. */
 function shuffled<T>(list: T[]): T[] {

@@ -2,6 +2,8 @@ import { describe, expect, test, vi } from 'vitest';
 import { ConnectionSet, checkCloseOptions, within } from '../../src/api/connections.js';
 import type { WebSocket } from '../../src/index.js';
 import { aWhile, settles, withResolvers } from '../support/servers.js';
+import { blockLoop } from '../support/stall.js';
+import { until } from '../support/waiting.js';
 
 const socket = () => ({ close: vi.fn(), hangup: vi.fn() }) as unknown as WebSocket;
 
@@ -31,6 +33,34 @@ describe('a set of connections', () => {
     await closed;
     await set.closeAll(1000, '');
     expect(set.size).toBe(0);
+  });
+
+  test('closeOver closes each once, in another order than they came in', async () => {
+    const set = new ConnectionSet<unknown>();
+    const order: number[] = [];
+    for (let i = 0; i < 100; i++) {
+      set.add({ close: (code: number, reason: string) => code === 1012 && reason === 'bye' && order.push(i) } as never);
+    }
+    await set.closeOver(1012, 'bye', 200);
+    const came = Array.from({ length: 100 }, (_, i) => i);
+    expect(order).not.toEqual(came);
+    expect(order.toSorted((a, b) => a - b)).toEqual(came);
+  });
+
+  test('closeOver does not catch up after a stall of our own loop', async () => {
+    const set = new ConnectionSet<unknown>();
+    let told = 0;
+    const sockets = Array.from({ length: 1000 }, () => ({ close: () => told++ }) as unknown as WebSocket);
+    for (const ws of sockets) set.add(ws);
+    const closed = set.closeOver(1012, '', 20_000);
+    await until(() => told > 0);
+    const before = told;
+    blockLoop(2000);
+    await until(() => told > before);
+    // Two seconds would be 100. A step is 80 ms at most, and the machine may take several for one look.
+    expect(told - before).toBeLessThan(50);
+    for (const ws of sockets) set.delete(ws);
+    await closed;
   });
 
   test('hangupAll hangs up each', () => {
