@@ -171,7 +171,7 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
    * @param data at most 125 bytes. Default: none, or a number if another Ping without data still waits for its Pong
    * @returns resolves with the milliseconds from the call to the Pong. Rejects with a `WebSocketClosedError` if the
    *   connection is not open or ends first, and with `WASOCK_BACKPRESSURE` if the peer is more than `maxBackpressure`
-   *   behind
+   *   behind. With `onClosed: 'ignore'` it resolves with NaN instead
    * @throws TypeError if `data` cannot be sent
    * @throws RangeError if it has more than 125 bytes
    */
