@@ -231,7 +231,7 @@ export function agreedLimits(limits: ResolvedLimits, deflate: DeflateParameters 
     const compression = Object.freeze({ ...deflate, threshold, level });
     const { ours, peers } = directions(limits.role, deflate);
     const deflater = new Deflater({ threshold, level, windowBits: ours.windowBits });
-    agreed = { ...limits, agreed: compression, deflater, inflater: new Inflater(peers.windowBits, limits.counters) };
+    agreed = { ...limits, agreed: compression, deflater, inflater: new Inflater(peers.windowBits) };
     known.set(deflate, agreed);
   }
   return keepingLimits(agreed, deflate);
@@ -258,7 +258,7 @@ function keepingLimits(agreed: ResolvedLimits, deflate: DeflateParameters): Reso
   return {
     ...agreed,
     deflater: ours.keeps ? new KeepingDeflater({ threshold, level, windowBits: ours.windowBits }, shared) : shared,
-    inflater: peers.keeps ? new KeepingInflater(peers.windowBits, agreed.counters) : agreed.inflater,
+    inflater: peers.keeps ? new KeepingInflater(peers.windowBits) : agreed.inflater,
   };
 }
 

@@ -17,7 +17,7 @@ export interface ServerMetrics {
   messagesReceived: number;
   /** Counter: how many of these messages came compressed. */
   compressedMessagesReceived: number;
-  /** Counter: bytes of these messages, inflated. */
+  /** Counter: bytes of these messages, inflated. In raw mode, of each data frame when it comes. */
   payloadBytesReceived: number;
   /** Counter: bytes of frames as they came, headers included. With TLS, they count decrypted. */
   wireBytesReceived: number;

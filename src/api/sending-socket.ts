@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { Connection } from '../net/connection.js';
 import type { SharedMessage } from '../net/writing/shared-message.js';
+import { WebSocketClosedError } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
 import { sendChannel, slowPeerChannel } from './diagnostics.js';
 import { handled, rejected } from './handled-promise.js';
@@ -20,6 +21,12 @@ export let attachConnection: (ws: SendingSocket<unknown>, connection: Connection
  * @internal
  */
 export let offer: (ws: SendingSocket<unknown>, message: SharedMessage) => boolean;
+
+/** What `ping` resolves with if nobody wants to hear that the connection has ended. */
+function nanIfClosed(error: unknown): number {
+  if (error instanceof WebSocketClosedError) return Number.NaN;
+  throw error;
+}
 
 /** The sending half of a WebSocket. */
 export class SendingSocket<UserData> extends OpenedSocket<UserData> {
@@ -179,13 +186,13 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
     const payload = data === undefined ? null : toPayload(data);
     if (payload !== null) checkOpcode(Opcode.Ping, payload);
     const answered = this.#ping(payload === null ? null : Buffer.from(payload));
-    return openedOf(this).ignoreClosed ? answered.catch(() => Number.NaN) : answered;
+    return handled(openedOf(this).ignoreClosed ? answered.catch(nanIfClosed) : answered);
   }
 
   #ping(payload: Buffer | null): Promise<number> {
     const connection = this.#connection;
     if (connection.state !== 'open') return this.#rejectedAsClosed();
-    if (!connection.flushIfOverloaded()) return handled(connection.ping(payload));
+    if (!connection.flushIfOverloaded()) return connection.ping(payload);
     if (openedOf(this).slowPeer !== 'terminate') return this.#rejectedAsSlow();
     this.#skip();
     return this.#rejectedAsClosed();

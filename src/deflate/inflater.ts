@@ -7,22 +7,13 @@ const FIRST_CAPACITY = 1024;
 
 const NO_HISTORY = Buffer.alloc(0);
 
-/** What inflaters have inflated in all. */
-export interface InflatedCounters {
-  compressedMessagesReceived: number;
-}
-
-const UNCOUNTED: InflatedCounters = { compressedMessagesReceived: 0 };
-
 /** Inflates messages of which each stands for itself (RFC 7692 §7.1.1): it keeps nothing, so all connections may share it. */
 export class Inflater {
   protected readonly windowSize: number;
-  readonly #counters: InflatedCounters;
 
   /** @param windowBits 8 to 15: the window of the peer's compressor */
-  constructor(windowBits: number, counters = UNCOUNTED) {
+  constructor(windowBits: number) {
     this.windowSize = 2 ** windowBits;
-    this.#counters = counters;
   }
 
   /** See `MessageInflater`. */
@@ -30,9 +21,7 @@ export class Inflater {
     return codec.inflate(start, end, 0, this.windowSize, most, goesOn);
   }
 
-  finish(_length: number, _total: number): void {
-    this.#counters.compressedMessagesReceived++;
-  }
+  finish(_length: number, _total: number): void {}
 }
 
 /**
@@ -50,7 +39,6 @@ export class KeepingInflater extends Inflater {
 
   /** Of a message that is longer than the output area, the bytes before that are where the history was. */
   override finish(length: number, total: number): void {
-    super.finish(length, total);
     const kept = Math.min(this.windowSize, this.#length + total);
     if (this.#history.length < kept) {
       const capacity = Math.min(this.windowSize, Math.max(FIRST_CAPACITY, 2 ** Math.ceil(Math.log2(kept))));

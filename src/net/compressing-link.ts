@@ -15,6 +15,8 @@ import type { SharedMessage } from './writing/shared-message.js';
 export interface CompressingSettings extends ReceiverOptions, OutboxSettings {
   /** Compresses messages; `null` if that was not agreed. */
   readonly deflater: Deflater | null;
+  /** If more bytes than this wait to be written, the entry point decides what becomes of the next message. */
+  readonly maxBackpressure: number;
   readonly counters: Counters;
 }
 
@@ -30,6 +32,10 @@ export abstract class CompressingLink extends Link {
   constructor(name: string, socket: Duplex, settings: CompressingSettings) {
     super(name, socket, settings, settings);
     this.#settings = settings;
+  }
+
+  get counters(): Counters {
+    return this.#settings.counters;
   }
 
   /** Bytes that were sent and the kernel has not taken. */
@@ -120,11 +126,17 @@ export abstract class CompressingLink extends Link {
   }
 
   /**
-   * Appends all that waits for a long message, which leaves uncompressed: so that we hold no more than without compression,
-   * and the time that compression takes is not the peer's.
+   * Writes what the kernel takes. What waits for a long message is appended before, and that message leaves uncompressed:
+   * so that we hold no more than without compression, and the time that compression takes is not the peer's.
+   *
+   * @returns whether more than `maxBackpressure` bytes still wait
    */
-  protected flushQueue(): void {
+  flushIfOverloaded(): boolean {
+    const { maxBackpressure } = this.#settings;
+    if (this.bufferedAmount <= maxBackpressure) return false;
     this.#queue?.flush();
+    this.outbox.flush();
+    return this.bufferedAmount > maxBackpressure;
   }
 
   /** Does in its turn what sends no message. */

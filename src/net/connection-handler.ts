@@ -28,8 +28,6 @@ export interface ConnectionHandler {
  * milliseconds.
  */
 export interface ConnectionOptions extends CompressingSettings, TimeLimitOptions {
-  /** If more than this waits to be written, the entry point decides what becomes of the next message. */
-  readonly maxBackpressure: number;
   /** `null` without a limit. */
   readonly rateLimit: RateLimitSettings | null;
 }

@@ -9,7 +9,6 @@ import { FAULT, type Fault, toError, WebSocketClosedError, WebSocketProtocolErro
 import { FIN, Opcode } from '../protocol/opcode.js';
 import { CompressingLink } from './compressing-link.js';
 import type { ConnectionHandler, ConnectionOptions } from './connection-handler.js';
-import type { Counters } from './counters.js';
 import { RateLimit } from './timing/rate-limit.js';
 import { RoundTrips } from './timing/round-trips.js';
 import { type TimeLimited, TimeLimits } from './timing/time-limits.js';
@@ -36,10 +35,6 @@ export class Connection extends CompressingLink implements TimeLimited {
     this.#rate = options.rateLimit === null ? null : new RateLimit(options.rateLimit, this);
   }
 
-  get counters(): Counters {
-    return this.#options.counters;
-  }
-
   /** Milliseconds from the last Ping that was answered to its Pong. */
   get latency(): number | undefined {
     return this.#latency < 0 ? undefined : this.#latency / 1000;
@@ -47,15 +42,6 @@ export class Connection extends CompressingLink implements TimeLimited {
 
   get state(): ConnectionState {
     return this.#begunClosing?.state ?? 'open';
-  }
-
-  /** Writes what the kernel takes. @returns whether more than `maxBackpressure` bytes still wait */
-  flushIfOverloaded(): boolean {
-    const { maxBackpressure } = this.#options;
-    if (this.bufferedAmount <= maxBackpressure) return false;
-    this.flushQueue();
-    this.outbox.flush();
-    return this.bufferedAmount > maxBackpressure;
   }
 
   /** Whether nothing is read: by the user's wish, because enough messages wait, or because of the rate limit. */
@@ -115,15 +101,15 @@ export class Connection extends CompressingLink implements TimeLimited {
   /**
    * Sends a Ping.
    *
-   * @param payload what the Pong has to carry; `null` if that does not matter
+   * @param given what the Pong has to carry; `null` if that does not matter
    * @returns resolves with the milliseconds until its Pong, and rejects with a `WebSocketClosedError` if the connection
    *   ends first
    */
-  ping(payload: Buffer | null): Promise<number> {
-    this.#roundTrips ??= new RoundTrips();
-    const bytes = payload ?? this.#roundTrips.payload(this.#limits.isPinging);
-    const answered = this.#roundTrips.sent(bytes);
-    this.send(Opcode.Ping, bytes);
+  ping(given: Buffer | null): Promise<number> {
+    this.#roundTrips ??= new RoundTrips(this.#limits.pingedAt);
+    const { payload, answered } = this.#roundTrips.sent(given);
+    this.inOrder(() => this.#roundTrips!.onLeft());
+    this.send(Opcode.Ping, payload);
     return answered;
   }
 
@@ -190,10 +176,13 @@ export class Connection extends CompressingLink implements TimeLimited {
     return this.#begunClosing?.delivers ?? true;
   }
 
-  onMessage(opcode: number, data: string | Buffer, length: number): void {
+  onMessage(opcode: number, data: string | Buffer, length: number, isInflated: boolean): void {
     if (!this.#delivers) return;
     if (this.#rate?.onFrame(true)) return this.onFault(FAULT.RATE_LIMIT);
-    this.#countMessage(length);
+    const { counters } = this;
+    counters.messagesReceived++;
+    counters.payloadBytesReceived += length;
+    if (isInflated) counters.compressedMessagesReceived++;
     this.#limits.onMessageEnd();
     this.#handler.onMessage(opcode, data, length);
     this.inbox.countMessage();
@@ -203,17 +192,12 @@ export class Connection extends CompressingLink implements TimeLimited {
     if (this.#delivers && this.#rate?.onFrame(false)) this.onFault(FAULT.RATE_LIMIT);
   }
 
-  #countMessage(length: number): void {
-    const { counters } = this;
-    counters.messagesReceived++;
-    counters.payloadBytesReceived += length;
-  }
-
   onFrame(fin: boolean, opcode: number, payload: Buffer): void {
     if (!this.#delivers) return;
     if (this.#rate?.onFrame(fin)) return this.onFault(FAULT.RATE_LIMIT);
+    this.counters.payloadBytesReceived += payload.length;
     if (fin) {
-      this.#countMessage(payload.length);
+      this.counters.messagesReceived++;
       this.#limits.onMessageEnd();
     }
     this.#handler.onFrame(fin, opcode, payload);
@@ -238,9 +222,9 @@ export class Connection extends CompressingLink implements TimeLimited {
 
   #onPong(payload: Buffer): void {
     this.#limits.onPong();
-    let micros = this.#roundTrips?.onPong(payload) ?? -1;
-    // The keepalive's Pings are empty.
-    if (micros < 0 && payload.length === 0) micros = this.#limits.roundTrip();
+    // The keepalive's Pings are empty. Once the user has sent one, both are among the round trips.
+    const ofKeepalive = payload.length === 0 ? this.#limits.roundTrip() : -1;
+    const micros = this.#roundTrips === null ? ofKeepalive : this.#roundTrips.onPong(payload);
     if (micros >= 0) this.#latency = micros;
   }
 
@@ -375,5 +359,6 @@ export class Connection extends CompressingLink implements TimeLimited {
   sendPing(): void {
     // It is not kept back by a message that takes long to compress: its Pong has a deadline.
     this.outbox.append(FIN | Opcode.Ping, NO_BYTES);
+    this.#roundTrips?.sentByKeepalive();
   }
 }

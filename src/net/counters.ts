@@ -12,7 +12,7 @@ export class Counters {
   messagesReceived = 0;
   /** How many of them came compressed. */
   compressedMessagesReceived = 0;
-  /** Bytes of these messages, inflated. */
+  /** Bytes of these messages, inflated; in raw mode of all data frames. */
   payloadBytesReceived = 0;
   /** Bytes that the transports have brought after the opening handshakes; with TLS before it is encrypted. */
   wireBytesReceived = 0;

@@ -38,7 +38,7 @@ export abstract class Link extends AsyncResource implements TransportEvents, Inb
   }
 
   abstract readonly answersWhilePaused: boolean;
-  abstract onMessage(opcode: number, data: string | Buffer, length: number): void;
+  abstract onMessage(opcode: number, data: string | Buffer, length: number, isInflated: boolean): void;
   onFragment(): void {}
 
   abstract onFrame(fin: boolean, opcode: number, payload: Buffer): void;

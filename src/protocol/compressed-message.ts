@@ -64,7 +64,7 @@ function reportInflated(
   // What was copied of the window, and of the output before, is not what lies there now.
   beginOwnedPayloads();
   const isAscii = opcode === Opcode.Binary || codec.isAscii(INFLATE_OUT, end);
-  const isValid = deliverFrom(codec, sink, options, opcode, isAscii, INFLATE_OUT, end, end);
+  const isValid = deliverFrom(codec, sink, options, opcode, isAscii, INFLATE_OUT, end, end, true);
   beginOwnedPayloads();
   return isValid ? null : FAULT.INVALID_UTF8;
 }

@@ -108,7 +108,7 @@ export class LongMessage implements InflatedInSteps {
 
   /** Tells the sink of the message. */
   report(sink: ReceiverSink): void {
-    reportMessage(sink, this.#options, this.opcode, this.#payload!);
+    reportMessage(sink, this.#options, this.opcode, this.#payload!, true);
   }
 
   /** Forgets all of it. */

@@ -9,9 +9,10 @@ export interface ReceiverSink {
   /**
    * A whole Text or Binary message. `textAs` decides whether Text is a string or bytes.
    *
-   * @param length bytes of its payload
+   * @param length bytes of its payload, inflated
+   * @param isInflated whether it came compressed
    */
-  onMessage(opcode: number, data: string | Buffer, length: number): void;
+  onMessage(opcode: number, data: string | Buffer, length: number, isInflated: boolean): void;
   /** A whole control frame. */
   onControl(opcode: number, payload: Buffer): void;
   /** A fragment that others will follow, unless `onFrame` reports it. */

@@ -10,6 +10,7 @@ import type { ReceiverOptions, ReceiverSink } from './receiver-options.js';
  *
  * @param isAscii whether none of its bytes is above 0x7f; only Text needs to know
  * @param stop end of the bytes that may be copied together with it
+ * @param isInflated whether it came compressed
  * @returns false if it is Text and not UTF-8 (RFC 6455 §8.1); then nothing is reported
  */
 export function deliverFrom(
@@ -21,6 +22,7 @@ export function deliverFrom(
   start: number,
   end: number,
   stop: number,
+  isInflated = false,
 ): boolean {
   if (opcode === Opcode.Text) {
     const isChecked = isAscii || options.skipUtf8;
@@ -28,7 +30,7 @@ export function deliverFrom(
     if (options.textAs === 'string' && !options.raw) {
       // Latin-1 is the fastest way to a string, and the same for ASCII.
       const text = isChecked ? codec.bytes.toString('latin1', start, end) : codec.utf8String(start, end);
-      sink.onMessage(opcode, text, end - start);
+      sink.onMessage(opcode, text, end - start, isInflated);
       return true;
     }
   }
@@ -37,15 +39,21 @@ export function deliverFrom(
       ? viewOf(codec.memory, start, end - start)
       : ownedPayload(codec.bytes, start, end, stop, options.awaited);
   if (options.raw) sink.onFrame(true, opcode, payload);
-  else sink.onMessage(opcode, payload, end - start);
+  else sink.onMessage(opcode, payload, end - start, isInflated);
   return true;
 }
 
 /** Reports a whole message, whose bytes are for the sink to keep. */
-export function reportMessage(sink: ReceiverSink, options: ReceiverOptions, opcode: number, payload: Buffer): void {
+export function reportMessage(
+  sink: ReceiverSink,
+  options: ReceiverOptions,
+  opcode: number,
+  payload: Buffer,
+  isInflated = false,
+): void {
   if (options.raw) sink.onFrame(true, opcode, payload);
   else {
     const isString = opcode === Opcode.Text && options.textAs === 'string';
-    sink.onMessage(opcode, isString ? payload.toString('utf8') : payload, payload.length);
+    sink.onMessage(opcode, isString ? payload.toString('utf8') : payload, payload.length, isInflated);
   }
 }

@@ -19,7 +19,6 @@ export class Keepalive {
   #nextPing: number;
   /** 0 while no Pong is due. */
   #pongDeadline = 0;
-  /** When the Ping was sent whose Pong is due, in microseconds of `clockMicros`; 0 without one. */
   #pingedAt = 0;
   /** How much the deadline was extended because of bytes on their way. */
   #grace = 0;
@@ -40,9 +39,9 @@ export class Keepalive {
     return this.#pongDeadline === 0 ? this.#nextPing : Math.min(this.#nextPing, this.#pongDeadline);
   }
 
-  /** Whether a Ping has no Pong yet. */
-  get isWaiting(): boolean {
-    return this.#pingedAt !== 0;
+  /** When the Ping was sent that has no Pong yet, in microseconds of `clockMicros`; 0 without one. */
+  get pingedAt(): number {
+    return this.#pingedAt;
   }
 
   onPong(): void {

@@ -1,39 +1,80 @@
 import { Buffer } from 'node:buffer';
+import { NO_BYTES } from '../../protocol/bytes.js';
 import { clockMicros } from './keepalive.js';
 
-/** A Ping of the user that has no Pong yet. */
+/** A Ping that has no Pong yet. */
 interface PendingPing {
   readonly payload: Buffer;
+  /** In microseconds of `clockMicros`. */
   readonly sentAt: number;
+  /** Who waits for its Pong; `null` for a Ping of the keepalive. */
+  readonly waiter: Waiter | null;
+  /** It is on its way. Before, it waits for a message that is being compressed. */
+  hasLeft: boolean;
+}
+
+interface Waiter {
   readonly resolve: (milliseconds: number) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** The Pings of one connection whose Pongs the user waits for (RFC 6455 §5.5.2, §5.5.3). */
+/**
+ * The Pings of one connection, once the user has sent one whose Pong is waited for (RFC 6455 §5.5.2, §5.5.3). Those of the
+ * keepalive are among them, so that each Pong goes to the Ping that it answers.
+ */
 export class RoundTrips {
   /** In the order in which they were sent. */
   #pending: PendingPing[] = [];
   #numbered = 0;
 
-  /**
-   * What a Ping without a payload carries: nothing or, while another such Ping has no Pong, a number, so that their Pongs
-   * can be told apart.
-   *
-   * @param isTaken whether an empty Ping of the keepalive is under way
-   */
-  payload(isTaken: boolean): Buffer {
-    if (!isTaken && !this.#pending.some(({ payload }) => payload.length === 0)) return Buffer.alloc(0);
-    const number = Buffer.alloc(4);
-    this.#numbered = (this.#numbered + 1) >>> 0;
-    number.writeUInt32BE(this.#numbered);
-    return number;
+  /** @param pingedAt when the keepalive sent a Ping that has no Pong yet; 0 if there is none */
+  constructor(pingedAt: number) {
+    if (pingedAt !== 0) this.#pending.push({ payload: NO_BYTES, sentAt: pingedAt, waiter: null, hasLeft: true });
   }
 
-  /** A Ping is sent. @returns resolves with the milliseconds until its Pong */
-  sent(payload: Buffer): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#pending.push({ payload, sentAt: clockMicros(), resolve, reject });
+  /**
+   * What a Ping without a payload carries: nothing or, while another empty Ping has no Pong, a number, so that their Pongs
+   * can be told apart.
+   */
+  #freePayload(): Buffer {
+    if (!this.#pending.some(({ payload }) => payload.length === 0)) return NO_BYTES;
+    for (;;) {
+      const number = Buffer.alloc(4);
+      this.#numbered = (this.#numbered + 1) >>> 0;
+      number.writeUInt32BE(this.#numbered);
+      if (!this.#pending.some(({ payload }) => payload.equals(number))) return number;
+    }
+  }
+
+  /**
+   * A Ping is sent, and leaves in its turn: then call `onLeft`.
+   *
+   * @param given what its Pong has to carry; `null` if that does not matter
+   * @returns the payload, and a promise that resolves with the milliseconds until its Pong
+   */
+  sent(given: Buffer | null): { payload: Buffer; answered: Promise<number> } {
+    const payload = given ?? this.#freePayload();
+    const answered = new Promise<number>((resolve, reject) => {
+      this.#pending.push({ payload, sentAt: clockMicros(), waiter: { resolve, reject }, hasLeft: false });
     });
+    return { payload, answered };
+  }
+
+  /** The first Ping that had not left has left. */
+  onLeft(): void {
+    const ping = this.#pending.find(({ hasLeft }) => !hasLeft);
+    if (ping !== undefined) ping.hasLeft = true;
+  }
+
+  /**
+   * The keepalive sends an empty Ping, before those that have not left. If an earlier one of its Pings has no Pong, the
+   * next Pong is taken for that one's.
+   */
+  sentByKeepalive(): void {
+    if (this.#pending.some(({ waiter }) => waiter === null)) return;
+    const next = this.#pending.findIndex(({ hasLeft }) => !hasLeft);
+    const ping = { payload: NO_BYTES, sentAt: clockMicros(), waiter: null, hasLeft: true };
+    this.#pending.splice(next === -1 ? this.#pending.length : next, 0, ping);
   }
 
   /**
@@ -43,18 +84,19 @@ export class RoundTrips {
    * @returns the microseconds that it took; -1 if it is no answer to any of them
    */
   onPong(payload: Uint8Array): number {
-    const index = this.#pending.findIndex((ping) => ping.payload.equals(payload));
+    const index = this.#pending.findIndex((ping) => ping.hasLeft && ping.payload.equals(payload));
     if (index === -1) return -1;
     const now = clockMicros();
+    // The time starts again every 71 minutes.
+    const microsSince = (time: number) => Math.max(0, (now - time) | 0);
     const answered = this.#pending.splice(0, index + 1);
-    const micros = answered.map(({ sentAt }) => (now - sentAt) | 0);
-    for (const [at, { resolve }] of answered.entries()) resolve(micros[at] / 1000);
-    return micros[index];
+    for (const { sentAt, waiter } of answered) waiter?.resolve(microsSince(sentAt) / 1000);
+    return microsSince(answered[index].sentAt);
   }
 
   /** The connection has ended. */
   reject(error: Error): void {
-    for (const { reject } of this.#pending) reject(error);
+    for (const { waiter } of this.#pending) waiter?.reject(error);
     this.#pending = [];
   }
 }

@@ -134,9 +134,9 @@ export class TimeLimits implements Timed {
     return this.#keepalive?.roundTrip() ?? -1;
   }
 
-  /** Whether a Ping of the keepalive has no Pong yet. */
-  get isPinging(): boolean {
-    return this.#keepalive?.isWaiting ?? false;
+  /** When the keepalive sent the Ping that has no Pong yet, in microseconds of `clockMicros`; 0 without one. */
+  get pingedAt(): number {
+    return this.#keepalive?.pingedAt ?? 0;
   }
 
   onMessageEnd(): void {

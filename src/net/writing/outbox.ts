@@ -105,7 +105,7 @@ export class Outbox implements WriteEvents {
       this.#count(firstOctet, textLength, frameHeaderLength(textLength, false) + textLength);
       return this.#appended();
     }
-    this.#count(firstOctet, length ?? payload.length, this.#frameLength(payload));
+    this.#count(firstOctet, length ?? payload.length, frameLength(payload, this.#settings));
     if (payload.length >= UNCOPIED_FROM && this.#mayReadLater(payload))
       return this.#appendUncopied(firstOctet, payload);
     this.#appendBytes(firstOctet, payload);
@@ -355,13 +355,9 @@ export class Outbox implements WriteEvents {
     return false;
   }
 
-  #frameLength(payload: Uint8Array): number {
-    return frameHeaderLength(payload.length, this.#settings.maskingKey !== null) + payload.length;
-  }
-
   #appendBytes(firstOctet: number, payload: Uint8Array): void {
     const { maskingKey } = this.#settings;
-    const chunk = this.#reserve(this.#frameLength(payload));
+    const chunk = this.#reserve(frameLength(payload, this.#settings));
     if (maskingKey === null) chunk.append(firstOctet, payload);
     else chunk.appendMasked(firstOctet, payload, maskingKey());
   }
@@ -369,7 +365,7 @@ export class Outbox implements WriteEvents {
   #appendLatestPong(): void {
     const pong = this.#backlog?.takePong() ?? null;
     if (pong === null || this.#ending || this.#closed) return;
-    this.#count(FIN | Opcode.Pong, 0, this.#frameLength(pong));
+    this.#count(FIN | Opcode.Pong, 0, frameLength(pong, this.#settings));
     this.#appendBytes(FIN | Opcode.Pong, pong);
   }
 
@@ -399,4 +395,8 @@ export class Outbox implements WriteEvents {
     this.#backlog.open.addChunk(chunk);
     return this.#backlog;
   }
+}
+
+function frameLength({ length }: Uint8Array, { maskingKey }: OutboxSettings): number {
+  return frameHeaderLength(length, maskingKey !== null) + length;
 }
