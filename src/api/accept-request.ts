@@ -21,11 +21,12 @@ import { NO_OWNER, type PendingOwner, PendingUpgrade } from '../net/opening/pend
 import { RequestHead } from '../net/opening/request-head.js';
 import { NO_BYTES } from '../protocol/bytes.js';
 import { type CloseResult, WebSocketCreationError, WebSocketHandshakeError } from '../protocol/errors.js';
+import { failSocket } from './handler-delivery.js';
 import { type AwaitOptions, LIMIT_NAMES, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { openForAwait } from './open.js';
 import { ReadyState } from './ready-state.js';
 import { tellRefusal } from './refusals.js';
-import { type AwaitedUpgrade, awaitedUpgrade, failHandler, refusalOf } from './upgrades.js';
+import { type AwaitedUpgrade, awaitedUpgrade, refusalOf } from './upgrades.js';
 import type { WebSocket } from './websocket.js';
 
 /** Options of a server that accepts one upgrade request. They override those of `acceptUpgrades`. */
@@ -87,7 +88,7 @@ export function acceptFor(
     .then(handler)
     .then(
       () => void ws.close(),
-      (error) => failHandler(ws, error, onError),
+      (error) => failSocket(ws, error, { error: onError }),
     );
   return ws.closed;
 }
@@ -140,7 +141,8 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
   if (upgrade !== undefined) {
     upgrade.ws = ws;
     shieldSocket(request, pending.socket as Socket, (error) => {
-      if (ws.readyState === ReadyState.Open) failHandler(ws, error ?? new Error(DESTROYED), upgrade.given.onError);
+      if (ws.readyState === ReadyState.Open)
+        failSocket(ws, error ?? new Error(DESTROYED), { error: upgrade.given.onError });
     });
     // The upgrade lives as long as the request, to which the socket refers.
     upgrade.response = null;

@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { ConnectionHandler } from '../net/connection-handler.js';
-import { type CloseResult, WebSocketClosedError } from '../protocol/errors.js';
+import { type CloseResult, toError, WebSocketClosedError } from '../protocol/errors.js';
 import type { Opcode } from '../protocol/opcode.js';
 import { errorChannel, messageChannel } from './diagnostics.js';
 import { connectionOf } from './sending-socket.js';
@@ -110,11 +110,27 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
   }
 
   #fail(error: unknown): void {
-    const cause = connectionOf(this.#ws).failByHandler(error);
-    // A handler that returns the promise of `send` rejects if its peer goes away. The peer did that, not the handler.
-    if (cause instanceof WebSocketClosedError) this.onError(cause);
-    else reportError(this.#handlers, cause, this.#ws);
+    failSocket(this.#ws, error, this.#handlers);
   }
+}
+
+/**
+ * A handler failed after the upgrade: Close 1011. It has not failed if it waited for something that the end of its own
+ * connection made impossible: that is the peer's doing, of which a clean end is none to report.
+ */
+export function failSocket<UserData>(
+  ws: WebSocket<UserData>,
+  reason: unknown,
+  handlers: Pick<SocketHandlers<UserData>, 'error'>,
+): void {
+  const connection = connectionOf(ws);
+  const error = toError(reason);
+  const isTheirs = error instanceof WebSocketClosedError && connection.state !== 'open';
+  if (isTheirs && error.wasClean) return;
+  connection.failByHandler(error);
+  // What peers do must not fill a log by default.
+  if (handlers.error !== undefined || !isTheirs) reportError(handlers, error, ws);
+  else tellError(error, ws as WebSocket);
 }
 
 /** Hands an error to the user's `error` handler, whose own failure must not end the process. */

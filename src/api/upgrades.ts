@@ -10,15 +10,14 @@ import { UpgradeListener } from '../net/opening/upgrade-listener.js';
 import {
   ERROR_CODE,
   toError,
-  WebSocketClosedError,
+  WebSocketCreationError,
   WebSocketError,
   WebSocketHandshakeError,
   WebSocketProtocolMismatchError,
 } from '../protocol/errors.js';
 import { type CheckedCloseOptions, type ConnectionSet, within } from './connections.js';
-import { isThenable, reportError, tellError } from './handler-delivery.js';
+import { failSocket, isThenable, reportError, tellError } from './handler-delivery.js';
 import { type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
-import { connectionOf } from './sending-socket.js';
 import { type RefusedHandler, SocketServer } from './socket-server.js';
 import type { WebSocket } from './websocket.js';
 
@@ -30,9 +29,10 @@ export interface AcceptUpgradesOptions extends ServerLimits, RefusedHandler {
    */
   path?: PathRule;
   /**
-   * A handler threw or rejected. Before the upgrade, the client gets 500 or the refusal that `newWebSocket` rejected
-   * with; after it, Close 1011. It is not called if a handler rejects because its client closed cleanly. Default:
-   * `console.error` for the user's own errors, nothing for what peers do.
+   * A handler threw or rejected: before the upgrade the client gets 500, after it Close 1011. Or it did not answer, or the
+   * broker failed. It is not called if a handler rejects because the handshake is refused, which `refused` hears of, or
+   * because its client has left or has closed cleanly. Default: `console.error` for the user's own errors, nothing for
+   * what peers do. See docs/errors.md.
    */
   onError?(error: Error, ws?: WebSocket): unknown;
 }
@@ -123,7 +123,9 @@ export class Upgrades extends SocketServer<unknown> {
   #onPlainRejection(reason: unknown, response: ServerResponse): void {
     const error = toError(reason);
     answerInstead(response, refusalOf(error));
-    this.report(error);
+    // What peers do must not fill a log by default.
+    if (this.#options.onError !== undefined || !isRefusalError(error)) this.report(error);
+    else tellError(error);
   }
 
   #watch(upgrade: AwaitedUpgrade, promises: PromiseLike<unknown>[]): void {
@@ -151,32 +153,19 @@ export class Upgrades extends SocketServer<unknown> {
   #onRejection(upgrade: AwaitedUpgrade, reason: unknown): void {
     const error = toError(reason);
     const { pending, response, ws } = upgrade;
-    if (ws !== null) return failHandler(ws, error, this.#options.onError);
+    if (ws !== null) return failSocket(ws, reason, { error: this.#options.onError });
+    // The client has left, or gets the refusal, of which `refused` hears.
+    const hasLeft = pending.isGone && error instanceof WebSocketCreationError;
+    const isRefused = pending.refusal !== null && isRefusalError(error);
     if (pending.isPending && response?.headersSent) pending.socket.destroy();
-    else pending.refuse((isRefusalError(error) && pending.refusal) || refusalFor('error', 500));
-    this.report(error);
+    else pending.refuse(isRefused ? pending.refusal! : refusalFor('error', 500));
+    if (!hasLeft && !isRefused) this.report(error);
   }
 
   /** @internal */
   protected override report(error: Error): void {
-    // What peers do must not fill a log by default.
-    if (this.#options.onError === undefined && (isRefusalError(error) || error instanceof WebSocketClosedError)) return;
     reportError({ error: this.#options.onError }, error);
   }
-}
-
-/**
- * A handler failed after the upgrade: Close 1011. If the peer closes cleanly while a handler waits for its next message,
- * the handler has not failed.
- */
-export function failHandler(ws: WebSocket, reason: unknown, onError: AcceptUpgradesOptions['onError']): void {
-  const hasEnded = reason instanceof WebSocketClosedError;
-  if (hasEnded && reason.wasClean) return;
-  const cause = connectionOf(ws).failByHandler(reason);
-  // What peers do must not fill a log by default.
-  const isTheirs = hasEnded || isRefusalError(cause);
-  if (onError !== undefined || !isTheirs) reportError({ error: onError }, cause, ws);
-  else tellError(cause, ws);
 }
 
 /** @param how what the handlers of the request did */
