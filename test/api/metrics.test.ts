@@ -443,6 +443,8 @@ async function take(run: Run, step: Step): Promise<void> {
     // While data waits before it, it is not answered.
     if (!link.paused) peer.frame(9, 'there?');
   } else if (act === 'pause') {
+    // What is under way comes before.
+    await run.settle();
     ws.pause();
     link.paused = true;
   } else if (act === 'resume') {
