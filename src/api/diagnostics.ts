@@ -3,6 +3,7 @@ import { type Channel, channel } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 import { debuglog } from 'node:util';
 import type { BrokerDrop, BrokerGap } from '../broker/session.js';
+import { escaped, inQuotes } from '../handshake/header-values.js';
 import type { Refusal } from '../handshake/refusal.js';
 import type { Opcode } from '../protocol/opcode.js';
 import type { OpenedSocket } from './opened.js';
@@ -24,7 +25,7 @@ export interface MessagesOf<Socket> {
     /** Bytes of the payload. */
     length: number;
   };
-  /** A message is sent. A published message counts once for each socket. */
+  /** `send` or `publish` sends a message. A published message counts once for each socket. Pings of `ping` do not count. */
   'wasock:send': { socket: Socket; opcode: Opcode; data: string | Uint8Array };
   /** A connection has ended, as `ws.closed` says. `cause` tells why, if there was no closing handshake. */
   'wasock:close': { socket: Socket; closeCode: number; reason: string; wasClean: boolean; cause: Error | undefined };
@@ -78,30 +79,37 @@ const LINES: Lines = {
   'wasock:send': ({ socket, opcode, data }) =>
     `send ${peer(socket)} opcode ${opcode}, ${Buffer.byteLength(data)} bytes`,
   'wasock:close': ({ socket, closeCode, reason, cause }) =>
-    `close ${peer(socket)} ${closeCode} ${JSON.stringify(reason)}${cause === undefined ? '' : `: ${text(cause)}`}`,
+    `close ${peer(socket)} ${closeCode} ${inQuotes(reason)}${cause === undefined ? '' : `: ${text(cause)}`}`,
   'wasock:error': ({ socket, error }) => `error ${socket === undefined ? '-' : peer(socket)} ${text(error)}`,
   'wasock:handshake.refused': ({ request, refusal }) =>
-    `handshake.refused ${request.socket.remoteAddress ?? '-'} ${JSON.stringify(request.url)} ${refusal.status} ${refusal.reason}: ${refusal.message}`,
+    `handshake.refused ${request.socket.remoteAddress ?? '-'} ${inQuotes(String(request.url))} ${refusal.status} ${refusal.reason}: ${inQuotes(refusal.message)}`,
   'wasock:slow-peer': ({ socket, bufferedAmount, slowPeer }) =>
     `slow-peer ${peer(socket)} ${bufferedAmount} bytes wait: ${slowPeer}`,
   'wasock:broker': (message) =>
-    `broker ${JSON.stringify(message, (_key, value) => (value instanceof Error ? text(value) : value))}`,
+    `broker ${escaped(JSON.stringify(message, (_key, value) => (value instanceof Error ? text(value) : value)))}`,
 };
 
 function peer(socket: AnySocket): string {
-  return `${socket.remoteAddress ?? '-'} ${JSON.stringify(socket.url)}`;
+  return `${socket.remoteAddress ?? '-'} ${inQuotes(socket.url)}`;
 }
 
 /** An error in one line. */
 function text(error: Error): string {
   const { code } = error as NodeJS.ErrnoException;
-  return `${code === undefined ? '' : `${code} `}${JSON.stringify(error.message)}`;
+  return `${typeof code === 'string' && /^\w+$/.test(code) ? `${code} ` : ''}${inQuotes(String(error.message))}`;
 }
 
 const log = debuglog('wasock');
 
 if (log.enabled) {
   for (const [name, line] of Object.entries(LINES)) {
-    channel(name).subscribe((message) => log('%s', (line as (message: unknown) => string)(message)));
+    channel(name).subscribe((message) => {
+      try {
+        log('%s', (line as (message: unknown) => string)(message));
+      } catch {
+        // An error of the user's may throw when it is read. What a subscriber throws ends the process.
+        log('%s', name.slice('wasock:'.length));
+      }
+    });
   }
 }

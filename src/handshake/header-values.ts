@@ -232,7 +232,20 @@ export function checkExtraField(name: string, value: unknown): void {
 /** `value` for an error message: control characters escaped, cut off after 100 characters. */
 export function quoted(value: unknown): string {
   if (typeof value !== 'string') return String(value);
-  return value.length > 100 ? `${JSON.stringify(value.slice(0, 100))}…` : JSON.stringify(value);
+  return value.length > 100 ? `${inQuotes(value.slice(0, 100))}…` : inQuotes(value);
+}
+
+/** Text in quotes, on one line: no terminal or log takes a part of it for a line of its own, or for a command. */
+export function inQuotes(text: string): string {
+  return escaped(JSON.stringify(text));
+}
+
+/** JSON without the control characters and line separators that it may have. */
+export function escaped(json: string): string {
+  return json.replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /**

@@ -84,7 +84,8 @@ describe('what a server has done', () => {
 
   test('counts handshakes that wait for an answer', async () => {
     const answers: (() => void)[] = [];
-    const { server, port } = await served({ upgrade: () => new Promise((resolve) => answers.push(() => resolve({}))) });
+    const upgrade = () => new Promise<undefined>((resolve) => answers.push(() => resolve(undefined)));
+    const { server, port } = await served({ upgrade });
     const peers = [rawWebSocket(port), rawWebSocket(port)];
     await until(() => answers.length === 2);
     expect(server.metrics()).toMatchObject({ handshakesPending: 2, connectionsOpen: 0 });
@@ -188,8 +189,7 @@ describe('the broker of a server', () => {
     expect(server.metrics().broker?.dropped).toBe(server.broker?.dropped);
     broker.onGap?.('t');
     expect(server.metrics().broker?.gaps).toBe(1);
-    const before = server.metrics().broker!.rejected;
-    before.format = 99;
+    Object.assign(server.metrics().broker!.rejected, { format: 99 });
     expect(server.metrics().broker?.rejected.format).toBe(0);
   });
 

@@ -44,8 +44,8 @@ export class CountingPeer {
   readonly control: ParsedFrame[] = [];
   readonly deflates: boolean;
   readonly #keepsOurs: boolean;
-  #ours = Buffer.alloc(0);
-  #theirs = Buffer.alloc(0);
+  #ours: Buffer = Buffer.alloc(0);
+  #theirs: Buffer = Buffer.alloc(0);
   #waiting: Buffer = Buffer.alloc(0);
 
   private constructor(raw: RawPeer, head: string) {

@@ -119,7 +119,10 @@ export async function rejection(promise: Promise<unknown> | undefined): Promise<
 }
 
 /** Sends to a peer that does not read until the kernel takes no more. @returns the promise of the last message */
-export async function fillUp(ws: WebSocket, payload = Buffer.alloc(1_000_000)): Promise<{ sent: Promise<void> }> {
+export async function fillUp(
+  ws: WebSocket,
+  payload: Buffer = Buffer.alloc(1_000_000),
+): Promise<{ sent: Promise<void> }> {
   for (;;) {
     const sent = Promise.resolve(ws.send(payload));
     for (let i = 0; i < 50 && ws.bufferedAmount > 0; i++) await aWhile(2);
