@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
+import net from 'node:net';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { newWebSocket, Opcode, type WebSocket } from '../../src/index.js';
@@ -56,13 +57,12 @@ const waitingToo = {
   },
 };
 /** A socket whose end has nothing to do with the server. */
-const another = async (close: (peer: RawPeer) => unknown) => {
+const another = async () => {
   const server = await RawServer.listen();
   const opening = newWebSocket(server.url);
   const { peer } = await server.accept();
   const ws = await opening;
-  close(peer);
-  peer.socket.once('end', () => peer.socket.end());
+  peer.socket.end(frameFor('client', 8, Buffer.from([0x0f, 0xa0])));
   await ws.receivePacket();
 };
 
@@ -136,13 +136,13 @@ const CASES: readonly Case[] = [
     line: 'the end of another connection',
     title: 'which was clean',
     serve: {
-      options: { message: () => another((peer) => peer.write(frameFor('client', 8, Buffer.from([0x0f, 0xa0])))) },
+      options: { message: () => another() },
       act: text,
     },
     await: {
       handler: async (request) => {
         await newWebSocket(request);
-        await another((peer) => peer.write(frameFor('client', 8, Buffer.from([0x0f, 0xa0]))));
+        await another();
       },
       act: (port) => rawWebSocket(port),
     },
@@ -278,6 +278,18 @@ describe.each(ALL.map(({ way, one }) => ({ way, one, name: `${way}: ${one.line}:
   },
 );
 
+test.each([true, false])('an error of the listening socket of serve; a handler: %s', async (hasHandler) => {
+  const printed: string[] = [];
+  const log = vi.spyOn(console, 'error').mockImplementation((error) => void printed.push(nameOf(error)));
+  const listen = vi.spyOn(net.Server.prototype, 'listen');
+  onTestFinished(() => [log, listen].forEach((spy) => void spy.mockRestore()));
+  const { port, errors } = await served(hasHandler ? {} : { error: undefined });
+  const [listening] = listen.mock.contexts as net.Server[];
+  listening.emit('error', new Error('EMFILE'));
+  expect([errors.map(nameOf), printed]).toEqual(hasHandler ? [['EMFILE'], []] : [[], ['EMFILE']]);
+  await rawWebSocket(port);
+});
+
 test('what a handler for errors throws is printed, and ends nothing', async () => {
   const log = vi.spyOn(console, 'error').mockImplementation(() => {});
   onTestFinished(() => log.mockRestore());
@@ -299,7 +311,7 @@ test('WASOCK_UNANSWERED names the method and the URL, quoted', async () => {
 test('the end of another socket closes this one with 1011', async () => {
   const { port } = await awaiting(async (request) => {
     await newWebSocket(request, async () => {
-      await another((peer) => peer.write(frameFor('client', 8, Buffer.from([0x0f, 0xa0]))));
+      await another();
     });
   });
   const peer = await rawWebSocket(port);
