@@ -167,6 +167,50 @@ describe('what a server has done', () => {
   });
 });
 
+describe('a peer that has fallen behind', () => {
+  async function behind(slowPeer: SlowPeer) {
+    const { server, port } = await served({ slowPeer, maxBackpressure: MAX_BACKPRESSURE });
+    const peer = await CountingPeer.connect(port);
+    const [ws] = server.connections;
+    peer.raw.stopReading();
+    await fillUp(ws, noise(200_000));
+    expect(server.metrics().bufferedBytes).toBe(ws.bufferedAmount);
+    expect(ws.bufferedAmount).toBeGreaterThan(0);
+    return { server, peer, ws };
+  }
+
+  test.each(['slow', 'hangup', 'reset'] as const)('leaves nothing that counts as buffered: %s', async (end) => {
+    const { server, peer, ws } = await behind('terminate');
+    if (end === 'hangup') ws.hangup();
+    else if (end === 'reset') peer.raw.reset();
+    else while (ws.readyState === ReadyState.Open) void ws.send(noise(100_000));
+    expectBuffered(server);
+    peer.raw.readOn();
+    await ws.closed;
+    expect(server.metrics()).toMatchObject({
+      bufferedBytes: 0,
+      slowPeersEnded: end === 'slow' ? 1 : 0,
+      closesByCode: { 1006: 1 },
+    });
+    if (end !== 'reset') {
+      await peer.raw.takeAll();
+      expect(server.metrics().wireBytesSent).toBeLessThanOrEqual(peer.counts.wireBytesSent);
+    }
+  });
+
+  test('gets one Pong for all its Pings, which counts like any other frame', async () => {
+    const { server, peer, ws } = await behind('wait');
+    for (const payload of ['a', 'b', 'c']) peer.frame(9, payload);
+    await until(() => server.metrics().wireBytesReceived === peer.counts.wireBytesReceived);
+    expectBuffered(server);
+    peer.raw.readOn();
+    await until(() => peer.control.length > 0);
+    await until(() => ws.bufferedAmount === 0);
+    expect(peer.control.at(-1)?.payload.toString()).toBe('c');
+    expect(server.metrics()).toMatchObject({ ...peer.counts, bufferedBytes: 0 });
+  });
+});
+
 describe('the broker of a server', () => {
   test('shows its state, what it holds, what it has dropped, holes, and what is none of ours', async () => {
     const broker = new FakeBroker();
@@ -239,6 +283,7 @@ const ACTS = [
   'pinged',
   'pause',
   'resume',
+  'slow',
   'slow',
   'server closes',
   'peer closes',
