@@ -40,8 +40,8 @@ export function checkRateLimit(value: unknown): RateLimitSettings | null {
   if (KINDS.every((kind) => own(given, kind) === undefined)) {
     throw new TypeError('rateLimit must name messages, frames or bytes');
   }
-  const [messages, frames, bytes] = KINDS.map((kind) => amount(kind, own(given, kind) ?? Number.POSITIVE_INFINITY));
-  const per = amount('per', own(given, 'per') ?? 1000);
+  const [messages, frames, bytes] = KINDS.map((kind) => amount(kind, own(given, kind), Number.POSITIVE_INFINITY));
+  const per = amount('per', own(given, 'per'), 1000);
   if (per === Number.POSITIVE_INFINITY)
     throw new RangeError('rateLimit.per must be a number of milliseconds, not Infinity');
   return {
@@ -53,7 +53,8 @@ export function checkRateLimit(value: unknown): RateLimitSettings | null {
   };
 }
 
-function amount(name: string, value: unknown): number {
+function amount(name: string, value: unknown, byDefault: number): number {
+  if (value === undefined) return byDefault;
   const number = whole(`rateLimit.${name}`, value);
   if (number < 1) throw new RangeError(`rateLimit.${name} must be 1 or more, not ${show(value)}`);
   return number;

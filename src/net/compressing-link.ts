@@ -126,8 +126,8 @@ export abstract class CompressingLink extends Link {
   }
 
   /**
-   * Writes what the kernel takes. What waits for a long message is appended before, and that message leaves uncompressed:
-   * so that we hold no more than without compression, and the time that compression takes is not the peer's.
+   * Writes what the kernel takes. What waits for a long message goes first, uncompressed: so that we hold no more than
+   * without compression, and the time that compression takes is not the peer's.
    *
    * @returns whether more than `maxBackpressure` bytes still wait
    */

@@ -87,13 +87,13 @@ export class Connection extends CompressingLink implements TimeLimited {
   // ——— from the rate limit
 
   hold(): void {
-    if (!this.inbox.isHeld) this.counters.rateLimited++;
     this.#countPaused(() => this.inbox.hold());
+    this.#limits.onHold();
   }
 
   release(): void {
     this.#countPaused(() => this.inbox.release());
-    this.#limits.onResume();
+    this.#limits.onRelease();
   }
 
   // ——— sending
@@ -179,10 +179,7 @@ export class Connection extends CompressingLink implements TimeLimited {
   onMessage(opcode: number, data: string | Buffer, length: number, isInflated: boolean): void {
     if (!this.#delivers) return;
     if (this.#rate?.onFrame(true)) return this.onFault(FAULT.RATE_LIMIT);
-    const { counters } = this;
-    counters.messagesReceived++;
-    counters.payloadBytesReceived += length;
-    if (isInflated) counters.compressedMessagesReceived++;
+    this.counters.countMessage(length, isInflated);
     this.#limits.onMessageEnd();
     this.#handler.onMessage(opcode, data, length);
     this.inbox.countMessage();
@@ -205,7 +202,9 @@ export class Connection extends CompressingLink implements TimeLimited {
   }
 
   onControl(opcode: number, payload: Buffer): void {
-    if (this.#delivers && this.#rate?.onFrame(false)) return this.onFault(FAULT.RATE_LIMIT);
+    // A Close ends the connection anyway, and more cleanly; but in raw mode another frame may follow it.
+    const isLast = opcode === Opcode.Close && !this.#options.raw;
+    if (this.#delivers && !isLast && this.#rate?.onFrame(false)) return this.onFault(FAULT.RATE_LIMIT);
     if (!this.inbox.fragmented) this.#limits.onMessageEnd();
     if (opcode === Opcode.Pong) this.#onPong(payload);
     if (this.#options.raw && this.#delivers) this.#handOverControl(opcode, payload);

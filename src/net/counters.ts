@@ -46,6 +46,13 @@ export class Counters {
     return bytes;
   }
 
+  /** @param length bytes of its payload, inflated */
+  countMessage(length: number, isInflated: boolean): void {
+    this.messagesReceived++;
+    this.payloadBytesReceived += length;
+    if (isInflated) this.compressedMessagesReceived++;
+  }
+
   countClose(closeCode: number): void {
     this.closes.set(closeCode, (this.closes.get(closeCode) ?? 0) + 1);
   }

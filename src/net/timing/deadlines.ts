@@ -16,18 +16,19 @@ export interface Timed {
 }
 
 /** Milliseconds per slot. One timer handles all deadlines of a slot. */
-const SLOT = 50;
+export const SLOT = 50;
 
 /** The async context of the timer, which belongs to no connection, whichever needs it first. */
 const scope = new AsyncResource('wasock.deadlines');
 
 /**
  * One timer for the deadlines of all connections of a thread, at a resolution of 50 ms. It uses the monotonic clock, so
- * that a change of the wall clock closes nothing. It does not keep the process alive.
+ * that a change of the wall clock closes nothing. It does not keep the process alive, unless `keepProcess` was called.
  */
 const slots = new Map<number, Set<Timed>>();
 let timer: NodeJS.Timeout | null = null;
 let timerSlot = Number.POSITIVE_INFINITY;
+let keepers = 0;
 
 /**
  * Has `item.onDeadline` called once, at or soon after `at`. If the item has a deadline already, the earlier one counts.
@@ -51,6 +52,16 @@ export function cancelDeadline(item: Timed): void {
   if (slots.size === 0) clearTimer();
 }
 
+/** Deadlines keep the process alive, until `letProcessEnd` was called as often. */
+export function keepProcess(): void {
+  keepers++;
+  timer?.ref();
+}
+
+export function letProcessEnd(): void {
+  if (--keepers === 0) timer?.unref();
+}
+
 function removeFromSlot(item: Timed): void {
   const items = slots.get(item.slot);
   items?.delete(item);
@@ -63,7 +74,7 @@ function setTimer(slot: number): void {
   timerSlot = slot;
   const delay = Math.ceil(slot * SLOT - performance.now());
   timer = scope.runInAsyncScope(setTimeout, null, fire, Math.min(Math.max(1, delay), MAX_INT32)) as NodeJS.Timeout;
-  timer.unref();
+  if (keepers === 0) timer.unref();
 }
 
 function clearTimer(): void {

@@ -49,6 +49,13 @@ export class Keepalive {
     this.#grace = 0;
   }
 
+  /** The peer could not be heard until now: it has all the time for its Pong again. */
+  postpone(now: number): void {
+    if (this.#pongDeadline === 0) return;
+    this.#pongDeadline = Math.ceil(now) + this.#pongTimeout;
+    this.#grace = 0;
+  }
+
   /** The Pong of its Ping has come. @returns the microseconds that it took; -1 if none was due */
   roundTrip(): number {
     if (this.#pingedAt === 0) return -1;
@@ -72,10 +79,8 @@ export class Keepalive {
   /** @returns whether the peer has more time for its Pong */
   #extend(now: number, { isExcused, bytesOnTheWay }: Progress): boolean {
     if (now - this.#pongDeadline > LATE) this.#pongDeadline = Math.ceil(now) + LATE;
-    else if (isExcused) {
-      this.#pongDeadline = Math.ceil(now) + this.#pongTimeout;
-      this.#grace = 0;
-    } else {
+    else if (isExcused) this.postpone(now);
+    else {
       const grace = readingTime(bytesOnTheWay);
       this.#pongDeadline += Math.max(0, grace - this.#grace);
       this.#grace = Math.max(grace, this.#grace);

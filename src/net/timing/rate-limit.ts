@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { cancelDeadline, scheduleDeadline, type Timed } from './deadlines.js';
+import { cancelDeadline, keepProcess, letProcessEnd, SLOT, scheduleDeadline, type Timed } from './deadlines.js';
 
 /** What one peer may send. `Infinity` is unlimited. */
 export interface RateLimitSettings {
@@ -14,6 +14,7 @@ export interface RateLimitSettings {
 
 /** What a rate limit does to its connection. */
 interface RateLimited {
+  readonly counters: { rateLimited: number };
   /** Nothing more may be read or handled. */
   hold(): void;
   release(): void;
@@ -21,8 +22,8 @@ interface RateLimited {
 
 /**
  * How much one peer may send: a token bucket each for messages, frames and bytes, which are full at first. Tokens come
- * back evenly. What a frame costs is known only when it is here, so the bytes of a read may go below zero, and are paid
- * for later.
+ * back evenly. With `'pause'` a frame is handled only if there is a token for it. How many bytes come is known only when
+ * they are here, so those may go below zero, and are paid for before the next read.
  */
 export class RateLimit implements Timed {
   slot = 0;
@@ -32,6 +33,9 @@ export class RateLimit implements Timed {
   #frames: number;
   #bytes: number;
   #filledAt = performance.now();
+  #isHolding = false;
+  /** While it holds: when there are tokens again. The wheel may be late. */
+  #dueAt = 0;
 
   constructor(settings: RateLimitSettings, connection: RateLimited) {
     this.#settings = settings;
@@ -48,49 +52,68 @@ export class RateLimit implements Timed {
    * @returns whether the connection fails, instead of handling it
    */
   onFrame(endsMessage: boolean): boolean {
+    // Each time: what a full bucket does not take must not count when it is empty.
+    this.#fill();
     this.#frames--;
     if (endsMessage) this.#messages--;
-    return this.#mayGoOn ? false : this.#onShortage();
+    if (this.#settings.action === 'close') return this.#judge();
+    if (this.#frames < 1 || this.#messages < 1) this.#hold();
+    return false;
   }
 
   /** Bytes have come. */
   onBytes(length: number): void {
+    this.#fill();
     this.#bytes -= length;
   }
 
-  /** What has come is handled. @returns whether the connection fails */
+  /** What has come is handled, or as much of it as a turn allows. @returns whether the connection fails */
   onTurnEnd(): boolean {
-    return this.#bytes > 0 ? false : this.#onShortage();
-  }
-
-  /** Whether one more frame may come. */
-  get #mayGoOn(): boolean {
-    return this.#frames >= 1 && this.#messages >= 1 && this.#bytes > 0;
-  }
-
-  #onShortage(): boolean {
-    const now = performance.now();
-    this.#fill(now);
-    if (this.#settings.action === 'close') return Math.min(this.#frames, this.#messages, this.#bytes) < 0;
-    if (this.#mayGoOn) return false;
-    this.#connection.hold();
-    scheduleDeadline(this, now + this.#shortage());
+    if (this.#bytes >= 1) return false;
+    this.#fill();
+    if (this.#settings.action === 'close') return this.#judge();
+    if (this.#bytes < 1) this.#hold();
     return false;
   }
 
-  onDeadline(now: number): void {
-    this.#fill(now);
-    if (this.#mayGoOn) this.#connection.release();
-    else scheduleDeadline(this, now + this.#shortage());
+  /** @returns whether more has come than may */
+  #judge(): boolean {
+    const isOverdrawn = this.#frames < 0 || this.#messages < 0 || this.#bytes < 0;
+    if (isOverdrawn) this.#connection.counters.rateLimited++;
+    return isOverdrawn;
   }
 
-  #fill(now: number): void {
+  #hold(): void {
+    if (!this.#isHolding) {
+      this.#isHolding = true;
+      this.#connection.counters.rateLimited++;
+      this.#connection.hold();
+      // A socket from which nobody reads does not keep the process, although its peer's messages are still to come.
+      keepProcess();
+    }
+    this.#dueAt = this.#filledAt + this.#shortage();
+    scheduleDeadline(this, this.#dueAt);
+  }
+
+  onDeadline(): void {
+    const now = performance.now();
+    this.#fill(Math.min(now, Math.max(this.#dueAt, this.#filledAt)));
+    // Whoever waits would have used at once what has come back since, so that it does not fill a bucket.
+    this.#fill(Math.min(now, this.#filledAt + SLOT), 1 + SLOT / this.#settings.per);
+    this.#fill(now);
+    if (this.#frames < 1 || this.#messages < 1 || this.#bytes < 1) return this.#hold();
+    this.#endHold();
+    this.#connection.release();
+  }
+
+  /** Adds the tokens that have come back. @param most how many times its capacity a bucket holds */
+  #fill(now = performance.now(), most = 1): void {
     const { messages, frames, bytes, per } = this.#settings;
     const part = (now - this.#filledAt) / per;
     this.#filledAt = now;
-    this.#messages = filled(this.#messages, messages, part);
-    this.#frames = filled(this.#frames, frames, part);
-    this.#bytes = filled(this.#bytes, bytes, part);
+    this.#messages = filled(this.#messages, messages, part, most);
+    this.#frames = filled(this.#frames, frames, part, most);
+    this.#bytes = filled(this.#bytes, bytes, part, most);
   }
 
   /** Milliseconds until one more frame may come. */
@@ -103,13 +126,20 @@ export class RateLimit implements Timed {
   /** Limits no more, because the connection is closing. */
   stop(): void {
     cancelDeadline(this);
+    this.#endHold();
     this.#messages = Number.POSITIVE_INFINITY;
     this.#frames = Number.POSITIVE_INFINITY;
     this.#bytes = Number.POSITIVE_INFINITY;
   }
+
+  #endHold(): void {
+    if (!this.#isHolding) return;
+    this.#isHolding = false;
+    letProcessEnd();
+  }
 }
 
-/** @param part of all tokens that have come back */
-function filled(tokens: number, capacity: number, part: number): number {
-  return capacity === Number.POSITIVE_INFINITY ? capacity : Math.min(capacity, tokens + capacity * part);
+/** @param part of all tokens that have come back @param most how many times its capacity the bucket holds */
+function filled(tokens: number, capacity: number, part: number, most: number): number {
+  return tokens >= capacity * most ? tokens : Math.min(capacity * most, tokens + capacity * part);
 }

@@ -83,6 +83,12 @@ export class TimeLimits implements Timed {
   #wasBlocked = false;
   /** `departed` when the peer was last heard. */
   #departedAtLastRead = 0;
+  /** From when on the time counts that the rate limit holds the peer; 0 unless it does. */
+  #heldSince = 0;
+  /** Whether the time that it is held does not count for the unfinished message. */
+  #isMessageExcused = false;
+  /** `messageBytes` when the rate limit last held the peer. */
+  #bytesAtHold = -1;
 
   constructor(options: TimeLimitOptions, connection: TimeLimited) {
     this.#options = options;
@@ -147,6 +153,7 @@ export class TimeLimits implements Timed {
   onMessagePart(): void {
     if (this.#messageBegan !== 0) return;
     this.#messageBegan = wholeNow();
+    this.#bytesAtHold = -1;
     if (this.#options.messageTimeout > 0) this.#schedule();
   }
 
@@ -154,6 +161,33 @@ export class TimeLimits implements Timed {
   onResume(): void {
     this.#beginAnew(wholeNow());
     this.#schedule();
+  }
+
+  /**
+   * The rate limit has us read nothing. A message may take longer by that time, but only if more of it has come since the
+   * last time: otherwise a peer could leave it unfinished for ever, with too many Pings.
+   */
+  onHold(): void {
+    const { messageBytes } = this.#connection.inbox;
+    this.#heldSince = wholeNow();
+    this.#isMessageExcused = messageBytes !== this.#bytesAtHold;
+    this.#bytesAtHold = messageBytes;
+  }
+
+  /** The rate limit lets us read again. */
+  onRelease(): void {
+    const now = wholeNow();
+    this.#skipHeldTime(now);
+    this.#heldSince = 0;
+    this.#keepalive?.postpone(now);
+    this.#schedule();
+  }
+
+  #skipHeldTime(now: number): void {
+    const held = Math.max(0, Math.floor(now) - this.#heldSince);
+    if (this.#messageBegan > 0 && this.#isMessageExcused) this.#messageBegan += held;
+    if (this.#options.idleTimeout > 0) this.#lastRead += held;
+    this.#heldSince += held;
   }
 
   /** The connection is closing. It must end within `closeTimeout` after everything has left. */
@@ -191,7 +225,8 @@ export class TimeLimits implements Timed {
     const connection = this.#connection;
     if (this.#closeDeadline !== 0 && now >= this.#closeDeadline) return this.#onCloseDeadline(now);
     if (connection.state !== 'open') return this.#schedule();
-    if (now - due > LATE || connection.inbox.isHeldUp) this.#beginAnew(Math.ceil(now));
+    if (this.#heldSince > 0) this.#skipHeldTime(now);
+    else if (now - due > LATE || connection.inbox.isHeldUp) this.#beginAnew(Math.ceil(now));
     if (now >= this.#messageDeadline()) return connection.onFault(FAULT.MESSAGE_TIMEOUT);
     const isIdle = now >= this.#idleDeadline();
     const isKeepaliveDue = now >= (this.#keepalive?.deadline ?? NEVER);
