@@ -24,7 +24,7 @@ export interface CloseOptions {
   /**
    * Milliseconds over which the server spreads the Closes evenly, in random order, so that the clients do not all come
    * back at once. Meanwhile each socket works until its turn, new clients get 503 with `Retry-After`, and the HTTP server
-   * still answers requests. At most `timeout`. Default 0: all sockets close at once.
+   * still answers requests. At most `timeout`, and not `Infinity`. Default 0: all sockets close at once.
    */
   over?: number;
 }
@@ -150,6 +150,8 @@ export function checkCloseOptions(options: CloseOptions): CheckedCloseOptions {
   const { code = CloseCode.GoingAway, reason = '' } = options;
   formatClosePayload(code, reason);
   const timeout = options.timeout === undefined ? undefined : checkDuration('timeout', options.timeout, 0);
+  // Of a time-out it is the end that never comes; of this it would be the sockets' turn.
+  if (options.over === Number.POSITIVE_INFINITY) throw new RangeError('over must be finite, not Infinity');
   const over = checkDuration('over', options.over, 0);
   if (timeout && over > timeout) throw new RangeError(`over must be at most timeout, ${timeout}, not ${over}`);
   return { code, reason, timeout, over };
