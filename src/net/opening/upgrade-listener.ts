@@ -120,7 +120,7 @@ export class UpgradeListener implements PendingOwner {
     if (!claimed && !this.#isLastResort(claim)) return;
     if (followsAnother(socket)) return destroy(socket);
 
-    const pending = this.#begin(new RequestHead(request, socket), head).watch();
+    const pending = this.#begin(new RequestHead(request, socket), head, claimed).watch();
     if (!pending.isPending) return;
     if (claimed) this.#take(pending, claim);
     else if (isWebSocket(request)) this.#routes.onUnclaimed(pending);
@@ -155,27 +155,28 @@ export class UpgradeListener implements PendingOwner {
       unclaimed.add(request.socket);
       return false;
     }
-    const pending = this.#begin(request, head);
+    const pending = this.#begin(request, head, true);
     if (pending.isPending) this.#take(pending, claim);
     pending.readAhead();
     return true;
   }
 
-  #begin(request: RequestHead, head: Buffer): PendingUpgrade {
+  /** @param claimed whether it may become one of our WebSockets */
+  #begin(request: RequestHead, head: Buffer, claimed: boolean): PendingUpgrade {
     const pending = new PendingUpgrade(request, head, this.#limits.handshakeTimeout, this);
-    const refusal = this.#refusalOf(pending);
+    const refusal = this.#refusalOf(pending, claimed);
     if (refusal !== null) pending.refuse(refusal);
     return pending;
   }
 
   /** Why a request cannot be taken, whoever sends it. */
-  #refusalOf(pending: PendingUpgrade): Refusal | null {
+  #refusalOf(pending: PendingUpgrade, claimed: boolean): Refusal | null {
     if (this.#closing) return closing();
     if (this.#pending.size >= this.#limits.maxPendingHandshakes) {
       return refusalFor('pending', 503, { body: 'Too many opening handshakes are under way\n' });
     }
     try {
-      return this.admission.admit(pending);
+      return claimed ? this.admission.admit(pending) : null;
     } catch (error) {
       this.#routes.onError(toError(error));
       return refusalFor('error', 500);
