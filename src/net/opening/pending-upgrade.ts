@@ -74,7 +74,8 @@ export class PendingUpgrade implements Timed {
   watch(): this {
     if (this.#isWatched) return this;
     this.#isWatched = true;
-    this.#owner.onWatched(this);
+    // After an answer there is nothing that takes time.
+    if (this.isPending) this.#owner.onWatched(this);
     const { socket } = this;
     readAsStream(socket);
     pendings.set(socket, this);
