@@ -25,6 +25,8 @@ export function newProgram(random, entry) {
     script,
     user: Array.from({ length: random.between(0, 7) }, () => userSteps(random, entry, role)).flat(),
   };
+  // What is above the rate limit comes later, and that is all.
+  if (RATES[entry] !== undefined) Object.assign(program, { rate: random.of(RATES[entry]) });
   return random.once(3) ? withCompression(random, program) : program;
 }
 
@@ -144,6 +146,11 @@ const VARIANTS = {
   npm: ['', '', '', '', 'receiver'],
   serve: ['', 'shared', 'shared', 'zeroCopy', 'bytes'],
   await: ['', 'own socket'],
+};
+
+const RATES = {
+  serve: ['none', 'none', 'none', 'generous', 'tight', 'tight'],
+  await: ['none', 'none', 'none', 'generous', 'tight', 'tight'],
 };
 
 function place(random, entry, step) {

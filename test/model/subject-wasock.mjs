@@ -6,6 +6,12 @@ import { LAST_SEND } from './program.mjs';
 /** More than any program sends, so that no peer counts as slow. */
 const LIMITS = { maxPayload: 4_194_304, maxBackpressure: 1 << 30, pingInterval: 0 };
 
+/** The first holds nobody; the second holds whoever sends much, again and again. */
+const RATE_LIMITS = {
+  generous: { messages: 1e6, frames: 1e6, bytes: 1e10 },
+  tight: { messages: 100, frames: 150, bytes: 500_000, per: 5 },
+};
+
 /** What both styles of `wasock` have in common. */
 export class WasockSubject {
   lib;
@@ -30,12 +36,12 @@ export class WasockSubject {
   }
 
   optionsFor(program) {
-    return { ...LIMITS, compression: compressionOption(program) };
+    return { ...LIMITS, compression: compressionOption(program), rateLimit: RATE_LIMITS[program.rate] };
   }
 
   /** Programs with the same key may have the same server. */
-  keyOf({ transport, variant, compression = null }) {
-    return JSON.stringify([transport, variant, compression && { ...compression, asks: undefined }]);
+  keyOf({ transport, variant, rate, compression = null }) {
+    return JSON.stringify([transport, variant, rate, compression && { ...compression, asks: undefined }]);
   }
 
   isOpen(ws) {
