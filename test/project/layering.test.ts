@@ -31,7 +31,6 @@ const TESTED_BY: Record<string, string> = {
   'api/upgrade-answer.ts': 'api/serve.test.ts',
   'api/sending-socket.ts': 'api/send.test.ts',
   'net/counters.ts': 'api/metrics.test.ts',
-  'api/rate-limit.ts': 'api/rate-limit.test.ts',
   'net/timing/rate-limit.ts': 'api/rate-limit.test.ts',
   'broker/redis-connection.ts': 'broker/redis.test.ts',
   // An interface, which the test's own broker implements.
