@@ -88,10 +88,10 @@ export class Outbox implements WriteEvents {
    * until it has left.
    *
    * @param firstOctet FIN, RSV bits and opcode
-   * @param length bytes of a message that `payload` is the compressed form of
+   * @param length bytes of the message, if `payload` is its compressed form
    * @returns `true` if the payload's memory is the caller's again and the peer is not behind; otherwise see `whenFree`
    */
-  append(firstOctet: number, payload: string | Uint8Array, length?: number): boolean {
+  append(firstOctet: number, payload: string | Uint8Array, length = payload.length): boolean {
     if (this.#closed || this.#ending) return true;
     if (this.#run !== null) this.#copyRun(this.#run);
     if (typeof payload === 'string') {
@@ -105,10 +105,9 @@ export class Outbox implements WriteEvents {
       this.#count(firstOctet, textLength, frameHeaderLength(textLength, false) + textLength);
       return this.#appended();
     }
-    this.#count(firstOctet, length ?? payload.length, frameLength(payload, this.#settings));
     if (payload.length >= UNCOPIED_FROM && this.#mayReadLater(payload))
-      return this.#appendUncopied(firstOctet, payload);
-    this.#appendBytes(firstOctet, payload);
+      return this.#appendUncopied(firstOctet, payload, length);
+    this.#appendBytes(firstOctet, payload, length);
     return this.#appended();
   }
 
@@ -116,7 +115,7 @@ export class Outbox implements WriteEvents {
    * Appends one encoded frame, header included, on a server.
    *
    * @param frame nobody may write to it again; it is not copied if that can be avoided
-   * @param length bytes of its message, before it was compressed, for whoever counts them
+   * @param length bytes of its message, before it was compressed; they are counted
    * @returns `true` if the peer is not behind
    */
   appendFrame(frame: Uint8Array, length = 0): boolean {
@@ -344,7 +343,8 @@ export class Outbox implements WriteEvents {
     return isSteady && this.#settings.maskingKey === null;
   }
 
-  #appendUncopied(firstOctet: number, payload: Uint8Array): boolean {
+  #appendUncopied(firstOctet: number, payload: Uint8Array, length: number): boolean {
+    this.#count(firstOctet, length, frameHeaderLength(payload.length, false) + payload.length);
     this.#reserve(MAX_FRAME_HEADER).appendHeader(firstOctet, payload.length);
     const backlog = this.#addPart(payload);
     const batch = backlog.onAppend();
@@ -355,18 +355,18 @@ export class Outbox implements WriteEvents {
     return false;
   }
 
-  #appendBytes(firstOctet: number, payload: Uint8Array): void {
+  #appendBytes(firstOctet: number, payload: Uint8Array, length: number): void {
     const { maskingKey } = this.#settings;
-    const chunk = this.#reserve(frameLength(payload, this.#settings));
+    const frameLength = frameHeaderLength(payload.length, maskingKey !== null) + payload.length;
+    this.#count(firstOctet, length, frameLength);
+    const chunk = this.#reserve(frameLength);
     if (maskingKey === null) chunk.append(firstOctet, payload);
     else chunk.appendMasked(firstOctet, payload, maskingKey());
   }
 
   #appendLatestPong(): void {
     const pong = this.#backlog?.takePong() ?? null;
-    if (pong === null || this.#ending || this.#closed) return;
-    this.#count(FIN | Opcode.Pong, 0, frameLength(pong, this.#settings));
-    this.#appendBytes(FIN | Opcode.Pong, pong);
+    if (pong !== null && !this.#ending && !this.#closed) this.#appendBytes(FIN | Opcode.Pong, pong, pong.length);
   }
 
   /** Gets the chunk, with room for `room` more bytes. */
@@ -395,8 +395,4 @@ export class Outbox implements WriteEvents {
     this.#backlog.open.addChunk(chunk);
     return this.#backlog;
   }
-}
-
-function frameLength({ length }: Uint8Array, { maskingKey }: OutboxSettings): number {
-  return frameHeaderLength(length, maskingKey !== null) + length;
 }
