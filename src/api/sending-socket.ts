@@ -91,8 +91,8 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
     const connection = this.#connection;
     if (connection.state !== 'open') return this.#notOpen();
     if (connection.flushIfOverloaded()) return this.#overloaded();
-    if (sendChannel.hasSubscribers) this.#tellSent(opcode, payload);
     const free = connection.send(opcode, payload, compresses);
+    if (sendChannel.hasSubscribers) this.#tellSent(opcode, payload);
     return free === undefined || !openedOf(this).ignoreClosed ? free : this.#unfailing(free);
   }
 
@@ -103,8 +103,8 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
     const connection = this.#connection;
     if (connection.state !== 'open') return this.#notOpen();
     if (connection.flushIfOverloaded()) return this.#overloaded();
-    if (sendChannel.hasSubscribers) this.#tellSent(message.opcode, message.payload);
     const free = connection.sendShared(message);
+    if (sendChannel.hasSubscribers) this.#tellSent(message.opcode, message.payload);
     return free === undefined || !openedOf(this).ignoreClosed ? free : this.#unfailing(free);
   }
 
@@ -115,11 +115,12 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
       this.#skip();
       return false;
     }
-    if (sendChannel.hasSubscribers) this.#tellSent(message.opcode, message.payload);
     connection.queueShared(message);
+    if (sendChannel.hasSubscribers) this.#tellSent(message.opcode, message.payload);
     return true;
   }
 
+  /** Call it after the message was appended: a subscriber may close the socket, and §5.5.1 lets no frame follow a Close. */
   #tellSent(opcode: number, data: string | Uint8Array): void {
     sendChannel.publish({ socket: this, opcode: opcode as Opcode, data });
   }

@@ -2,7 +2,15 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import * as channels from '../../src/api/diagnostics.js';
-import { type DiagnosticsMessages, newWebSocket, Opcode, prepare, refuse, type WebSocket } from '../../src/index.js';
+import {
+  type DiagnosticsMessages,
+  newWebSocket,
+  Opcode,
+  prepare,
+  refuse,
+  type Server,
+  type WebSocket,
+} from '../../src/index.js';
 import { FakeBroker } from '../support/fake-broker.js';
 import { fragmentsFor, frameFor } from '../support/framer.js';
 import { noise } from '../support/messages.js';
@@ -155,6 +163,27 @@ describe('the life of a socket is told, each event once and in order', () => {
       { message: { closeCode: 1006, wasClean: false, cause: { code: 'WASOCK_RESERVED_OPCODE' } } },
     ]);
   });
+});
+
+test.each([
+  ['sends', (ws: WebSocket) => ws.send('x')],
+  ['sends a prepared message', (ws: WebSocket) => ws.send(prepare('x'))],
+  ['publishes', (_ws: WebSocket, server: Server) => server.publish('t', 'x')],
+])('a subscriber may close the socket that %s: the Close follows the message', async (_what, act) => {
+  const opened = withResolvers<WebSocket>();
+  const { port, server } = await served({
+    open: (ws) => {
+      ws.subscribe('t');
+      opened.resolve(ws);
+    },
+  });
+  const peer = await rawWebSocket(port);
+  const ws = await opened.promise;
+  listen(['wasock:send'], () => void ws.close(4000));
+  act(ws, server);
+  const close = frameFor('client', Opcode.Close, Buffer.from('\x0f\xa0', 'latin1'));
+  const expected = Buffer.concat([frameFor('client', Opcode.Text, 'x'), close]);
+  expect(await peer.take(expected.length)).toEqual(expected);
 });
 
 test('subscribers hear before handlers and receivers', async () => {
