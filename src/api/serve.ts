@@ -17,7 +17,6 @@ import { answerInstead, bindResponse } from '../net/opening/bound-response.js';
 import { FirstReads } from '../net/opening/first-reads.js';
 import { Fit, type PathRule } from '../net/opening/path-rule.js';
 import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
-import type { RequestHead } from '../net/opening/request-head.js';
 import { UpgradeListener } from '../net/opening/upgrade-listener.js';
 import { toError } from '../protocol/errors.js';
 import { type CheckedCloseOptions, within } from './connections.js';
@@ -28,7 +27,6 @@ import { openForHandlers } from './open.js';
 import { checkAddress, createHttpServer, patienceOf } from './own-http-server.js';
 import { type RefusedHandler, SocketServer } from './socket-server.js';
 import { agreedProtocol, checkAnswer, type UpgradeResult } from './upgrade-answer.js';
-import { unansweredError } from './upgrades.js';
 
 /** What an `upgrade` handler gets besides the request. */
 export interface UpgradeContext {
@@ -122,7 +120,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
       onPlain: (pending) => this.#onPlain(pending),
       onUnclaimed: (pending) => (options.request ? this.#onPlain(pending) : pending.refuse(refusalFor('path', 404))),
       onError: (error) => this.report(error),
-      onRefused: (request, refusal) => this.#onRefused(request, refusal),
+      onRefused: (request, refusal) => this.onRefused(request, refusal),
     });
     this.watch(this.#listener);
     if (options.server === undefined && options.tls === undefined) this.#firstReads = this.#watchFirstReads();
@@ -303,11 +301,5 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   #failUpgrade(pending: PendingUpgrade, error: unknown): void {
     pending.refuse(refusalFor('error', 500));
     this.report(toError(error));
-  }
-
-  #onRefused(request: RequestHead, refusal: Refusal): void {
-    this.tellRefused(request, refusal, this.#options);
-    if (refusal.reason !== 'timeout') return;
-    this.report(unansweredError(request, 'took longer than handshakeTimeout'));
   }
 }

@@ -2,11 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.js';
 import { checkBroker, ServerBroker } from '../broker/session.js';
+import { quoted } from '../handshake/header-values.js';
 import type { Refusal, RefusalReason } from '../handshake/refusal.js';
 import { Counters } from '../net/counters.js';
 import type { RequestHead } from '../net/opening/request-head.js';
 import type { UpgradeListener } from '../net/opening/upgrade-listener.js';
-import { toError } from '../protocol/errors.js';
+import { ERROR_CODE, toError, WebSocketError } from '../protocol/errors.js';
 import type { Opcode } from '../protocol/opcode.js';
 import {
   type CheckedCloseOptions,
@@ -45,6 +46,7 @@ export abstract class SocketServer<UserData> {
   protected readonly counters = new Counters();
   #broker: ServerBroker | null = null;
   #listener: UpgradeListener | null = null;
+  readonly #handlers: RefusedHandler;
   readonly #refused: Partial<Record<RefusalReason, number>> = {};
   #closed: Promise<void> | null = null;
 
@@ -53,9 +55,11 @@ export abstract class SocketServer<UserData> {
    * @param options its broker is checked; `shareTopics` uses it, once nothing else can fail
    * @throws TypeError, RangeError if it is no broker, or it is used already
    */
-  constructor({ broker, refused }: ServerLimits & RefusedHandler) {
+  constructor(options: ServerLimits & RefusedHandler) {
+    const { broker, refused } = options;
     checkType('refused', refused, 'function');
     if (broker !== undefined) checkBroker(broker);
+    this.#handlers = options;
     this.connections = this.sockets;
   }
 
@@ -98,14 +102,21 @@ export abstract class SocketServer<UserData> {
     this.sockets.admission = listener.admission;
   }
 
-  /** Counts a refused handshake, and tells the channel and the handler. @internal */
-  protected tellRefused(request: RequestHead, refusal: Refusal, handlers: RefusedHandler): void {
+  /** Counts a refused handshake, and tells whoever wants to hear of it. @internal */
+  protected onRefused(request: RequestHead, refusal: Refusal): void {
     const { reason } = refusal;
     this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
     tellRefusal(request, refusal);
-    if (reason === 'application' || handlers.refused === undefined) return;
+    if (reason !== 'application') this.#callRefused(request, refusal);
+    if (reason === 'unanswered') this.report(unansweredError(request, 'have ended'));
+    // What a handler may still wait for is its own affair; that the client got no answer is the application's.
+    else if (reason === 'timeout') this.report(unansweredError(request, 'took longer than handshakeTimeout'));
+  }
+
+  #callRefused(request: RequestHead, refusal: Refusal): void {
+    if (this.#handlers.refused === undefined) return;
     try {
-      const returned = handlers.refused(request.message, refusal);
+      const returned = this.#handlers.refused(request.message, refusal);
       if (isThenable(returned)) returned.then(undefined, (error) => this.report(toError(error)));
     } catch (error) {
       this.report(toError(error));
@@ -194,6 +205,12 @@ export abstract class SocketServer<UserData> {
 
   /** Does what `close` promises, once. @internal */
   protected abstract end(options: CheckedCloseOptions): Promise<void>;
+}
+
+/** @param how what the handlers of the request did */
+function unansweredError({ message }: RequestHead, how: string): WebSocketError {
+  const request = `${message.method} ${quoted(message.url)}`;
+  return new WebSocketError(`Neither accepted nor answered: the handlers of ${request} ${how}`, ERROR_CODE.UNANSWERED);
 }
 
 function brokerMetrics({ status, buffered, dropped, gaps, rejected }: ServerBroker): BrokerMetrics {

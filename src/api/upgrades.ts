@@ -1,17 +1,13 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
-import { quoted } from '../handshake/header-values.js';
 import { type Refusal, refusalFor, refuse } from '../handshake/server.js';
 import { watchRequestListeners } from '../net/node/request-rejections.js';
 import { answerInstead, bindResponse } from '../net/opening/bound-response.js';
 import type { PathRule } from '../net/opening/path-rule.js';
 import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
-import type { RequestHead } from '../net/opening/request-head.js';
 import { UpgradeListener } from '../net/opening/upgrade-listener.js';
 import {
-  ERROR_CODE,
   toError,
   WebSocketCreationError,
-  WebSocketError,
   WebSocketHandshakeError,
   WebSocketProtocolMismatchError,
 } from '../protocol/errors.js';
@@ -77,7 +73,7 @@ export class Upgrades extends SocketServer<unknown> {
       onPlain: (pending) => this.#handle(pending),
       onUnclaimed: (pending) => pending.refuse(refusalFor('path', 404)),
       onError: (error) => this.report(error),
-      onRefused: (request, refusal) => this.#onRefused(request, refusal),
+      onRefused: (request, refusal) => this.onRefused(request, refusal),
     });
     this.watch(this.#listener);
     this.#unwatch = watchRequestListeners(server, (error, _request, response) =>
@@ -143,13 +139,6 @@ export class Upgrades extends SocketServer<unknown> {
     pending.refuse(pending.refusal ?? refusalFor('unanswered', 500, { body: 'The request was not answered\n' }));
   }
 
-  #onRefused(request: RequestHead, refusal: Refusal): void {
-    this.tellRefused(request, refusal, this.#options);
-    if (refusal.reason === 'unanswered') this.report(unansweredError(request, 'have ended'));
-    // What the handler may still wait for is its own affair; that the client got no answer is the application's.
-    else if (refusal.reason === 'timeout') this.report(unansweredError(request, 'took longer than handshakeTimeout'));
-  }
-
   #onRejection(upgrade: AwaitedUpgrade, reason: unknown): void {
     const error = toError(reason);
     const { pending, response, ws } = upgrade;
@@ -166,12 +155,6 @@ export class Upgrades extends SocketServer<unknown> {
   protected override report(error: Error): void {
     reportError({ error: this.#options.onError }, error);
   }
-}
-
-/** @param how what the handlers of the request did */
-export function unansweredError({ message }: RequestHead, how: string): WebSocketError {
-  const request = `${message.method} ${quoted(message.url)}`;
-  return new WebSocketError(`Neither accepted nor answered: the handlers of ${request} ${how}`, ERROR_CODE.UNANSWERED);
 }
 
 /** How to answer a plain request whose handler rejected: as the error says, if that can be said. */
