@@ -33,8 +33,8 @@ export class Deflater {
   readonly windowSize: number;
   /** Bytes of a message that are deflated at once. A longer one needs a `LongDeflation`. */
   readonly atOnce: number;
-  /** Bytes of the message that was deflated last. */
-  length = 0;
+  /** Bytes of the message that was deflated last, before it was deflated. */
+  inputLength = 0;
 
   constructor({ threshold, level, windowBits }: DeflaterSettings) {
     this.threshold = threshold;
@@ -72,8 +72,8 @@ export class Deflater {
   deflate(payload: string | Uint8Array): Buffer | null {
     const isInPlace = typeof payload !== 'string' && payload.buffer === codec.memory;
     const start = isInPlace ? payload.byteOffset : SCRATCH_START;
-    this.length = isInPlace ? payload.length : copyTo(start, payload);
-    const end = start + this.length;
+    this.inputLength = isInPlace ? payload.length : copyTo(start, payload);
+    const end = start + this.inputLength;
     const length = codec.deflate(start, end, 0, false, 0, this.windowSize, this.level, Math.max(0, end - start - 1));
     return length === 0 ? null : codec.bytes.subarray(DEFLATE_OUT, DEFLATE_OUT + length);
   }
@@ -121,8 +121,8 @@ export class KeepingDeflater extends Deflater {
     const before = this.#length;
     const start = SCRATCH_START + before;
     // First the message, which may be a view of the same memory.
-    this.length = copyTo(start, payload);
-    const end = start + this.length;
+    this.inputLength = copyTo(start, payload);
+    const end = start + this.inputLength;
     if (before > 0) this.#history!.copy(bytes, SCRATCH_START, 0, before);
     const isIndexed = before > 0 && this.#index !== null;
     if (isIndexed) this.#index!.copy(bytes, INDEX_START);

@@ -74,7 +74,7 @@ export abstract class CompressingLink extends Link {
     const deflated = isDeflated ? deflater.deflate(payload) : null;
     return deflated === null
       ? this.outbox.append(FIN | opcode, payload)
-      : this.outbox.append(FIN | RSV1 | opcode, deflated, deflater.length);
+      : this.outbox.append(FIN | RSV1 | opcode, deflated, deflater.inputLength);
   }
 
   #appendLong(opcode: number, deflation: LongDeflation): SendQueue {
