@@ -68,9 +68,10 @@ export interface ServerLimits extends ConnectionLimits {
    */
   maxConnectionsPerAddress?: number;
   /**
-   * Returns the address that a request comes from, for `maxConnectionsPerAddress` behind a proxy. Take it from a header
-   * that the proxy sets and that no client can set. A request without an address (`undefined`) is not counted. If the
-   * function throws, the client gets 500. Default: the address of the TCP connection.
+   * Returns the address that a request comes from, without a port, for `maxConnectionsPerAddress` behind a proxy. Take it
+   * from a header that the proxy sets and that no client can set; of `X-Forwarded-For` take the last entry, because a proxy
+   * may add to what the client has sent. A request without an address (`undefined`) is not counted. If the function throws,
+   * the client gets 500. Default: the address of the TCP connection.
    */
   addressOf?(request: IncomingMessage): string | undefined;
   /**

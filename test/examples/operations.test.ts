@@ -159,6 +159,8 @@ test('Public chat: its page, messages of 16 KiB, and 50 from one address', async
   for (const client of clients) expect(await client.next()).toBe('hello');
   while (clients.length < 51) clients.push(await connectTo(chat, from('192.0.2.2')));
   await expect(connectTo(chat, from('192.0.2.2'))).rejects.toThrow('429');
+  // What the client has sent, and what the proxy has added.
+  await expect(connectTo(chat, from('203.0.113.1, 192.0.2.2'))).rejects.toThrow('429');
   await expect(connectTo(chat, { origin: 'https://elsewhere.example' })).rejects.toThrow('403');
   await expect(connectTo(url, from('192.0.2.3'))).rejects.toThrow('404');
   clients[0].ws.send('x'.repeat(16 * 1024 + 1));
