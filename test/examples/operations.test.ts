@@ -173,6 +173,8 @@ test('Internal bus: only with the token, no web page, and large messages', async
   await echoes(await connectTo(url, { headers }), 'x'.repeat(20 * 1024 * 1024));
   await expect(connectTo(url)).rejects.toThrow('401');
   await expect(connectTo(url, { headers, origin: url.replace('ws', 'http').slice(0, -1) })).rejects.toThrow('403');
+  const { program } = await run('Internal bus', { BUS_TOKEN: '' });
+  expect((await program.exit).code).toBe(1);
 });
 
 test('Devices: with a name, no web page, and small messages', async () => {
