@@ -145,12 +145,12 @@ export interface CheckedCloseOptions {
   readonly over: number;
 }
 
-/** Checks the options and adds defaults. @throws TypeError, RangeError if the code, reason or time-out is invalid */
+/** Checks the options and adds defaults. @throws TypeError, RangeError if one is invalid */
 export function checkCloseOptions(options: CloseOptions): CheckedCloseOptions {
   const { code = CloseCode.GoingAway, reason = '' } = options;
   formatClosePayload(code, reason);
   const timeout = options.timeout === undefined ? undefined : checkDuration('timeout', options.timeout, 0);
-  // Of a time-out it is the end that never comes; of this it would be the sockets' turn.
+  // An infinite time-out is none. Over an infinite time no socket would ever get its Close.
   if (options.over === Number.POSITIVE_INFINITY) throw new RangeError('over must be finite, not Infinity');
   const over = checkDuration('over', options.over, 0);
   if (timeout && over > timeout) throw new RangeError(`over must be at most timeout, ${timeout}, not ${over}`);

@@ -25,13 +25,13 @@ export interface MessagesOf<Socket> {
     /** Bytes of the payload. */
     length: number;
   };
-  /** `send` or `publish` sends a message. A published message counts once for each socket. Pings of `ping` do not count. */
+  /** `send` or `publish` has sent a message. A published message counts once for each socket. Pings of `ping` do not count. */
   'wasock:send': { socket: Socket; opcode: Opcode; data: string | Uint8Array };
-  /** A connection has ended, as `ws.closed` says. `cause` tells why, if there was no closing handshake. */
+  /** A connection has ended, as `ws.closed` says. `cause` is the error that ended it, if there is one. */
   'wasock:close': { socket: Socket; closeCode: number; reason: string; wasClean: boolean; cause: Error | undefined };
   /** An error for the handler `error` or `onError`, whether or not there is such a handler. */
   'wasock:error': { socket: Socket | undefined; error: Error };
-  /** An opening handshake is refused, by the library or by the application. */
+  /** An opening handshake is refused, by the library or by the application with `refuse`. */
   'wasock:handshake.refused': { readonly request: IncomingMessage; refusal: Refusal };
   /** A message was not sent because its peer is more than `maxBackpressure` behind. */
   'wasock:slow-peer': { socket: Socket; bufferedAmount: number; slowPeer: SlowPeer };

@@ -22,7 +22,7 @@ export let attachConnection: (ws: SendingSocket<unknown>, connection: Connection
  */
 export let offer: (ws: SendingSocket<unknown>, message: SharedMessage) => boolean;
 
-/** What `ping` resolves with if nobody wants to hear that the connection has ended. */
+/** With `onClosed: 'ignore'`, `ping` resolves with NaN if the connection has ended. */
 function nanIfClosed(error: unknown): number {
   if (error instanceof WebSocketClosedError) return Number.NaN;
   throw error;
@@ -72,8 +72,9 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
    * @param options an opcode, or `{ opcode, compress }`
    * @returns `undefined` if the message was accepted and you may reuse the buffer. Otherwise a promise: the peer is
    *   behind, the kernel still reads the bytes, or a long message is being compressed. It resolves when there is room and
-   *   you may reuse the buffer, and rejects with a `WebSocketClosedError` if the connection ends first. If the socket is not open, the promise is
-   *   rejected and nothing is sent. If the peer is more than `maxBackpressure` behind, `slowPeer` decides
+   *   you may reuse the buffer, and rejects with a `WebSocketClosedError` if the connection ends first. If the socket is not
+   *   open, the promise is rejected and nothing is sent. If the peer is more than `maxBackpressure` behind, `slowPeer`
+   *   decides
    * @throws TypeError if `data` cannot be sent, an option is invalid, Text is not UTF-8, or a client sends a prepared
    *   message
    * @throws RangeError if a Ping or Pong has more than 125 bytes
@@ -178,8 +179,9 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
    *
    * @param data at most 125 bytes. Default: none, or a number if another Ping without data still waits for its Pong
    * @returns resolves with the milliseconds from the call to the Pong. Rejects with a `WebSocketClosedError` if the
-   *   connection is not open or ends first, and with `WASOCK_BACKPRESSURE` if the peer is more than `maxBackpressure`
-   *   behind. With `onClosed: 'ignore'` it resolves with NaN instead
+   *   connection is not open or ends first; with `onClosed: 'ignore'` it resolves with NaN instead. If the peer is more than
+   *   `maxBackpressure` behind, `slowPeer: 'terminate'` ends the connection; otherwise it rejects with
+   *   `WASOCK_BACKPRESSURE`
    * @throws TypeError if `data` cannot be sent
    * @throws RangeError if it has more than 125 bytes
    */

@@ -19,7 +19,7 @@ export interface ConnectionHandler {
   onDrain(): void;
   /** Something went wrong; `onClose` follows. */
   onError(error: Error): void;
-  /** The last event. `cause` tells why the connection ended, if it was not a closing handshake. */
+  /** The last event. `cause` is the error that ended the connection, if there is one. */
   onClose(result: CloseResult, cause: Error | undefined): void;
 }
 

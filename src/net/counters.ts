@@ -1,4 +1,4 @@
-/** What waits to be sent, and where. */
+/** What waits to be sent. */
 interface Waiting {
   readonly bytes: number;
 }
@@ -14,16 +14,16 @@ export class Counters {
   compressedMessagesReceived = 0;
   /** Bytes of these messages, inflated; in raw mode of all data frames. */
   payloadBytesReceived = 0;
-  /** Bytes that the transports have brought after the opening handshakes; with TLS before it is encrypted. */
+  /** Bytes that the transports have brought after the opening handshakes; with TLS after decryption. */
   wireBytesReceived = 0;
   /** Text and Binary messages, one for each socket that they were sent to. */
   messagesSent = 0;
   compressedMessagesSent = 0;
   /** Bytes of these messages before they were compressed. */
   payloadBytesSent = 0;
-  /** Bytes that the transports have taken after the opening handshakes; with TLS before it is encrypted. */
+  /** Bytes that the transports have taken after the opening handshakes; with TLS before encryption. */
   wireBytesSent = 0;
-  /** Bytes of frames that the outboxes were given. What of them is neither sent nor discarded waits. */
+  /** Bytes of frames that the outboxes were given. Those that are neither sent nor discarded wait. */
   wireBytesAppended = 0;
   /** Bytes of frames that waited when their connections ended. */
   wireBytesDiscarded = 0;

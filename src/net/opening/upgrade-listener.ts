@@ -169,7 +169,7 @@ export class UpgradeListener implements PendingOwner {
     return pending;
   }
 
-  /** Why a request cannot be taken, whoever sends it. */
+  /** Refuses a request because of the server's state, before anything in it is judged; `null` if it may be taken. */
   #refusalOf(pending: PendingUpgrade, claimed: boolean): Refusal | null {
     if (this.#closing) return closing();
     if (this.#pending.size >= this.#limits.maxPendingHandshakes) {
