@@ -7,11 +7,12 @@ import { redis } from 'wasock/redis';
 const { PORT = '9001', REDIS_URL } = process.env;
 
 let isEnding = false;
-let hasBeenUp = REDIS_URL === undefined;
+let hasBeenUp = !REDIS_URL;
 
 /** Whether new clients should come here, and why. */
 function readiness() {
   const broker = server.broker?.status ?? 'none';
+  hasBeenUp ||= broker === 'up';
   // A broker that goes down later goes down for all processes. If all of them said no, nobody could connect at all, so
   // the status is there for an alarm, and local topics go on.
   return { ready: hasBeenUp && !isEnding, ending: isEnding, broker, connections: server.connections.size };
@@ -38,10 +39,6 @@ const server = await serve({
   },
   message: (ws, data) => void ws.send(data),
   error: (error) => console.error(error.message),
-});
-
-server.broker?.once('up', () => {
-  hasBeenUp = true;
 });
 
 console.log(`ws://127.0.0.1:${server.port}/ws`);
