@@ -15,7 +15,7 @@ import type { SlowPeer } from './slow-peer.js';
  */
 export interface MessagesOf<Socket> {
   /** A socket is open. */
-  'wasock:open': { socket: AnySocket };
+  'wasock:open': { socket: Socket };
   /** A message has come, before its handler or `receive…` gets it. In raw mode, a frame. */
   'wasock:message': {
     socket: Socket;

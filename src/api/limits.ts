@@ -134,8 +134,8 @@ export interface AwaitOptions {
   /** Text as a string, or as its UTF-8 bytes. Default `'string'`. */
   textAs?: 'string' | 'bytes';
   /**
-   * What `send` does if the socket is not open, or closes before the message has left: reject, or nothing. Default
-   * `'reject'`.
+   * What `send` does if the socket is not open, or closes before the message has left: reject, or nothing. `ping` then
+   * rejects, or resolves with NaN. Default `'reject'`.
    */
   onClosed?: 'reject' | 'ignore';
 }
