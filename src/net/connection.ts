@@ -153,15 +153,9 @@ export class Connection extends CompressingLink implements TimeLimited {
     this.#closeOutbox();
   }
 
-  /**
-   * Fails the connection (§7.1.7) because user code threw: Close 1011, "an unexpected condition" (§7.4.1).
-   *
-   * @returns the thrown value as an Error, for the entry point to report
-   */
-  failByHandler(error: unknown): Error {
-    const cause = toError(error);
-    this.#fail(CloseCode.InternalError, cause);
-    return cause;
+  /** Fails the connection (§7.1.7) because user code threw: Close 1011, "an unexpected condition" (§7.4.1). */
+  failByHandler(error: Error): void {
+    this.#fail(CloseCode.InternalError, error);
   }
 
   /** The error for operations still pending when the connection ends. */
@@ -265,7 +259,9 @@ export class Connection extends CompressingLink implements TimeLimited {
   }
 
   onThrow(error: unknown): void {
-    this.#tellError(this.failByHandler(error));
+    const cause = toError(error);
+    this.failByHandler(cause);
+    this.#tellError(cause);
   }
 
   onDeparted(): void {
