@@ -251,6 +251,11 @@ export class Connection extends CompressingLink implements TimeLimited {
     return !this.#options.raw;
   }
 
+  override onTurnBegin(): void {
+    super.onTurnBegin();
+    this.#rate?.onTurnBegin();
+  }
+
   override onTurnEnd(): void {
     super.onTurnEnd();
     if (this.#rate?.onTurnEnd()) this.onFault(FAULT.RATE_LIMIT);

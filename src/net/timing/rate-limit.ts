@@ -45,15 +45,19 @@ export class RateLimit implements Timed {
     this.#bytes = settings.bytes;
   }
 
+  /** Frames will be handled that have come by now: one look at the clock is enough for all of them. */
+  onTurnBegin(): void {
+    // Before the first of them: what a full bucket does not take must not count when it is empty.
+    this.#fill();
+  }
+
   /**
-   * A frame has come.
+   * A frame is handled.
    *
    * @param endsMessage whether it is the last of a message
    * @returns whether the connection fails, instead of handling it
    */
   onFrame(endsMessage: boolean): boolean {
-    // Each time: what a full bucket does not take must not count when it is empty.
-    this.#fill();
     this.#frames--;
     if (endsMessage) this.#messages--;
     if (this.#settings.action === 'close') return this.#judge();

@@ -77,6 +77,7 @@ class Simulation {
     while (!this.isHeld && this.deliveries.length < this.#arrived.length && Number.isNaN(this.failedAt)) {
       const { bytes, endsMessage } = this.#arrived[this.deliveries.length];
       this.limit.onBytes(bytes);
+      this.limit.onTurnBegin();
       if (this.limit.onFrame(endsMessage)) this.#fail();
       else this.deliveries.push(wheel.now);
       if (this.limit.onTurnEnd()) this.#fail();
