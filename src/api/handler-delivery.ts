@@ -84,10 +84,8 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
     this.#call(() => this.#handlers.drain?.(this.#ws));
   }
 
-  /** What peers do wrong goes to the `error` handler, if there is one. By default it fills no log. */
   onError(error: Error): void {
-    if (this.#handlers.error !== undefined) reportError(this.#handlers, error, this.#ws);
-    else tellError(error, this.#ws as WebSocket);
+    reportError(this.#handlers, error, this.#ws, true);
   }
 
   onClose(result: CloseResult, cause: Error | undefined): void {
@@ -128,30 +126,31 @@ export function failSocket<UserData>(
   const isTheirs = error instanceof WebSocketClosedError && connection.state !== 'open';
   if (isTheirs && error.wasClean) return;
   connection.failByHandler(error);
-  // What peers do must not fill a log by default.
-  if (handlers.error !== undefined || !isTheirs) reportError(handlers, error, ws);
-  else tellError(error, ws as WebSocket);
+  reportError(handlers, error, ws, isTheirs);
 }
 
-/** Hands an error to the user's `error` handler, whose own failure must not end the process. */
+/**
+ * Hands an error to the user's `error` handler, whose own failure must not end the process.
+ *
+ * @param isTheirs whether a peer has caused it: without a handler it is not printed, because peers must not fill a log
+ */
 export function reportError<UserData>(
   handlers: Pick<SocketHandlers<UserData>, 'error'>,
   error: Error,
   ws?: WebSocket<UserData>,
+  isTheirs = false,
 ): void {
-  tellError(error, ws as WebSocket | undefined);
-  if (handlers.error === undefined) return print(error);
+  if (errorChannel.hasSubscribers) errorChannel.publish({ socket: ws as WebSocket | undefined, error });
+  if (handlers.error === undefined) {
+    if (!isTheirs) print(error);
+    return;
+  }
   try {
     const returned = handlers.error(error, ws);
     if (isThenable(returned)) returned.then(undefined, print);
   } catch (failure) {
     print(failure);
   }
-}
-
-/** Tells whoever watches the process of an error. */
-export function tellError(error: Error, socket?: WebSocket): void {
-  if (errorChannel.hasSubscribers) errorChannel.publish({ socket, error });
 }
 
 function print(error: unknown): void {

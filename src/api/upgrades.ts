@@ -12,7 +12,7 @@ import {
   WebSocketProtocolMismatchError,
 } from '../protocol/errors.js';
 import { type CheckedCloseOptions, type ConnectionSet, within } from './connections.js';
-import { failSocket, isThenable, reportError, tellError } from './handler-delivery.js';
+import { failSocket, isThenable, reportError } from './handler-delivery.js';
 import { type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { type RefusedHandler, SocketServer } from './socket-server.js';
 import type { WebSocket } from './websocket.js';
@@ -119,9 +119,7 @@ export class Upgrades extends SocketServer<unknown> {
   #onPlainRejection(reason: unknown, response: ServerResponse): void {
     const error = toError(reason);
     answerInstead(response, refusalOf(error));
-    // What peers do must not fill a log by default.
-    if (this.#options.onError !== undefined || !isRefusalError(error)) this.report(error);
-    else tellError(error);
+    reportError({ error: this.#options.onError }, error, undefined, isRefusalError(error));
   }
 
   #watch(upgrade: AwaitedUpgrade, promises: PromiseLike<unknown>[]): void {
