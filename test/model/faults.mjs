@@ -10,8 +10,8 @@ export const FAULTS = [
     edits: [
       {
         file: 'net/reading/inbox.js',
-        find: 'return !this.isEmpty || this.#paused || (0, receive_window_js_1.windowIsClaimed)();',
-        replace: 'return (0, receive_window_js_1.windowIsClaimed)();',
+        find: 'return !this.isEmpty || this.#paused || this.#held || (0, receive_window_js_1.windowIsClaimed)();',
+        replace: 'return this.#held || (0, receive_window_js_1.windowIsClaimed)();',
       },
     ],
   },
@@ -55,7 +55,11 @@ export const FAULTS = [
   {
     name: 'inbox: reads on without a bound',
     edits: [
-      { file: 'net/reading/inbox.js', find: 'const mayReadOn = this.#hasRoom;', replace: 'const mayReadOn = true;' },
+      {
+        file: 'net/reading/inbox.js',
+        find: 'const mayReadOn = this.#hasRoom && !this.#held;',
+        replace: 'const mayReadOn = true;',
+      },
     ],
     entry: 'wasock',
   },
