@@ -39,6 +39,16 @@ function counters(name, label, help, readAll) {
   define(Counter, { name, help, labelNames: [label], collect });
 }
 
+/** Codes of applications as one, because each peer may choose any of two thousand. */
+function grouped(closesByCode) {
+  const groups = {};
+  for (const [code, count] of Object.entries(closesByCode)) {
+    const label = code < 3000 ? code : `${code[0]}xxx`;
+    groups[label] = (groups[label] ?? 0) + count;
+  }
+  return groups;
+}
+
 function define(Metric, { collect, ...settings }) {
   new Metric({
     ...settings,
@@ -71,7 +81,7 @@ counter('wasock_messages_dropped_total', 'Messages not sent to slow peers', (it)
 counter('wasock_slow_peers_ended_total', 'Sockets ended because they were too slow', (it) => it.slowPeersEnded);
 counter('wasock_rate_limited_total', 'How often rateLimit stopped or closed a socket', (it) => it.rateLimited);
 
-counters('wasock_closes_total', 'code', 'Sockets closed, by close code', (it) => it.closesByCode);
+counters('wasock_closes_total', 'code', 'Sockets closed, by close code', (it) => grouped(it.closesByCode));
 counters('wasock_handshakes_refused_total', 'reason', 'Handshakes refused, by reason', (it) => it.handshakesRefused);
 gauge('wasock_handshakes_pending', 'Handshakes that wait for an answer', (it) => it.handshakesPending);
 

@@ -5,6 +5,7 @@
 import { serve } from 'wasock';
 
 const { PORT = '9001', DRAIN_MS = '20000', DEADLINE_MS = '25000' } = process.env;
+if (Number(DRAIN_MS) > Number(DEADLINE_MS)) throw new RangeError('DRAIN_MS must be at most DEADLINE_MS');
 
 let isEnding = false;
 

@@ -12,7 +12,7 @@ const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProces
 const tracer = provider.getTracer('wasock');
 
 /** Handshakes without an answer, by request. */
-const handshakes = new Map();
+const handshakes = new WeakMap();
 /** The spans of open sockets. */
 const connections = new WeakMap();
 
