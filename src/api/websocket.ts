@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import type { Connection } from '../net/connection.js';
 import { CloseCode } from '../protocol/close-code.js';
-import { type CloseResult, WebSocketClosedError } from '../protocol/errors.js';
+import { type CloseResult, WebSocketClosedError, withoutStack } from '../protocol/errors.js';
 import type { Opcode } from '../protocol/opcode.js';
 import { closeChannel, type MessagesOf } from './diagnostics.js';
 import { rejected } from './handled-promise.js';
@@ -214,7 +214,8 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
     if (closeChannel.hasSubscribers) closeChannel.publish({ socket: this, ...result, cause });
     this.#result = result;
     this.#resolveClosed?.(result);
-    this.#queue?.end(new WebSocketClosedError(result, cause === undefined ? undefined : { cause }));
+    if (this.#queue === null) return;
+    this.#queue.end(withoutStack(() => new WebSocketClosedError(result, cause === undefined ? undefined : { cause })));
   }
 
   #receive<Result>(reading: Reading<Result>): Promise<Result> {

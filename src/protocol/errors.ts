@@ -243,6 +243,24 @@ export class WebSocketProtocolError extends WebSocketError {
   }
 }
 
+/**
+ * Makes an error where no code of the user runs, such as when a connection ends: its stack would name only internals, and
+ * takes longer than the rest of a closing.
+ */
+export function withoutStack<T extends Error>(make: () => T): T {
+  const { stackTraceLimit } = Error;
+  try {
+    Error.stackTraceLimit = 0;
+  } catch {
+    // Somebody has frozen it.
+  }
+  const error = make();
+  try {
+    Error.stackTraceLimit = stackTraceLimit;
+  } catch {}
+  return error;
+}
+
 /** Makes an Error of whatever user code threw. Never throws itself, even if the value cannot be made a string. */
 export function toError(thrown: unknown): Error {
   try {
