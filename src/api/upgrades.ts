@@ -1,5 +1,6 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { type Refusal, refusalFor, refuse } from '../handshake/server.js';
+import { Attachment } from '../net/attachment.js';
 import { watchRequestListeners } from '../net/node/request-rejections.js';
 import { answerInstead, bindResponse } from '../net/opening/bound-response.js';
 import type { PathRule } from '../net/opening/path-rule.js';
@@ -44,13 +45,25 @@ export interface AwaitedUpgrade {
   ws: WebSocket | null;
 }
 
-const awaited = new WeakMap<IncomingMessage, AwaitedUpgrade>();
+/** A request that came through `acceptUpgrades`. */
+class AwaitedRequest extends Attachment {
+  readonly #upgrade: AwaitedUpgrade;
+
+  constructor(request: IncomingMessage, upgrade: AwaitedUpgrade) {
+    super(request);
+    this.#upgrade = upgrade;
+  }
+
+  static upgradeOf(request: object): AwaitedUpgrade | undefined {
+    return #upgrade in request ? request.#upgrade : undefined;
+  }
+}
 
 /**
  * The upgrade that a request handler may accept with `newWebSocket(req)`, if the request came through `acceptUpgrades`.
  */
 export function awaitedUpgrade(request: IncomingMessage): AwaitedUpgrade | undefined {
-  return awaited.get(request);
+  return AwaitedRequest.upgradeOf(request);
 }
 
 /** The WebSockets that were accepted from the requests of one HTTP server. */
@@ -102,7 +115,7 @@ export class Upgrades extends SocketServer<unknown> {
       connections: this.sockets,
       ws: null,
     };
-    awaited.set(request, upgrade);
+    new AwaitedRequest(request, upgrade);
     const promises: PromiseLike<unknown>[] = [];
     try {
       for (const listener of this.#server.rawListeners('request')) {

@@ -6,11 +6,68 @@ import type { Refusal } from '../../handshake/refusal.js';
 import type { PendingUpgrade } from './pending-upgrade.js';
 
 /**
- * Makes a response to an upgrade request, for handlers that know only requests and responses. node:http makes none,
- * because it leaves the socket to the `'upgrade'` listeners. When the response is finished, the connection ends.
+ * A response to an upgrade request, for handlers that know only requests and responses. node:http makes none, because it
+ * leaves the socket to the `'upgrade'` listeners. Once it is spent, all that is done with it does nothing.
  */
+class UpgradeResponse extends ServerResponse {
+  static {
+    // As accessors, which these are; the typings call them properties.
+    const inherited = (name: string, response: UpgradeResponse) =>
+      Reflect.get(ServerResponse.prototype, name, response);
+    const get = {
+      headersSent(this: UpgradeResponse) {
+        return this.#isSpent || inherited('headersSent', this);
+      },
+      closed(this: UpgradeResponse) {
+        return this.#isClosed || inherited('closed', this);
+      },
+    };
+    for (const [name, getter] of Object.entries(get)) {
+      Object.defineProperty(UpgradeResponse.prototype, name, { get: getter, configurable: true });
+    }
+  }
+
+  #isSpent = false;
+  #isClosed = false;
+
+  /** @returns whether it works: not if a framework has given the response another prototype */
+  static spend(response: ServerResponse, status: number): boolean {
+    if (Object.getPrototypeOf(response) !== UpgradeResponse.prototype) return false;
+    (response as UpgradeResponse).#isSpent = true;
+    response.statusCode = status;
+    // `writableEnded` and `writableFinished` follow from it.
+    (response as { finished: boolean }).finished = true;
+    return true;
+  }
+
+  /** @returns as `spend` */
+  static close(response: ServerResponse): boolean {
+    if (Object.getPrototypeOf(response) !== UpgradeResponse.prototype) return false;
+    (response as UpgradeResponse).#isClosed = true;
+    response.destroyed = true;
+    return true;
+  }
+
+  override writeHead(...given: unknown[]): this {
+    return this.#isSpent ? this : Reflect.apply(super.writeHead, this, given);
+  }
+
+  override flushHeaders(): void {
+    if (!this.#isSpent) super.flushHeaders();
+  }
+
+  override write(...given: unknown[]): boolean {
+    return this.#isSpent ? calledBack(given, true) : Reflect.apply(super.write, this, given);
+  }
+
+  override end(...given: unknown[]): this {
+    return this.#isSpent ? calledBack(given, this) : Reflect.apply(super.end, this, given);
+  }
+}
+
+/** Makes a response to an upgrade request. When it is finished, the connection ends. */
 export function bindResponse(pending: PendingUpgrade): ServerResponse {
-  const response = new ServerResponse(pending.request.message);
+  const response = new UpgradeResponse(pending.request.message);
   const socket = pending.socket as Socket;
   // Makes node:http write `Connection: close`: what follows the request must not be taken for another request.
   response.shouldKeepAlive = false;
@@ -28,7 +85,9 @@ export function bindResponse(pending: PendingUpgrade): ServerResponse {
 }
 
 function emitClose(response: ServerResponse): void {
-  for (const name of ['destroyed', 'closed']) Object.defineProperty(response, name, { value: true });
+  if (!UpgradeResponse.close(response)) {
+    for (const name of ['destroyed', 'closed']) Object.defineProperty(response, name, { value: true });
+  }
   response.emit('close');
 }
 
@@ -65,70 +124,82 @@ export function answerInstead(response: ServerResponse, { status, headers, body 
  */
 export function spendResponse(response: ServerResponse, pending: PendingUpgrade, status: number): void {
   response.detachSocket(pending.socket as Socket);
-  // Overwritten rather than called: Bun would write a second head to the client.
-  Object.assign(response, {
-    statusCode: status,
-    writeHead: () => response,
-    flushHeaders: () => {},
-    write: (...given: unknown[]) => {
-      callBack(given);
-      return true;
-    },
-    end: (...given: unknown[]) => {
-      callBack(given);
-      return response;
-    },
-  });
-  for (const name of ['headersSent', 'writableEnded', 'writableFinished', 'finished']) {
-    Object.defineProperty(response, name, { value: true, configurable: true });
-  }
+  if (!UpgradeResponse.spend(response, status)) overwrite(response, status);
+  const { req } = response;
   nextTick(() => {
-    // Loggers and those who count connections wait for these events.
-    telling = response.req;
+    // Loggers and those who count connections wait for these events. They know the socket by its identity.
+    const shown = req.socket;
+    const isShield = (shown as { [IS_SHIELD]?: true })[IS_SHIELD] === true;
+    if (isShield) setSocket(req, pending.socket as Socket);
     try {
       response.emit('finish');
       emitClose(response);
     } finally {
-      telling = null;
+      if (isShield) setSocket(req, shown);
     }
   });
 }
 
-/** Calls the callback among the arguments of `write` or `end`. */
-function callBack(given: readonly unknown[]): void {
-  const callback = given.find((each) => typeof each === 'function');
-  if (callback !== undefined) nextTick(callback as () => void);
+/** As `UpgradeResponse.spend`, for a response whose prototype is a framework's. */
+function overwrite(response: ServerResponse, status: number): void {
+  Object.assign(response, {
+    statusCode: status,
+    writeHead: () => response,
+    flushHeaders: () => {},
+    write: (...given: unknown[]) => calledBack(given, true),
+    end: (...given: unknown[]) => calledBack(given, response),
+  });
+  for (const name of ['headersSent', 'writableEnded', 'writableFinished', 'finished']) {
+    Object.defineProperty(response, name, { value: true, configurable: true });
+  }
 }
 
-/** The request whose response emits its last events. Their listeners know the socket by its identity. */
-let telling: IncomingMessage | null = null;
+/** Calls the callback among the arguments of `write` or `end`. @returns `returned` */
+function calledBack<T>(given: readonly unknown[], returned: T): T {
+  const callback = given.find((each) => typeof each === 'function');
+  if (callback !== undefined) nextTick(callback as () => void);
+  return returned;
+}
+
+/** What a shield has under this name is true. */
+const IS_SHIELD = Symbol('wasock.shield');
+
+/** A socket in all but `destroy`. */
+class Shield implements ProxyHandler<Socket> {
+  readonly #onDestroy: (error?: Error) => void;
+
+  constructor(onDestroy: (error?: Error) => void) {
+    this.#onDestroy = onDestroy;
+  }
+
+  get(socket: Socket, name: string | symbol, shield: Socket): unknown {
+    if (name === 'destroy') return (error?: Error) => this.#destroy(shield, error);
+    if (name === IS_SHIELD) return true;
+    const member: unknown = Reflect.get(socket, name);
+    if (typeof member !== 'function' || name === 'constructor' || Object.hasOwn(socket, name)) return member;
+    return (...given: unknown[]) => {
+      const returned = Reflect.apply(member, socket, given);
+      return returned === socket ? shield : returned;
+    };
+  }
+
+  #destroy(shield: Socket, error: Error | undefined): Socket {
+    this.#onDestroy(error);
+    return shield;
+  }
+}
 
 /**
  * Makes `request.socket.destroy()` call `onDestroy` instead, after an accepted upgrade: Express destroys the socket of a
  * request whose handler throws, which would end the connection without a Close frame. All else reaches the socket.
  */
 export function shieldSocket(request: IncomingMessage, socket: Socket, onDestroy: (error?: Error) => void): void {
-  let shield: Socket | null = null;
-  const shielded = (returned: unknown) => (returned === socket ? shield : returned);
-  const destroy = (error?: Error) => {
-    onDestroy(error);
-    return shield;
-  };
-  const get = (_target: Socket, name: string | symbol): unknown => {
-    if (name === 'destroy') return destroy;
-    const member: unknown = Reflect.get(socket, name);
-    if (typeof member !== 'function' || name === 'constructor' || Object.hasOwn(socket, name)) return member;
-    return (...given: unknown[]) => shielded(Reflect.apply(member, socket, given));
-  };
-  Object.defineProperty(request, 'socket', {
-    get: () => {
-      if (telling === request) return socket;
-      shield ??= new Proxy(socket, { get });
-      return shield;
-    },
-    // Whoever replaces it means it.
-    set: (value: unknown) => void Object.defineProperty(request, 'socket', { value, writable: true }),
-    configurable: true,
-    enumerable: true,
-  });
+  setSocket(request, new Proxy(socket, new Shield(onDestroy)));
+}
+
+function setSocket(request: IncomingMessage, socket: Socket): void {
+  request.socket = socket;
+  // Other runtimes may have no such field.
+  if (request.socket !== socket)
+    Object.defineProperty(request, 'socket', { value: socket, configurable: true, writable: true });
 }

@@ -78,7 +78,7 @@ export class PendingUpgrade implements Timed {
     if (this.isPending) this.#owner.onWatched(this);
     const { socket } = this;
     readAsStream(socket);
-    pendings.set(socket, this);
+    (socket as WatchedSocket)[PENDING] = this;
     socket.on('error', onGone);
     socket.on('close', onGone);
     socket.on('end', onEnd);
@@ -165,7 +165,7 @@ export class PendingUpgrade implements Timed {
   }
 
   #unwatch(): void {
-    pendings.delete(this.socket);
+    (this.socket as WatchedSocket)[PENDING] = null;
     this.socket.off('error', onGone);
     this.socket.off('close', onGone);
     this.socket.off('end', onEnd);
@@ -226,19 +226,21 @@ export class PendingUpgrade implements Timed {
   }
 }
 
-/** The watched handshakes by socket, so that all sockets share their listeners. */
-const pendings = new WeakMap<Duplex, PendingUpgrade>();
+/** A socket keeps its watched handshake here, so that all sockets share their listeners. */
+const PENDING = Symbol('wasock.pending');
 
-function onGone(this: Duplex): void {
-  pendings.get(this)?.onGone();
+type WatchedSocket = Duplex & { [PENDING]?: PendingUpgrade | null };
+
+function onGone(this: WatchedSocket): void {
+  this[PENDING]?.onGone();
 }
 
-function onData(this: Duplex, bytes: Buffer): void {
-  pendings.get(this)?.onData(bytes);
+function onData(this: WatchedSocket, bytes: Buffer): void {
+  this[PENDING]?.onData(bytes);
 }
 
 /** A client that sends FIN before the answer has left, for example a browser whose user has opened another page. */
-function onEnd(this: Duplex): void {
-  const pending = pendings.get(this);
+function onEnd(this: WatchedSocket): void {
+  const pending = this[PENDING];
   if (pending?.isPending && !pending.isAnswering()) pending.onGone();
 }

@@ -3,6 +3,7 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isUpgrade, type Refusal, refusalFor } from '../../handshake/server.js';
 import { toError } from '../../protocol/errors.js';
+import { Attachment } from '../attachment.js';
 import { chooseUpgrades, responseOn, watchResponses } from '../node/http-server.js';
 import { Admission, type AdmissionLimits } from './admission.js';
 import { conflictOf, Fit, fitOf, type PathRule, type RoutedRequest } from './path-rule.js';
@@ -193,18 +194,30 @@ export class UpgradeListener implements PendingOwner {
   }
 }
 
-const claims = new WeakMap<IncomingMessage, Claim | null>();
+/** A request for which it is known who takes it. */
+class ClaimedRequest extends Attachment {
+  readonly #claim: Claim | null;
+
+  constructor(request: IncomingMessage, claim: Claim | null) {
+    super(request);
+    this.#claim = claim;
+  }
+
+  static claimOf(request: object): Claim | null | undefined {
+    return #claim in request ? request.#claim : undefined;
+  }
+}
 
 /** Sockets whose first request nobody took when it was read without node:http, which will emit it. */
 const unclaimed = new WeakSet<Duplex>();
 
 /** Who takes a request that node:http has emitted. A function of the user's is asked once. */
 function claimOf(server: HttpServer, request: IncomingMessage): Claim | null {
-  const known = claims.get(request);
+  const known = ClaimedRequest.claimOf(request);
   if (known !== undefined) return known;
   const isOpen = isWebSocket(request) && !unclaimed.delete(request.socket);
   const claim = isOpen ? closestOf(oursOn(server), { fields: request, message: request }) : null;
-  claims.set(request, claim);
+  new ClaimedRequest(request, claim);
   return claim;
 }
 
