@@ -26,7 +26,7 @@ import { type AwaitOptions, LIMIT_NAMES, type ResolvedLimits, resolveLimits, typ
 import { openForAwait } from './open.js';
 import { ReadyState } from './ready-state.js';
 import { tellRefusal } from './refusals.js';
-import { type AwaitedUpgrade, awaitedUpgrade, refusalOf } from './upgrades.js';
+import { type AcceptUpgradesOptions, type AwaitedUpgrade, awaitedUpgrade, refusalOf } from './upgrades.js';
 import type { WebSocket } from './websocket.js';
 
 /** Options of a server that accepts one upgrade request. They override those of `acceptUpgrades`. */
@@ -75,7 +75,7 @@ export function acceptFor(
   handler: Handler,
 ): Promise<CloseResult> {
   const request = messageOf(source);
-  const onError = awaitedUpgrade(request)?.given.onError;
+  const onError = awaitedUpgrade(request)?.server.given.onError;
   let ws: WebSocket;
   try {
     ws = acceptRequest(request, wanted, options);
@@ -96,10 +96,11 @@ export function acceptFor(
 /** Answers a request that cannot be accepted: whoever drops the promise would leave the client waiting. */
 function answerFor(request: IncomingMessage, error: unknown): void {
   const upgrade = awaitedUpgrade(request);
-  if (upgrade?.pending.refusal) {
-    const { refusal } = upgrade.pending;
-    upgrade.pending.refuse(refusal);
-    if (upgrade.response) spendResponse(upgrade.response, upgrade.pending, refusal.status);
+  const pending = upgrade?.pending;
+  if (pending?.refusal) {
+    const { refusal } = pending;
+    pending.refuse(refusal);
+    if (upgrade!.response) spendResponse(upgrade!.response, pending, refusal.status);
   } else if (upgrade === undefined && error instanceof WebSocketHandshakeError) {
     const response = responseOn(request.socket);
     if (response?.req === request) answerInstead(response, refusalOf(error));
@@ -111,11 +112,12 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
   const request = messageOf(source);
   const upgrade = awaitedUpgrade(request);
   const limits = limitsFor(upgrade, options);
+  if (upgrade?.pending === null) throw new WebSocketCreationError(ANSWERED);
   const pending = upgrade?.pending ?? ownPending(request, options, limits);
   const fail = (refusal: Refusal) => {
     // A caller who passed the socket has no response to answer with.
     if (upgrade === undefined) pending?.refuse(refusal);
-    else upgrade.pending.refusal = refusal;
+    else if (pending !== null) pending.refusal = refusal;
   };
 
   const verdict = judgeUpgrade(request, limits, () => request);
@@ -126,7 +128,7 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
   if (pending === null) throw new WebSocketCreationError(NO_SOCKET);
   const isAnswered = !pending.isPending || upgrade?.response?.headersSent || upgrade?.response?.writableEnded;
   if (pending.isGone || isAnswered) {
-    throw new WebSocketCreationError(pending.isGone ? 'The client has left' : 'The request was answered already');
+    throw new WebSocketCreationError(pending.isGone ? 'The client has left' : ANSWERED);
   }
   const { protocol, headers } = acceptance(verdict, wanted, options, upgrade?.response ?? null, fail);
   const { parameters: deflate, answer } = chooseOffer(verdict.extensions, limits.compression);
@@ -137,24 +139,34 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
   const head = pending.takeHead();
   const { address } = pending;
   const opening = { request: pending.request, remoteAddress, address, head, protocol, deflate, data: undefined };
-  const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.connections ?? null);
+  const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.server.connections ?? null);
   if (upgrade !== undefined) {
     upgrade.ws = ws;
-    shieldSocket(request, pending.socket as Socket, (error) => {
-      if (ws.readyState === ReadyState.Open)
-        failSocket(ws, error ?? new Error(DESTROYED), { error: upgrade.given.onError });
-    });
-    // The upgrade lives as long as the request, to which the socket refers.
+    upgrade.pending = null;
     upgrade.response = null;
+    shield(request, pending.socket as Socket, ws, upgrade.server.given.onError);
   }
   return ws;
+}
+
+/** Whoever destroys the socket of the request closes its WebSocket. */
+function shield(
+  request: IncomingMessage,
+  socket: Socket,
+  ws: WebSocket,
+  error: AcceptUpgradesOptions['onError'],
+): void {
+  shieldSocket(request, socket, (reason) => {
+    if (ws.readyState === ReadyState.Open) failSocket(ws, reason ?? new Error(DESTROYED), { error });
+  });
 }
 
 /** The limits of the server, so that all its connections share one object, unless this call has limits of its own. */
 function limitsFor(upgrade: AwaitedUpgrade | undefined, options: AcceptOptions): ResolvedLimits {
   const hasOwn = Object.keys(options).some((name) => LIMIT_NAMES.includes(name));
-  if (upgrade !== undefined && !hasOwn) return upgrade.limits;
-  return resolveLimits('server', { ...upgrade?.given, ...options }, true, upgrade?.limits.counters);
+  if (upgrade !== undefined && !hasOwn) return upgrade.server.limits;
+  const { given, limits } = upgrade?.server ?? {};
+  return resolveLimits('server', { ...given, ...options }, true, limits?.counters);
 }
 
 /** The subprotocol that is chosen, and the further headers of the 101. */
@@ -188,6 +200,8 @@ function headersOf(response: ServerResponse): [string, string][] {
     [response.getHeader(name)].flat().map((value): [string, string] => [name, String(value)]),
   );
 }
+
+const ANSWERED = 'The request was answered already';
 
 const DESTROYED = 'request.socket.destroy() was called after the upgrade; Express does so if a handler throws';
 

@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { Opcode } from '../protocol/opcode.js';
-import { rejected } from './handled-promise.js';
+import { handled, rejected } from './handled-promise.js';
 
 /** If more messages than this are queued, further ones fill the reserve. */
 export const MAX_QUEUED = 16;
@@ -33,11 +33,47 @@ export interface Reading<Result> {
   end(error: Error): Result;
 }
 
-interface Waiting {
-  readonly reading: Reading<unknown>;
-  resolve(result: unknown): void;
-  /** Rejects, and marks the promise as handled. */
-  reject(error: unknown): void;
+let resolveMade: (result: unknown) => void;
+let rejectMade: (error: unknown) => void;
+
+/** An executor that allocates nothing: many sockets wait for their next message. */
+function capture(resolve: (result: unknown) => void, reject: (error: unknown) => void): void {
+  resolveMade = resolve;
+  rejectMade = reject;
+}
+
+/** A receiver that waits for the next packet. */
+class Receiver {
+  readonly promise = new Promise<unknown>(capture);
+  readonly #reading: Reading<unknown>;
+  readonly #resolve = resolveMade;
+  readonly #reject = rejectMade;
+
+  constructor(reading: Reading<unknown>) {
+    this.#reading = reading;
+  }
+
+  onPacket(packet: Packet): void {
+    try {
+      this.#resolve(this.#reading.packet(packet));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  onEnd(error: Error): void {
+    try {
+      this.#resolve(this.#reading.end(error));
+    } catch (failure) {
+      this.#fail(failure);
+    }
+  }
+
+  /** Nobody needs to await it. */
+  #fail(error: unknown): void {
+    handled(this.promise);
+    this.#reject(error);
+  }
 }
 
 /**
@@ -49,7 +85,7 @@ export class MessageQueue {
   #bytes = 0;
   /** The cost of the messages that came while more than the limits waited. */
   #reserveUsed = 0;
-  #receiver: Waiting | null = null;
+  #receiver: Receiver | null = null;
   #end: Error | null = null;
 
   /** Whether so much waits that the socket must stop reading. */
@@ -65,9 +101,10 @@ export class MessageQueue {
   }
 
   push(packet: Packet): void {
-    if (this.#receiver !== null) {
-      this.#settle(this.#receiver, (reading) => reading.packet(packet));
-      return;
+    const receiver = this.#receiver;
+    if (receiver !== null) {
+      this.#receiver = null;
+      return receiver.onPacket(packet);
     }
     if (this.#isOver) this.#reserveUsed += costOf(packet);
     this.#packets.push(packet);
@@ -94,14 +131,17 @@ export class MessageQueue {
     } catch (error) {
       return rejected(error);
     }
-    return this.#wait(reading);
+    this.#receiver = new Receiver(reading);
+    return this.#receiver.promise as Promise<Result>;
   }
 
   /** No more packets will come. Queued packets can still be received. */
   end(error: Error): void {
     if (this.#end !== null) return;
     this.#end = error;
-    if (this.#receiver !== null) this.#settle(this.#receiver, (reading) => reading.end(error));
+    const receiver = this.#receiver;
+    this.#receiver = null;
+    receiver?.onEnd(error);
   }
 
   #shift(): Packet | undefined {
@@ -110,29 +150,6 @@ export class MessageQueue {
     this.#bytes -= packet.data.length;
     this.#reserveUsed = this.#isOver ? Math.max(0, this.#reserveUsed - costOf(packet)) : 0;
     return packet;
-  }
-
-  #wait<Result>(reading: Reading<Result>): Promise<Result> {
-    const promise = new Promise<Result>((resolve, reject) => {
-      this.#receiver = {
-        reading,
-        resolve: resolve as (result: unknown) => void,
-        reject: (error) => {
-          promise.catch(() => {});
-          reject(error);
-        },
-      };
-    });
-    return promise;
-  }
-
-  #settle(receiver: Waiting, read: (reading: Reading<unknown>) => unknown): void {
-    this.#receiver = null;
-    try {
-      receiver.resolve(read(receiver.reading));
-    } catch (error) {
-      receiver.reject(error);
-    }
   }
 }
 

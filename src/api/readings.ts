@@ -44,20 +44,30 @@ export const NEXT: Reading<IteratorResult<string | Buffer>> = {
   },
 };
 
-/** Makes the iterator for `for await`. @param leave is called if the loop ends before the messages do */
-export function messageIterator<Message>(
-  next: () => Promise<IteratorResult<Message>>,
-  leave: () => void,
-): AsyncIterableIterator<Message> {
-  const iterator: AsyncIterableIterator<Message> = {
-    next,
-    return: () => {
-      // A loop ends in the same way by `break` and by an error. Whoever handles the error may close with another code
-      // first.
-      nextTick(leave);
-      return Promise.resolve({ value: undefined, done: true });
-    },
-    [Symbol.asyncIterator]: () => iterator,
-  };
-  return iterator;
+/** The iterator for `for await` over the messages of a socket. */
+export class MessageIterator<Socket extends { close(): unknown }, Message> implements AsyncIterableIterator<Message> {
+  readonly #socket: Socket;
+  readonly #receive: (socket: Socket) => Promise<IteratorResult<Message>>;
+
+  /** @param receive gets the next result; shared by all iterators */
+  constructor(socket: Socket, receive: (socket: Socket) => Promise<IteratorResult<Message>>) {
+    this.#socket = socket;
+    this.#receive = receive;
+  }
+
+  next(): Promise<IteratorResult<Message>> {
+    return this.#receive(this.#socket);
+  }
+
+  /** The loop ends before the messages do. */
+  return(): Promise<IteratorResult<Message>> {
+    // A loop ends in the same way by `break` and by an error. Whoever handles the error may close with another code
+    // first.
+    nextTick(() => this.#socket.close());
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
 }

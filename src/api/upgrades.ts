@@ -36,13 +36,19 @@ export interface AcceptUpgradesOptions extends ServerLimits, RefusedHandler {
 
 /** What `newWebSocket(req)` needs to know of a request that came through `acceptUpgrades`. */
 export interface AwaitedUpgrade {
-  readonly pending: PendingUpgrade;
-  /** `null` once the upgrade is accepted. */
+  readonly server: AwaitingServer;
+  /** `null` once it is accepted, as is `response`: it lives as long as its request. */
+  pending: PendingUpgrade | null;
   response: ServerResponse | null;
+  /** `null` until it is accepted. */
+  ws: WebSocket | null;
+}
+
+/** What the requests of one `acceptUpgrades` share. */
+interface AwaitingServer {
   readonly limits: ResolvedLimits;
   readonly given: AcceptUpgradesOptions;
   readonly connections: ConnectionSet<unknown>;
-  ws: WebSocket | null;
 }
 
 /** A request that came through `acceptUpgrades`. */
@@ -70,7 +76,7 @@ export function awaitedUpgrade(request: IncomingMessage): AwaitedUpgrade | undef
 export class Upgrades extends SocketServer<unknown> {
   readonly #server: HttpServer;
   readonly #options: AcceptUpgradesOptions;
-  readonly #limits: ResolvedLimits;
+  readonly #shared: AwaitingServer;
   readonly #listener: UpgradeListener;
   readonly #unwatch: () => void;
 
@@ -79,8 +85,9 @@ export class Upgrades extends SocketServer<unknown> {
     super(options);
     this.#server = server;
     this.#options = options;
-    this.#limits = resolveLimits('server', options, true, this.counters);
-    this.#listener = new UpgradeListener(server, this.#limits, this.sockets, {
+    const limits = resolveLimits('server', options, true, this.counters);
+    this.#shared = { limits, given: options, connections: this.sockets };
+    this.#listener = new UpgradeListener(server, limits, this.sockets, {
       path: options.path,
       onUpgrade: (pending) => this.#handle(pending),
       onPlain: (pending) => this.#handle(pending),
@@ -107,14 +114,7 @@ export class Upgrades extends SocketServer<unknown> {
     const request = pending.request.message;
     const response = bindResponse(pending);
     pending.isAnswering = () => response.headersSent;
-    const upgrade: AwaitedUpgrade = {
-      pending,
-      response,
-      limits: this.#limits,
-      given: this.#options,
-      connections: this.sockets,
-      ws: null,
-    };
+    const upgrade: AwaitedUpgrade = { server: this.#shared, pending, response, ws: null };
     new AwaitedRequest(request, upgrade);
     const promises: PromiseLike<unknown>[] = [];
     try {
@@ -136,7 +136,8 @@ export class Upgrades extends SocketServer<unknown> {
   }
 
   #watch(upgrade: AwaitedUpgrade, promises: PromiseLike<unknown>[]): void {
-    Promise.all(promises).then(
+    const done = promises.length === 1 ? promises[0] : Promise.all(promises);
+    done.then(
       () => this.#onHandled(upgrade),
       (error) => this.#onRejection(upgrade, error),
     );
@@ -146,14 +147,14 @@ export class Upgrades extends SocketServer<unknown> {
    * If the handlers have neither answered nor upgraded, the client gets the refusal that `newWebSocket` found, or 500.
    */
   #onHandled({ pending, response }: AwaitedUpgrade): void {
-    if (!pending.isPending || response?.headersSent) return;
+    if (!pending?.isPending || response?.headersSent) return;
     pending.refuse(pending.refusal ?? refusalFor('unanswered', 500, { body: 'The request was not answered\n' }));
   }
 
   #onRejection(upgrade: AwaitedUpgrade, reason: unknown): void {
     const error = toError(reason);
     const { pending, response, ws } = upgrade;
-    if (ws !== null) return failSocket(ws, reason, { error: this.#options.onError });
+    if (ws !== null || pending === null) return failSocket(ws!, reason, { error: this.#options.onError });
     // The client has left, or gets the refusal, of which `refused` hears.
     const hasLeft = pending.isGone && error instanceof WebSocketCreationError;
     const isRefused = pending.refusal !== null && isRefusalError(error);

@@ -9,7 +9,7 @@ import type { MessageQueue, Packet, Reading } from './message-queue.js';
 import type { Opened } from './opened.js';
 import type { Data, SendOptions } from './payload.js';
 import type { PreparedMessage } from './prepared-message.js';
-import { BYTES, messageIterator, NEXT, PACKET, TEXT } from './readings.js';
+import { BYTES, MessageIterator, NEXT, PACKET, TEXT } from './readings.js';
 import { ReadyState } from './ready-state.js';
 import { connectionOf, SendingSocket } from './sending-socket.js';
 import { checkTopic, type Topics } from './topics.js';
@@ -28,6 +28,8 @@ interface Internals {
 /** @internal */
 export let internals: Internals;
 
+let receiveNext: (ws: WebSocket) => Promise<IteratorResult<string | Buffer>>;
+
 /** What is published on the channels of `node:diagnostics_channel`, by the name of the channel. */
 export type DiagnosticsMessages = MessagesOf<WebSocket>;
 
@@ -45,6 +47,7 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
       },
       closed: (ws, result, cause) => ws.#onClosed(result, cause),
     };
+    receiveNext = (ws) => ws.#receive(NEXT);
   }
 
   readonly #queue: MessageQueue | null;
@@ -167,10 +170,7 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
    * close it otherwise in the same turn.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
-    return messageIterator(
-      () => this.#receive(NEXT),
-      () => this.close(),
-    );
+    return new MessageIterator(this, receiveNext);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BYTES, messageIterator, NEXT, PACKET, TEXT } from '../../src/api/readings.js';
+import { BYTES, MessageIterator, NEXT, PACKET, TEXT } from '../../src/api/readings.js';
 import { Opcode, WebSocketClosedError, WebSocketPacketTypeError } from '../../src/index.js';
 
 const text = { opcode: Opcode.Text, data: 'a', fin: true };
@@ -59,10 +59,15 @@ describe('an iteration over the messages', () => {
     return () => Promise.resolve(results.shift()!);
   }
 
+  /** @param leave is called when the loop closes its socket */
+  function iterator(leave: () => void): MessageIterator<{ close(): void }, string> {
+    return new MessageIterator({ close: leave }, twoMessages());
+  }
+
   test('gives the messages up to their end, and does not leave then', async () => {
     let left = 0;
     const messages: string[] = [];
-    for await (const message of messageIterator(twoMessages(), () => left++)) messages.push(message);
+    for await (const message of iterator(() => left++)) messages.push(message);
     await new Promise(setImmediate);
     expect(messages).toEqual(['a', 'b']);
     expect(left).toBe(0);
@@ -71,7 +76,7 @@ describe('an iteration over the messages', () => {
   test('a loop that ends early leaves, behind what else happens in that turn', async () => {
     const events: string[] = [];
     const leave = () => void events.push('left');
-    for await (const message of messageIterator(twoMessages(), leave)) {
+    for await (const message of iterator(leave)) {
       events.push(message);
       break;
     }
@@ -83,7 +88,7 @@ describe('an iteration over the messages', () => {
   test('so does one that ends with an error, which goes on', async () => {
     let left = 0;
     const loop = (async () => {
-      for await (const message of messageIterator(twoMessages(), () => left++)) throw new Error(message);
+      for await (const message of iterator(() => left++)) throw new Error(message);
     })();
     await expect(loop).rejects.toThrow('a');
     await new Promise(setImmediate);

@@ -91,13 +91,23 @@ function emitClose(response: ServerResponse): void {
   response.emit('close');
 }
 
+function isOpen(response: ServerResponse): boolean {
+  return !response.writableEnded && !response.destroyed;
+}
+
+/** One for all, because objects with accessors of their own are slow. */
+const NEEDS_DRAIN = {
+  get(this: ServerResponse): boolean {
+    // Newer Nodes keep what is written in one turn in the response until its end.
+    const isFull = this.socket?.writableNeedDrain || this.writableLength >= this.writableHighWaterMark;
+    return isOpen(this) && isFull;
+  },
+};
+
 /** node:http does this only for responses that it has made itself. */
 function passOnDrain(socket: Socket, response: ServerResponse): void {
-  const isOpen = () => !response.writableEnded && !response.destroyed;
-  const onDrain = () => void (isOpen() && response.emit('drain'));
-  // Newer Nodes keep what is written in one turn in the response until its end.
-  const isFull = () => socket.writableNeedDrain || response.writableLength >= response.writableHighWaterMark;
-  Object.defineProperty(response, 'writableNeedDrain', { get: () => isOpen() && isFull() });
+  const onDrain = () => void (isOpen(response) && response.emit('drain'));
+  Object.defineProperty(response, 'writableNeedDrain', NEEDS_DRAIN);
   socket.on('drain', onDrain);
   response.once('finish', () => socket.off('drain', onDrain));
 }

@@ -121,7 +121,7 @@ export class UpgradeListener implements PendingOwner {
     if (!claimed && !this.#isLastResort(claim)) return;
     if (followsAnother(socket)) return destroy(socket);
 
-    const pending = this.#begin(new RequestHead(request, socket), head, claimed).watch();
+    const pending = this.#begin(new RequestHead(request, socket), head, claimed);
     if (!pending.isPending) return;
     if (claimed) this.#take(pending, claim);
     else if (isWebSocket(request)) this.#routes.onUnclaimed(pending);
