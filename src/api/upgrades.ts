@@ -1,7 +1,7 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { type Refusal, refusalFor, refuse } from '../handshake/server.js';
-import { Attachment } from '../net/attachment.js';
 import { watchRequestListeners } from '../net/node/request-rejections.js';
+import { Attachment } from '../net/opening/attachment.js';
 import { answerInstead, bindResponse } from '../net/opening/bound-response.js';
 import type { PathRule } from '../net/opening/path-rule.js';
 import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
