@@ -198,7 +198,8 @@ describe('serve', () => {
     expect(server.connections.size).toBe(1);
     peer.reset();
     await closed;
-    await expect(rawClient(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    // The kernel says either, depending on how far it is.
+    await expect(rawClient(port)).rejects.toMatchObject({ code: expect.stringMatching(/^ECONN(REFUSED|RESET)$/) });
   });
 
   test('ends early if all leave, and a second call waits for the same end', async () => {
