@@ -5,26 +5,25 @@ import { nextTick } from 'node:process';
 import type { Refusal } from '../../handshake/refusal.js';
 import type { PendingUpgrade } from './pending-upgrade.js';
 
+/** What is true of a response that is spent, besides `finished`. */
+const SPENT = ['headersSent', 'writableEnded', 'writableFinished'];
+
 /**
  * A response to an upgrade request, for handlers that know only requests and responses. node:http makes none, because it
  * leaves the socket to the `'upgrade'` listeners. Once it is spent, all that is done with it does nothing.
  */
 class UpgradeResponse extends ServerResponse {
   static {
-    // As accessors, which these are; the typings call them properties.
-    const inherited = (name: string, response: UpgradeResponse) =>
-      Reflect.get(ServerResponse.prototype, name, response);
-    const get = {
-      headersSent(this: UpgradeResponse) {
-        return this.#isSpent || inherited('headersSent', this);
-      },
-      closed(this: UpgradeResponse) {
-        return this.#isClosed || inherited('closed', this);
-      },
+    // The typings call these properties, so they cannot be written as accessors.
+    const becomes = (name: string, isTrue: (response: UpgradeResponse) => boolean) => {
+      const get = function (this: UpgradeResponse): unknown {
+        // The constructor of the base class may ask before there are fields.
+        return (#isSpent in this && isTrue(this)) || Reflect.get(ServerResponse.prototype, name, this);
+      };
+      Object.defineProperty(UpgradeResponse.prototype, name, { get, configurable: true });
     };
-    for (const [name, getter] of Object.entries(get)) {
-      Object.defineProperty(UpgradeResponse.prototype, name, { get: getter, configurable: true });
-    }
+    for (const name of SPENT) becomes(name, (response) => response.#isSpent);
+    becomes('closed', (response) => response.#isClosed);
   }
 
   #isSpent = false;
@@ -35,7 +34,6 @@ class UpgradeResponse extends ServerResponse {
     if (Object.getPrototypeOf(response) !== UpgradeResponse.prototype) return false;
     (response as UpgradeResponse).#isSpent = true;
     response.statusCode = status;
-    // `writableEnded` and `writableFinished` follow from it.
     (response as { finished: boolean }).finished = true;
     return true;
   }
@@ -159,7 +157,7 @@ function overwrite(response: ServerResponse, status: number): void {
     write: (...given: unknown[]) => calledBack(given, true),
     end: (...given: unknown[]) => calledBack(given, response),
   });
-  for (const name of ['headersSent', 'writableEnded', 'writableFinished', 'finished']) {
+  for (const name of [...SPENT, 'finished']) {
     Object.defineProperty(response, name, { value: true, configurable: true });
   }
 }
