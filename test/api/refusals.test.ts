@@ -127,7 +127,10 @@ async function expectRefusal(one: Case, heard: Told[], endpoint: Endpoint): Prom
     await aWhile(20);
     one.act(peer, endpoint.close);
   }
-  expect((await peer.takeAll()).toString('latin1')).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  const answer = (await peer.takeAll()).toString('latin1');
+  expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  // Newer Nodes refuse so many lines themselves, without a body, if it is node:http that reads the request.
+  if (reason === 'headers' && answer.endsWith('\r\n\r\n')) return expect(onChannel).toEqual([]);
   await until(() => onChannel.some(({ url }) => url === path));
   await aWhile(10);
   const told = onChannel.filter(({ url }) => url === path);
