@@ -27,7 +27,7 @@ cd "$1"
 folder=$(pwd)
 program=$2
 shift 2
-mkdir -p sources lists/partial cache/archives/partial root
+mkdir -p sources lists/partial cache/archives/partial unpacked
 echo "deb [signed-by=$KEYRING] $MIRROR trixie main" >sources/trixie.list
 
 # apt-get with a state of its own, so that the packages of this system are left alone. Root downloads as root: FOLDER may be
@@ -39,10 +39,10 @@ apt() {
 
 apt update
 apt download libc6 libstdc++6 libgcc-s1 "$@"
-for package in *.deb; do dpkg-deb -x "$package" root; done
+for package in *.deb; do dpkg-deb -x "$package" unpacked; done
 
-loader=$(echo "$folder"/root/usr/lib/*-linux-gnu*/ld-linux*.so.*)
-case $program in /*) ;; *) program=$folder/root/$program ;; esac
+loader=$(echo "$folder"/unpacked/usr/lib/*-linux-gnu*/ld-linux*.so.*)
+case $program in /*) ;; *) program=$folder/unpacked/$program ;; esac
 wrapper=$folder/$(basename "$program")
 cat >"$wrapper" <<WRAPPER
 #!/bin/sh
