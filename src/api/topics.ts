@@ -1,5 +1,7 @@
+import { SharedRun } from '../net/writing/shared-frames.js';
 import { SharedMessage } from '../net/writing/shared-message.js';
 import type { Opcode } from '../protocol/opcode.js';
+import { sendChannel } from './diagnostics.js';
 import { type Data, messageOpcode, type SendOptions, sendOptions, toPayload } from './payload.js';
 import { PreparedMessage, sharedOf } from './prepared-message.js';
 
@@ -155,12 +157,27 @@ export class Topics<Subscriber> {
     return audience.list.length === 1 && audience.list[0] === except ? NO_SUBSCRIBERS : audience.list;
   }
 
-  /** The hot loop of a fan-out: it allocates nothing per subscriber. */
+  /**
+   * The hot loop of a fan-out: it allocates nothing per subscriber. For what follows in the same turn, all of them need
+   * not be asked again.
+   */
   #offerTo(subscribers: readonly Subscriber[], except: Subscriber | null, message: SharedMessage): number {
-    let accepted = 0;
-    for (const subscriber of subscribers) {
-      if (subscriber !== except && this.#offer(subscriber, message)) accepted++;
+    // Whoever is told of each message must be told.
+    const isTold = sendChannel.hasSubscribers;
+    if (!isTold && SharedRun.isHeldBy(subscribers, except)) {
+      const extended = SharedRun.extendLatest(message.plain, message.byteLength);
+      if (extended > 0) return extended;
     }
+    let asked = 0;
+    let accepted = 0;
+    SharedRun.beginPublish();
+    for (const subscriber of subscribers) {
+      if (subscriber === except) continue;
+      asked++;
+      if (this.#offer(subscriber, message)) accepted++;
+    }
+    // Whoever has not accepted this message may accept the next.
+    SharedRun.endPublish(subscribers, except, !isTold && accepted === asked ? accepted : -1);
     return accepted;
   }
 }

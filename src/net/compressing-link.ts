@@ -15,8 +15,6 @@ import type { SharedMessage } from './writing/shared-message.js';
 export interface CompressingSettings extends ReceiverOptions, OutboxSettings {
   /** Compresses messages; `null` if that was not agreed. */
   readonly deflater: Deflater | null;
-  /** If more bytes than this wait to be written, the entry point decides what becomes of the next message. */
-  readonly maxBackpressure: number;
   readonly counters: Counters;
 }
 

@@ -313,7 +313,11 @@ export class Connection extends CompressingLink implements TimeLimited {
   // ——— closing
 
   get #closing(): Closing {
-    this.#begunClosing ??= new Closing();
+    if (this.#begunClosing === null) {
+      // Nothing that is published from now on is for this connection.
+      this.outbox.separate();
+      this.#begunClosing = new Closing();
+    }
     return this.#begunClosing;
   }
 

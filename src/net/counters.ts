@@ -1,3 +1,5 @@
+import { CONTROL_BIT, RSV1 } from '../protocol/opcode.js';
+
 /** What waits to be sent. */
 interface Waiting {
   readonly bytes: number;
@@ -51,6 +53,15 @@ export class Counters {
     this.messagesReceived++;
     this.payloadBytesReceived += length;
     if (isInflated) this.compressedMessagesReceived++;
+  }
+
+  /** @param length bytes of the message of each frame, before it was compressed */
+  countFrames(count: number, firstOctet: number, length: number, frameLength: number): void {
+    this.wireBytesAppended += count * frameLength;
+    if ((firstOctet & CONTROL_BIT) !== 0) return;
+    this.messagesSent += count;
+    this.payloadBytesSent += count * length;
+    if ((firstOctet & RSV1) !== 0) this.compressedMessagesSent += count;
   }
 
   countClose(closeCode: number): void {

@@ -164,6 +164,21 @@ describe('what leaves compressed', () => {
     }
   });
 
+  test('are published behind a short one in the same turn', async () => {
+    const { server, url } = await served({ compression: { threshold: 100 }, open: (ws) => ws.subscribe('t') });
+    const clients = [
+      await connected(url, undefined, { compression: true }),
+      await connected(url, undefined, { compression: true }),
+    ];
+    await until(() => server.subscriberCount('t') === 2);
+    for (const data of ['short', text]) expect(server.publish('t', data)).toBe(2);
+    for (const ws of clients) {
+      expect(await ws.receiveStrPacket()).toBe('short');
+      expect(await ws.receiveStrPacket()).toBe(text);
+    }
+    expect(server.metrics().compressedMessagesSent).toBe(2);
+  });
+
   test('a published message is part of what a stream knows, or the stream begins anew', async () => {
     const { server, url } = await served({
       compression: { threshold: 0, contextTakeover: true },

@@ -165,7 +165,13 @@ describe('sending', () => {
     // Of CF D8 05 65 the first octet is the lowest of the number.
     const maskingKey = () => 0x65_05_d8_cf;
     const events = { onDrain() {}, onDeparted() {}, onWritten() {}, closedError: () => new Error() };
-    const outbox = new Outbox(transport, events, { highWaterMark: 65_536, maskingKey, counters: UNCOUNTED });
+    const outbox = new Outbox(transport, events, {
+      highWaterMark: 65_536,
+      maskingKey,
+      counters: UNCOUNTED,
+      maxBackpressure: Number.POSITIVE_INFINITY,
+      deflater: null,
+    });
     outbox.append(FIN | Opcode.Text, 'hi there');
     outbox.flush();
     expect(written).toEqual(['8188cfd80565a7b12511a7bd7700']);

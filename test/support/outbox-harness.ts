@@ -26,7 +26,13 @@ export function makeOutbox({ maskingKey, releasesMemory, highWaterMark = HIGH_WA
     },
     closedError: () => new Error('closed'),
   };
-  const outbox = new Outbox(transport, events, { highWaterMark, maskingKey: maskingKey ?? null, counters: UNCOUNTED });
+  const outbox = new Outbox(transport, events, {
+    highWaterMark,
+    maskingKey: maskingKey ?? null,
+    counters: UNCOUNTED,
+    maxBackpressure: Number.POSITIVE_INFINITY,
+    deflater: null,
+  });
   transport.onWritten = () => outbox.onWritten();
   return { outbox, transport, events };
 }

@@ -2,12 +2,12 @@ import { Buffer } from 'node:buffer';
 import { MAX_FRAME_HEADER } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
 import { frameHeaderLength } from '../../protocol/frame-header.js';
-import { CONTROL_BIT, FIN, Opcode, RSV1 } from '../../protocol/opcode.js';
+import { FIN, Opcode } from '../../protocol/opcode.js';
 import type { Transport, WriteEvents } from '../transport/transport.js';
 import { Backlog } from './backlog.js';
 import { type Chunk, enlargeChunk, giveChunkBack, takeChunk, textRoom } from './chunk.js';
 import { beginTurn, flushAtEndOfTurn, forgetTurns, isDueEarly } from './flush-turn.js';
-import { SharedRun } from './shared-frames.js';
+import { type FrameCounter, SharedRun } from './shared-frames.js';
 import { LARGEST_CHUNK, LONGEST_WRITE, UNCOPIED_FROM } from './sizes.js';
 
 /** What an outbox needs of its connection. */
@@ -23,13 +23,8 @@ export interface OutboxEvents {
 }
 
 /** What all outboxes with the same settings have sent. */
-export interface SentCounters {
-  messagesSent: number;
-  compressedMessagesSent: number;
-  /** Before they were compressed. */
-  payloadBytesSent: number;
+export interface SentCounters extends FrameCounter {
   wireBytesSent: number;
-  wireBytesAppended: number;
   wireBytesDiscarded: number;
 }
 
@@ -37,9 +32,13 @@ export interface SentCounters {
 export interface OutboxSettings {
   /** Bytes above which the peer counts as behind. */
   readonly highWaterMark: number;
+  /** If more bytes than this wait to be written, the entry point decides what becomes of the next message. */
+  readonly maxBackpressure: number;
   /** Draws a masking key; `null` on a server, which does not mask its frames (RFC 6455 §5.1). */
   readonly maskingKey: (() => number) | null;
   readonly counters: SentCounters;
+  /** Compresses messages, so that this peer may get another frame than others; `null` if that was not agreed. */
+  readonly deflater: object | null;
 }
 
 /**
@@ -93,7 +92,7 @@ export class Outbox implements WriteEvents {
    */
   append(firstOctet: number, payload: string | Uint8Array, length = payload.length): boolean {
     if (this.#closed || this.#ending) return true;
-    if (this.#run !== null) this.#copyRun(this.#run);
+    this.separate();
     if (typeof payload === 'string') {
       // A long text is encoded first to learn its length, a masked one to mask its bytes.
       if (this.#settings.maskingKey !== null || textRoom(payload) > LARGEST_CHUNK) {
@@ -102,7 +101,7 @@ export class Outbox implements WriteEvents {
         return !this.#isBehind();
       }
       const textLength = this.#reserve(textRoom(payload)).appendText(firstOctet, payload);
-      this.#count(firstOctet, textLength, frameHeaderLength(textLength, false) + textLength);
+      this.#settings.counters.countFrames(1, firstOctet, textLength, frameHeaderLength(textLength, false) + textLength);
       return this.#appended();
     }
     if (payload.length >= UNCOPIED_FROM && this.#mayReadLater(payload))
@@ -120,24 +119,17 @@ export class Outbox implements WriteEvents {
    */
   appendFrame(frame: Uint8Array, length = 0): boolean {
     if (this.#closed || this.#ending) return true;
-    this.#count(frame[0], length, frame.length);
+    this.#settings.counters.countFrames(1, frame[0], length, frame.length);
     const isShared = this.#transport.releasesMemory;
     const isLarge = frame.length >= UNCOPIED_FROM;
-    if (isShared && !isLarge && this.#joinsRun(frame)) return this.#appended();
-    if (this.#run !== null) this.#copyRun(this.#run);
+    if (isShared && !isLarge && this.#joinsRun(frame)) {
+      this.#schedule();
+      return true;
+    }
+    this.separate();
     if (isShared && isLarge) this.#addPart(frame);
     else this.#reserve(frame.length).appendEncoded(frame);
     return this.#appended();
-  }
-
-  /** @param length bytes of the message, before it was compressed */
-  #count(firstOctet: number, length: number, frameLength: number): void {
-    const { counters } = this.#settings;
-    counters.wireBytesAppended += frameLength;
-    if ((firstOctet & CONTROL_BIT) !== 0) return;
-    counters.messagesSent++;
-    counters.payloadBytesSent += length;
-    if ((firstOctet & RSV1) !== 0) counters.compressedMessagesSent++;
   }
 
   #appended(): boolean {
@@ -215,8 +207,7 @@ export class Outbox implements WriteEvents {
   #writeFrames(): boolean {
     const chunk = this.#chunk;
     if (chunk !== null && chunk.used > LONGEST_WRITE) return this.#writeBatch(this.#sealChunk(chunk));
-    const part = chunk === null ? this.#run!.bytes : chunk.frames;
-    this.#run = null;
+    const part = chunk === null ? this.#leaveRun(this.#run!).bytes : chunk.frames;
     this.#chunk = null;
     this.#hint = Math.min(part.length, LARGEST_CHUNK);
     this.#writing = part.length;
@@ -292,7 +283,7 @@ export class Outbox implements WriteEvents {
     forgetTurns(this);
     if (this.#chunk !== null) giveChunkBack(this.#chunk);
     this.#chunk = null;
-    this.#run = null;
+    if (this.#run !== null) this.#leaveRun(this.#run);
     this.#backlog?.reject(this.#events);
     this.#backlog = null;
   }
@@ -312,20 +303,34 @@ export class Outbox implements WriteEvents {
 
   /** Adds a shared frame to the run, if only frames of the run leave before it. @returns whether it did */
   #joinsRun(frame: Uint8Array): boolean {
+    const { maxBackpressure, counters, deflater } = this.#settings;
+    let run: SharedRun | null;
     if (this.#run !== null) {
-      const run = this.#run.with(frame);
-      if (run !== null) this.#run = run;
-      return run !== null;
+      run = this.#run.with(frame);
+      if (run === null) return false;
+      this.#run.leave();
+    } else {
+      if (this.#chunk !== null || this.#backlog !== null || this.#writing > 0) return false;
+      run = SharedRun.of(frame);
     }
-    if (this.#chunk !== null || this.#backlog !== null || this.#writing > 0) return false;
-    this.#run = SharedRun.of(frame);
+    run.enter(deflater === null ? maxBackpressure : -1, counters);
+    this.#run = run;
     return true;
   }
 
-  /** A frame that is not shared follows, so the published frames before it are copied to the chunk. */
-  #copyRun(run: SharedRun): void {
+  /**
+   * What follows is not shared, so the published frames before it are copied to the chunk. From then on, whatever is
+   * published comes through `appendFrame`.
+   */
+  separate(): void {
+    const run = this.#run;
+    if (run !== null) this.#reserve(run.length).appendEncoded(this.#leaveRun(run).bytes);
+  }
+
+  #leaveRun(run: SharedRun): SharedRun {
     this.#run = null;
-    this.#reserve(run.length).appendEncoded(run.bytes);
+    run.leave();
+    return run;
   }
 
   /** Appends memory that is not copied. */
@@ -344,7 +349,12 @@ export class Outbox implements WriteEvents {
   }
 
   #appendUncopied(firstOctet: number, payload: Uint8Array, length: number): boolean {
-    this.#count(firstOctet, length, frameHeaderLength(payload.length, false) + payload.length);
+    this.#settings.counters.countFrames(
+      1,
+      firstOctet,
+      length,
+      frameHeaderLength(payload.length, false) + payload.length,
+    );
     this.#reserve(MAX_FRAME_HEADER).appendHeader(firstOctet, payload.length);
     const backlog = this.#addPart(payload);
     const batch = backlog.onAppend();
@@ -358,7 +368,7 @@ export class Outbox implements WriteEvents {
   #appendBytes(firstOctet: number, payload: Uint8Array, length: number): void {
     const { maskingKey } = this.#settings;
     const frameLength = frameHeaderLength(payload.length, maskingKey !== null) + payload.length;
-    this.#count(firstOctet, length, frameLength);
+    this.#settings.counters.countFrames(1, firstOctet, length, frameLength);
     const chunk = this.#reserve(frameLength);
     if (maskingKey === null) chunk.append(firstOctet, payload);
     else chunk.appendMasked(firstOctet, payload, maskingKey());

@@ -53,20 +53,39 @@ function take(size: number): Buffer {
   return chunk.subarray(used - size, used);
 }
 
+/** Counts frames that are sent. */
+export interface FrameCounter {
+  /** @param length bytes of the message of each, before it was compressed */
+  countFrames(count: number, firstOctet: number, length: number, frameLength: number): void;
+}
+
 /** The run that was made last. Many outboxes get the same frame, and share it. */
 let latest: SharedRun | null = null;
 
+/** Counts the beginnings and the ends of publishes. A run takes outboxes only until the next of them. */
+let published = 0;
+
 /**
  * Encoded frames that are adjacent in memory, which many outboxes read and nobody writes to. What was published in one
- * turn leaves an outbox as one part, without a copy. Outboxes that got the same frames share one run.
+ * turn leaves an outbox as one part, without a copy. Outboxes that got the same frames share one run. If these are the
+ * subscribers of a topic and nobody else, the topic's next message needs to be added to their run only, not to each outbox.
  */
 export class SharedRun {
   readonly #memory: ArrayBuffer;
   readonly #start: number;
-  readonly #last: Uint8Array;
-  readonly length: number;
+  readonly #publish = published;
+  #last: Uint8Array;
   #next: SharedRun | null = null;
   #bytes: Buffer | null = null;
+  #holders = 0;
+  /** How many bytes may wait before a holder is asked again: the least `maxBackpressure` of all. */
+  #bound = Number.POSITIVE_INFINITY;
+  #counters: FrameCounter | null = null;
+  /** Who got the last publish: this list, `#except` one of them. `null` if it is not certain that just they hold the run. */
+  #audience: readonly unknown[] | null = null;
+  #except: unknown = null;
+  #audienceSize = 0;
+  length: number;
 
   private constructor(memory: ArrayBuffer, start: number, last: Uint8Array, length: number) {
     this.#memory = memory;
@@ -77,7 +96,7 @@ export class SharedRun {
 
   /** The run that consists of one frame. */
   static of(frame: Uint8Array): SharedRun {
-    if (latest === null || latest.#last !== frame) {
+    if (latest === null || !latest.#takes(frame)) {
       latest = new SharedRun(frame.buffer as ArrayBuffer, frame.byteOffset, frame, frame.length);
     }
     return latest;
@@ -88,12 +107,86 @@ export class SharedRun {
     latest = null;
   }
 
+  /** A message is about to be given to each subscriber of a topic. */
+  static beginPublish(): void {
+    published++;
+  }
+
+  /**
+   * The message was given to each of `audience`, but for `except`.
+   *
+   * @param accepted how many have accepted it, if that is all of them; otherwise -1. If they hold the same run,
+   *   `extendLatest` can give them the next message
+   */
+  static endPublish(audience: readonly unknown[], except: unknown, accepted: number): void {
+    const run = latest;
+    // If it was made in this publish, nobody else holds it.
+    if (run !== null && run.#publish === published && run.#holders === accepted) {
+      run.#audience = audience;
+      run.#except = except;
+      run.#audienceSize = accepted;
+    }
+    published++;
+  }
+
+  /** Whether just those hold the latest run who are in `audience`, but for `except`. Each must be asked otherwise. */
+  static isHeldBy(audience: readonly unknown[], except: unknown): boolean {
+    // Some may have left the run: they have written it, are closing, or were sent something else.
+    const run = latest;
+    if (run === null || run.#audience !== audience || run.#except !== except) return false;
+    return run.#holders === run.#audienceSize;
+  }
+
+  /**
+   * Gives one more frame to all that hold the latest run, and counts it.
+   *
+   * @param length bytes of its message
+   * @returns how many they are; 0 if each must be asked
+   */
+  static extendLatest(frame: Uint8Array, length: number): number {
+    const run = latest!;
+    if (run.length > run.#bound || !run.#isBefore(frame)) return 0;
+    run.#last = frame;
+    run.#bytes = null;
+    run.length += frame.length;
+    run.#counters!.countFrames(run.#holders, frame[0], length, frame.length);
+    return run.#holders;
+  }
+
+  /** Whether an outbox can still take this run for having got this frame alone. */
+  #takes(frame: Uint8Array): boolean {
+    return this.#last === frame && this.length === frame.length && this.#publish === published;
+  }
+
+  #isBefore(frame: Uint8Array): boolean {
+    return frame.buffer === this.#memory && frame.byteOffset === this.#start + this.length;
+  }
+
   /** The run of these frames and one more. @returns `null` if that frame is not right after them in memory */
   with(frame: Uint8Array): SharedRun | null {
-    if (this.#next !== null && this.#next.#last === frame) return this.#next;
-    if (frame.buffer !== this.#memory || frame.byteOffset !== this.#start + this.length) return null;
-    this.#next = new SharedRun(this.#memory, this.#start, frame, this.length + frame.length);
-    return this.#next;
+    const next = this.#next;
+    if (next !== null && next.#last === frame && next.#publish === published) return next;
+    if (!this.#isBefore(frame)) return null;
+    latest = new SharedRun(this.#memory, this.#start, frame, this.length + frame.length);
+    this.#next = latest;
+    return latest;
+  }
+
+  /**
+   * An outbox holds the run from now on.
+   *
+   * @param bound bytes; if more wait, its connection has to be asked what becomes of the next frame; -1 always
+   */
+  enter(bound: number, counters: FrameCounter): void {
+    this.#holders++;
+    if (bound < this.#bound) this.#bound = bound;
+    if (this.#counters !== null && this.#counters !== counters) this.#bound = -1;
+    this.#counters = counters;
+  }
+
+  /** An outbox does not hold the run any more. */
+  leave(): void {
+    this.#holders--;
   }
 
   /** The frames as one part: a view of the shared memory. */

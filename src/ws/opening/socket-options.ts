@@ -102,7 +102,12 @@ export function withBinaryType(options: ReceiverOptions, binaryType: BinaryType)
   return raw === options.raw ? options : { ...options, raw };
 }
 
-const SHARED = { highWaterMark: Number.POSITIVE_INFINITY, counters: UNCOUNTED };
+const SHARED = {
+  highWaterMark: Number.POSITIVE_INFINITY,
+  maxBackpressure: Number.POSITIVE_INFINITY,
+  counters: UNCOUNTED,
+  deflater: null,
+};
 const OF_SERVER: OutboxSettings = { ...SHARED, maskingKey: null };
 const OF_CLIENT: OutboxSettings = { ...SHARED, maskingKey: newMaskingKey };
 

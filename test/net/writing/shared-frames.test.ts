@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Counters, UNCOUNTED } from '../../../src/net/counters.js';
 import { encodeFrame, encodeKeptFrame, SharedRun } from '../../../src/net/writing/shared-frames.js';
 import { Opcode } from '../../../src/protocol/opcode.js';
 import { parseFrame } from '../../support/frame-parser.js';
@@ -86,5 +87,86 @@ describe('a shared run', () => {
     expect(again.with(two)).toBe(again.with(two));
     SharedRun.forget();
     expect(SharedRun.of(one)).not.toBe(again);
+  });
+
+  describe('is extended for all of an audience at once', () => {
+    const audience = ['a', 'b'];
+    /** What an outbox does that gets `frame`, and has `run` until then. */
+    const join = (frame: Buffer, run: SharedRun | null = null, bound = 1000, counters = UNCOUNTED): SharedRun => {
+      const joined = run === null ? SharedRun.of(frame) : run.with(frame)!;
+      run?.leave();
+      joined.enter(bound, counters);
+      return joined;
+    };
+    const publish = (frame: Buffer, accepted = 2): SharedRun[] => {
+      SharedRun.beginPublish();
+      const runs = [join(frame), join(frame)];
+      SharedRun.endPublish(audience, null, accepted);
+      return runs;
+    };
+    beforeEach(() => SharedRun.forget());
+
+    test('if nobody has left it, the audience is the same, and the frame stands behind it', () => {
+      const [run] = publish(one);
+      expect(SharedRun.isHeldBy(audience, null)).toBe(true);
+      expect(SharedRun.extendLatest(two, 2)).toBe(2);
+      expect(run.bytes.toString()).toBe('one two ');
+      expect(SharedRun.isHeldBy([...audience], null)).toBe(false);
+      expect(SharedRun.isHeldBy(audience, 'a')).toBe(false);
+      expect(SharedRun.extendLatest(one, 2)).toBe(0);
+      run.leave();
+      expect(SharedRun.isHeldBy(audience, null)).toBe(false);
+    });
+
+    test('and counted for each', () => {
+      const counters = new Counters();
+      SharedRun.beginPublish();
+      join(one, null, 1000, counters);
+      join(one, null, 1000, counters);
+      SharedRun.endPublish(audience, null, 2);
+      SharedRun.extendLatest(two, 3);
+      expect([counters.wireBytesAppended, counters.payloadBytesSent]).toEqual([8, 6]);
+    });
+
+    test('not if somebody has not accepted the message, or must be asked', () => {
+      publish(one, -1);
+      expect(SharedRun.isHeldBy(audience, null)).toBe(false);
+      for (const [bound, counters] of [
+        [3, UNCOUNTED],
+        [-1, UNCOUNTED],
+        [1000, new Counters()],
+      ] as const) {
+        SharedRun.beginPublish();
+        join(one);
+        join(one, null, bound, counters);
+        SharedRun.endPublish(audience, null, 2);
+        expect(SharedRun.extendLatest(two, 2), `${bound}`).toBe(0);
+      }
+    });
+
+    test('not if as many hold it, but others: one that had the frame before, and one that got it afterwards', () => {
+      const before = join(one);
+      SharedRun.beginPublish();
+      const runs = [join(one), join(one)];
+      SharedRun.endPublish(audience, null, 2);
+      expect(runs).not.toContain(before);
+      runs[0].leave();
+      expect(join(one)).not.toBe(runs[0]);
+      expect(SharedRun.isHeldBy(audience, null)).toBe(false);
+    });
+
+    test('not if as many hold it, but others: the same with a frame behind another', () => {
+      const other = join(one);
+      const runs = [join(one), join(one)];
+      const before = join(two, other);
+      SharedRun.beginPublish();
+      const moved = runs.map((run) => join(two, run));
+      SharedRun.endPublish(audience, null, 2);
+      expect(moved).not.toContain(before);
+      expect(SharedRun.isHeldBy(audience, null)).toBe(true);
+      moved[0].leave();
+      expect(join(two, join(one))).not.toBe(moved[1]);
+      expect(SharedRun.isHeldBy(audience, null)).toBe(false);
+    });
   });
 });
