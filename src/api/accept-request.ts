@@ -45,6 +45,9 @@ export interface AcceptOptions extends ServerLimits, AwaitOptions {
   headers?: ExtraHeaders;
 }
 
+/** None were given. It has no prototype, so that a polluted one adds none. */
+export const NO_OPTIONS: Readonly<Record<never, never>> = Object.freeze(Object.create(null));
+
 /** What frameworks call a request: that of node:http, or an object that has it. */
 export type UpgradeSource =
   | IncomingMessage
@@ -57,8 +60,9 @@ export type UpgradeSource =
 
 /** @throws TypeError if it is not such an object */
 function messageOf(source: unknown): IncomingMessage {
+  if (Array.isArray((source as Partial<IncomingMessage> | undefined)?.rawHeaders)) return source as IncomingMessage;
   const { raw, req, env } = Object(source) as Record<string, unknown>;
-  const candidates = [source, raw, req, (env as { incoming?: unknown } | undefined)?.incoming];
+  const candidates = [raw, req, (env as { incoming?: unknown } | undefined)?.incoming];
   const message = candidates.find((each) => Array.isArray((each as Partial<IncomingMessage> | undefined)?.rawHeaders));
   if (message !== undefined) return message as IncomingMessage;
   throw new TypeError(`newWebSocket takes a URL or an upgrade request, not ${String(source)}`);
@@ -163,7 +167,7 @@ function shield(
 
 /** The limits of the server, so that all its connections share one object, unless this call has limits of its own. */
 function limitsFor(upgrade: AwaitedUpgrade | undefined, options: AcceptOptions): ResolvedLimits {
-  const hasOwn = Object.keys(options).some((name) => LIMIT_NAMES.includes(name));
+  const hasOwn = options !== NO_OPTIONS && Object.keys(options).some((name) => LIMIT_NAMES.includes(name));
   if (upgrade !== undefined && !hasOwn) return upgrade.server.limits;
   const { given, limits } = upgrade?.server ?? {};
   return resolveLimits('server', { ...given, ...options }, true, limits?.counters);
@@ -185,20 +189,22 @@ function acceptance(
     fail(refusalFor('protocol', 400, { body: `${(error as Error).message}\n` }));
     throw error;
   }
-  const given = headers === undefined ? [] : [...pairsOf(headers)];
+  const before = response === null ? [] : headersOf(response);
+  if (headers === undefined) return { protocol, headers: before };
+  const given = [...pairsOf(headers)];
   const names = new Set(given.map(([name]) => name.toLowerCase()));
   // Two cookies do not exclude each other, and each has a line of its own.
   names.delete('set-cookie');
-  const before = response === null ? [] : headersOf(response).filter(([name]) => !names.has(name.toLowerCase()));
-  return { protocol, headers: [...before, ...given] };
+  return { protocol, headers: [...before.filter(([name]) => !names.has(name.toLowerCase())), ...given] };
 }
 
 /** The headers that middleware has set on the response, without those of a body or a connection. */
 function headersOf(response: ServerResponse): [string, string][] {
-  const names = response.getHeaderNames().filter(mayBeInAcceptance);
-  return names.flatMap((name) =>
-    [response.getHeader(name)].flat().map((value): [string, string] => [name, String(value)]),
-  );
+  const names = response.getHeaderNames();
+  if (names.length === 0) return [];
+  return names
+    .filter(mayBeInAcceptance)
+    .flatMap((name) => [response.getHeader(name)].flat().map((value): [string, string] => [name, String(value)]));
 }
 
 const ANSWERED = 'The request was answered already';

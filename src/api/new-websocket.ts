@@ -3,7 +3,14 @@ import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { checkProtocols, openingHeaders, parseUrl } from '../handshake/client.js';
 import { connect } from '../net/opening/connect.js';
 import { type CloseResult, WebSocketError } from '../protocol/errors.js';
-import { type AcceptOptions, acceptFor, acceptRequest, type Handler, type UpgradeSource } from './accept-request.js';
+import {
+  type AcceptOptions,
+  acceptFor,
+  acceptRequest,
+  type Handler,
+  NO_OPTIONS,
+  type UpgradeSource,
+} from './accept-request.js';
 import { handled, rejected } from './handled-promise.js';
 import {
   type AwaitOptions,
@@ -111,9 +118,10 @@ export function newWebSocket(
 
 function open(target: string | URL | UpgradeSource, rest: readonly unknown[]): Promise<WebSocket | CloseResult> {
   const handler = typeof rest.at(-1) === 'function' ? (rest.at(-1) as Handler) : null;
-  const [protocols, options = {}] = handler === null ? rest : rest.slice(0, -1);
+  const [protocols, options] = handler === null ? rest : rest.slice(0, -1);
   const names = checkProtocols(protocols as string | readonly string[] | undefined);
-  const own = checkOptions(options as ClientOptions & AcceptOptions);
+  const own: ClientOptions & AcceptOptions =
+    options === undefined ? NO_OPTIONS : checkOptions(options as ClientOptions & AcceptOptions);
   const isUrl = typeof target === 'string' || target instanceof URL;
   if (isUrl && handler !== null) throw new TypeError('A handler goes with an upgrade request, not with a URL');
   if (isUrl) return handled(connectTo(target, names, own));

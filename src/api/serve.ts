@@ -226,7 +226,6 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
 
   #onPlain(pending: PendingUpgrade): void {
     const response = bindResponse(pending);
-    pending.isAnswering = () => response.headersSent;
     this.#onRequest(pending.request.message, response);
   }
 

@@ -113,19 +113,22 @@ export class Upgrades extends SocketServer<unknown> {
   #handle(pending: PendingUpgrade): void {
     const request = pending.request.message;
     const response = bindResponse(pending);
-    pending.isAnswering = () => response.headersSent;
     const upgrade: AwaitedUpgrade = { server: this.#shared, pending, response, ws: null };
     new AwaitedRequest(request, upgrade);
-    const promises: PromiseLike<unknown>[] = [];
+    // Nearly always there is one listener.
+    let done: PromiseLike<unknown> | null = null;
+    const wait = (promise: PromiseLike<unknown>) => {
+      done = done === null ? promise : Promise.all([done, promise]);
+    };
     try {
       for (const listener of this.#server.rawListeners('request')) {
         const returned: unknown = listener.call(this.#server, request, response);
-        if (isThenable(returned)) promises.push(returned);
+        if (isThenable(returned)) wait(returned);
       }
     } catch (error) {
-      promises.push(Promise.reject(error));
+      wait(Promise.reject(error));
     }
-    if (promises.length > 0) this.#watch(upgrade, promises);
+    if (done !== null) this.#watch(upgrade, done);
   }
 
   /** The handler of a plain request rejected. */
@@ -135,8 +138,7 @@ export class Upgrades extends SocketServer<unknown> {
     reportError({ error: this.#options.onError }, error, undefined, isRefusalError(error));
   }
 
-  #watch(upgrade: AwaitedUpgrade, promises: PromiseLike<unknown>[]): void {
-    const done = promises.length === 1 ? promises[0] : Promise.all(promises);
+  #watch(upgrade: AwaitedUpgrade, done: PromiseLike<unknown>): void {
     done.then(
       () => this.#onHandled(upgrade),
       (error) => this.#onRejection(upgrade, error),

@@ -40,6 +40,13 @@ export function responseOn(socket: Duplex): Answering | null {
   return (socket as { _httpMessage?: Answering | null })._httpMessage ?? null;
 }
 
+/** Lends a socket to a response, as `assignSocket` does, but listens to nothing: the caller does, once that is needed. */
+export function lendSocket(response: ServerResponse, socket: Socket): void {
+  if (!mayUse('http-server')) return response.assignSocket(socket);
+  (socket as { _httpMessage?: unknown })._httpMessage = response;
+  (response as { socket: Socket | null }).socket = socket;
+}
+
 /** Makes a server leave new connections unread until somebody asks for it. @returns whether that worked */
 export function connectPaused(server: HttpServer): boolean {
   if (!mayUse('http-server')) return false;

@@ -17,6 +17,7 @@ export type PrivatePart =
   | 'http-server'
   | 'incoming-message'
   | 'peer-address'
+  | 'read-errors'
   | 'request-rejections'
   | 'socket-state'
   | 'user-buffer';

@@ -4,14 +4,13 @@ import { mayUse } from './private-parts.js';
 
 /*
  * Private, seen on Node 20 to 26: the symbols under which node:net keeps the option `onread`, which is documented for
- * new sockets and not for existing ones; `reading`, `readStop` and `useUserBuffer` of the handle. The documented way:
- * the `'data'` event.
+ * new sockets and not for existing ones; `reading` and `useUserBuffer` of the handle. The documented way: the `'data'`
+ * event.
  */
 
 /** The part of the libuv handle under a `net.Socket` that a switch to a user buffer needs. */
 interface StreamHandle {
-  reading: boolean;
-  readStop(): number;
+  readonly reading: boolean;
   useUserBuffer(buffer: Uint8Array): void;
 }
 
@@ -58,8 +57,7 @@ function slots(): OnreadSlots | null {
 
 function handleOf(socket: Duplex): StreamHandle | null {
   const handle = (socket as { _handle?: Partial<StreamHandle> | null })._handle;
-  const usable = typeof handle?.useUserBuffer === 'function' && typeof handle.readStop === 'function';
-  return usable ? (handle as StreamHandle) : null;
+  return typeof handle?.useUserBuffer === 'function' ? (handle as StreamHandle) : null;
 }
 
 /** Whether libuv can read from this socket straight into our memory: a plain `net.Socket`, on a Node that allows it. */
@@ -79,9 +77,7 @@ export function readIntoBuffer(socket: Duplex, buffer: Uint8Array, onRead: OnRea
   if (where === null || handle === null) return false;
   const state = socket as unknown as Record<symbol, unknown>;
   if (state[where.buffer] !== buffer) {
-    // Reading must stop before the buffer is switched, and the handle must not believe that it still reads.
-    handle.readStop();
-    handle.reading = false;
+    // It may be reading: libuv asks for the buffer when a read is due, and calls nobody before the read is done.
     state[where.buffer] = buffer;
     handle.useUserBuffer(buffer);
   }

@@ -3,7 +3,8 @@ import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { nextTick } from 'node:process';
 import type { Refusal } from '../../handshake/refusal.js';
-import type { PendingUpgrade } from './pending-upgrade.js';
+import { lendSocket } from '../node/http-server.js';
+import type { PendingAnswer, PendingUpgrade } from './pending-upgrade.js';
 
 /** What is true of a response that is spent, besides `finished`. */
 const SPENT = ['headersSent', 'writableEnded', 'writableFinished'];
@@ -63,23 +64,51 @@ class UpgradeResponse extends ServerResponse {
   }
 }
 
-/** Makes a response to an upgrade request. When it is finished, the connection ends. */
+/**
+ * Makes a response to an upgrade request. When it is finished, the connection ends. Nearly always the request is accepted
+ * before the handler returns, and nobody looks at the response: whatever it needs to listen to waits until then.
+ */
 export function bindResponse(pending: PendingUpgrade): ServerResponse {
   const response = new UpgradeResponse(pending.request.message);
-  const socket = pending.socket as Socket;
   // Makes node:http write `Connection: close`: what follows the request must not be taken for another request.
   response.shouldKeepAlive = false;
-  response.assignSocket(socket);
-  passOnDrain(socket, response);
-  response.once('finish', () => {
-    // It was spent.
-    if (response.socket !== socket) return;
-    response.detachSocket(socket);
-    pending.end();
-    // As node:http does with its own responses, after the listeners to 'finish'.
-    nextTick(() => emitClose(response));
-  });
+  lendSocket(response, pending.socket as Socket);
+  pending.answer = new BoundAnswer(response, pending);
   return response;
+}
+
+/** The answer that a handler may give through a response. */
+class BoundAnswer implements PendingAnswer {
+  readonly #response: ServerResponse;
+  readonly #pending: PendingUpgrade;
+
+  constructor(response: ServerResponse, pending: PendingUpgrade) {
+    this.#response = response;
+    this.#pending = pending;
+  }
+
+  get hasBegun(): boolean {
+    return this.#response.headersSent;
+  }
+
+  /** node:http does this only for responses that it has made itself. */
+  onWatched(): void {
+    const response = this.#response;
+    const socket = this.#pending.socket as Socket;
+    const onDrain = () => void (isOpen(response) && response.emit('drain'));
+    const onClose = () => response.destroyed || emitClose(response);
+    Object.defineProperty(response, 'writableNeedDrain', NEEDS_DRAIN);
+    socket.on('drain', onDrain).on('close', onClose);
+    response.once('finish', () => {
+      socket.off('drain', onDrain).off('close', onClose);
+      // It was spent.
+      if (response.socket !== socket) return;
+      response.detachSocket(socket);
+      this.#pending.end();
+      // As node:http does with its own responses, after the listeners to 'finish'.
+      nextTick(emitClose, response);
+    });
+  }
 }
 
 function emitClose(response: ServerResponse): void {
@@ -101,14 +130,6 @@ const NEEDS_DRAIN = {
     return isOpen(this) && isFull;
   },
 };
-
-/** node:http does this only for responses that it has made itself. */
-function passOnDrain(socket: Socket, response: ServerResponse): void {
-  const onDrain = () => void (isOpen(response) && response.emit('drain'));
-  Object.defineProperty(response, 'writableNeedDrain', NEEDS_DRAIN);
-  socket.on('drain', onDrain);
-  response.once('finish', () => socket.off('drain', onDrain));
-}
 
 /**
  * Gives another answer than the one that a handler had begun, whose headers would describe something else. If only a
@@ -133,19 +154,21 @@ export function answerInstead(response: ServerResponse, { status, headers, body 
 export function spendResponse(response: ServerResponse, pending: PendingUpgrade, status: number): void {
   response.detachSocket(pending.socket as Socket);
   if (!UpgradeResponse.spend(response, status)) overwrite(response, status);
+  nextTick(emitSpent, response, pending);
+}
+
+/** Loggers and those who count connections wait for these events. They know the socket by its identity. */
+function emitSpent(response: ServerResponse, { socket }: PendingUpgrade): void {
   const { req } = response;
-  nextTick(() => {
-    // Loggers and those who count connections wait for these events. They know the socket by its identity.
-    const shown = req.socket;
-    const isShield = (shown as { [IS_SHIELD]?: true })[IS_SHIELD] === true;
-    if (isShield) setSocket(req, pending.socket as Socket);
-    try {
-      response.emit('finish');
-      emitClose(response);
-    } finally {
-      if (isShield) setSocket(req, shown);
-    }
-  });
+  const shown = req.socket;
+  const isShield = (shown as { [IS_SHIELD]?: true })[IS_SHIELD] === true;
+  if (isShield) setSocket(req, socket as Socket);
+  try {
+    response.emit('finish');
+    emitClose(response);
+  } finally {
+    if (isShield) setSocket(req, shown);
+  }
 }
 
 /** As `UpgradeResponse.spend`, for a response whose prototype is a framework's. */

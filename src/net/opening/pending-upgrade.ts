@@ -17,8 +17,6 @@ const MAX_AHEAD = 65_536;
 
 const TOOK_TOO_LONG = 'The opening handshake took too long\n';
 
-const notAnswering = () => false;
-
 /** Is told about handshakes that take time. */
 export interface PendingOwner {
   /** The answer takes time. */
@@ -27,6 +25,13 @@ export interface PendingOwner {
   onSettled(pending: PendingUpgrade): void;
   /** The request is refused, by `refusal` or, because of that, by an answer that somebody else wrote. */
   onRefused(pending: PendingUpgrade, refusal: Refusal): void;
+}
+
+/** An answer that somebody else may write to the socket. */
+export interface PendingAnswer {
+  readonly hasBegun: boolean;
+  /** It takes time, or is the refusal of a handshake that took none. */
+  onWatched(): void;
 }
 
 /** The owner of a handshake that nobody counts. */
@@ -40,8 +45,7 @@ export class PendingUpgrade implements Timed {
   slot = 0;
   readonly request: RequestHead;
   readonly socket: Duplex;
-  /** Whether somebody else has begun to write an answer to the socket. */
-  isAnswering: () => boolean = notAnswering;
+  answer: PendingAnswer | null = null;
   /** Why it cannot be accepted, once that is known. Somebody else may answer it. */
   refusal: Refusal | null = null;
   /** Whether it counts towards the limits of its server, and for which address. */
@@ -82,6 +86,7 @@ export class PendingUpgrade implements Timed {
     socket.on('error', onGone);
     socket.on('close', onGone);
     socket.on('end', onEnd);
+    this.answer?.onWatched();
     if (this.#timeout > 0) scheduleDeadline(this, performance.now() + this.#timeout);
     return this;
   }
@@ -102,7 +107,7 @@ export class PendingUpgrade implements Timed {
 
   onData(bytes: Buffer): void {
     // If the request is refused or answered like any other, nobody needs what follows it.
-    if (!this.isPending || this.isAnswering()) return;
+    if (!this.isPending || this.isAnswering) return;
     const held = this.#ahead === null ? this.#head.length : this.#aheadLength;
     if (held + bytes.length > MAX_AHEAD) return this.#refuseAhead();
     if (this.#ahead === null) {
@@ -126,6 +131,11 @@ export class PendingUpgrade implements Timed {
 
   get isPending(): boolean {
     return this.#state === 'pending';
+  }
+
+  /** Whether somebody else has begun to write an answer to the socket. */
+  get isAnswering(): boolean {
+    return this.answer?.hasBegun === true;
   }
 
   /** Hands over the bytes that came after the request: the client's first frames. They are the caller's from now on. */
@@ -152,7 +162,7 @@ export class PendingUpgrade implements Timed {
   accept(acceptance: string): void {
     this.#settle('accepted');
     this.request.release();
-    this.isAnswering = notAnswering;
+    this.answer = null;
     try {
       writeBeforeFrames(this.socket, acceptance);
     } catch (error) {
@@ -199,7 +209,7 @@ export class PendingUpgrade implements Timed {
   onDeadline(): void {
     if (this.#state !== 'pending') this.socket.destroy();
     // An answer that has begun may take its time, like any other.
-    else if (!this.isAnswering()) this.refuse(refusalFor('timeout', 503, { body: TOOK_TOO_LONG }));
+    else if (!this.isAnswering) this.refuse(refusalFor('timeout', 503, { body: TOOK_TOO_LONG }));
   }
 
   /** If a socket closes with unread bytes, the kernel sends RST, which would overtake our answer. */
@@ -242,5 +252,5 @@ function onData(this: WatchedSocket, bytes: Buffer): void {
 /** A client that sends FIN before the answer has left, for example a browser whose user has opened another page. */
 function onEnd(this: WatchedSocket): void {
   const pending = this[PENDING];
-  if (pending?.isPending && !pending.isAnswering()) pending.onGone();
+  if (pending?.isPending && !pending.isAnswering) pending.onGone();
 }

@@ -54,7 +54,8 @@ export class UpgradeListener implements PendingOwner {
   readonly #pending = new Set<PendingUpgrade>();
   readonly #unwatch: () => void;
   readonly admission: Admission;
-  readonly #everyPath: Claim = { listener: this, isFaulty: false };
+  /** The claim of a listener without a `path`; `null` with one. */
+  readonly everyPath: Claim | null;
   #closing = false;
 
   /** @param open the open sockets of the server */
@@ -63,6 +64,7 @@ export class UpgradeListener implements PendingOwner {
     this.admission = new Admission(limits, open);
     this.#limits = limits;
     this.#routes = routes;
+    this.everyPath = routes.path === undefined ? { listener: this, isFaulty: false } : null;
     for (const { path } of oursOn(server).map((listener) => listener.#routes)) {
       const conflict = conflictOf(path, routes.path);
       if (conflict === undefined) continue;
@@ -82,7 +84,7 @@ export class UpgradeListener implements PendingOwner {
     this.#closing = true;
     for (const pending of this.#pending) {
       // A handler that has begun an answer may finish it.
-      if (!pending.isAnswering()) pending.refuse(closing());
+      if (!pending.isAnswering) pending.refuse(closing());
     }
   }
 
@@ -151,7 +153,7 @@ export class UpgradeListener implements PendingOwner {
   /** Takes a WebSocket upgrade that was read without node:http, if it fits. @returns whether it did */
   onRequest(request: RequestHead, head: Buffer): boolean {
     // Nearly always every path is taken: it costs each handshake as little as can be.
-    const claim = this.#routes.path === undefined ? this.#everyPath : closestOf([this], request);
+    const claim = this.everyPath ?? closestOf([this], request);
     if (claim === null) {
       unclaimed.add(request.socket);
       return false;
@@ -213,10 +215,13 @@ const unclaimed = new WeakSet<Duplex>();
 
 /** Who takes a request that node:http has emitted. A function of the user's is asked once. */
 function claimOf(server: HttpServer, request: IncomingMessage): Claim | null {
+  const all = oursOn(server);
+  // Nearly always: then there is nothing to ask and nothing to remember.
+  if (all.length === 1 && all[0].everyPath !== null) return isWebSocket(request) ? all[0].everyPath : null;
   const known = ClaimedRequest.claimOf(request);
   if (known !== undefined) return known;
   const isOpen = isWebSocket(request) && !unclaimed.delete(request.socket);
-  const claim = isOpen ? closestOf(oursOn(server), { fields: request, message: request }) : null;
+  const claim = isOpen ? closestOf(all, { fields: request, message: request }) : null;
   new ClaimedRequest(request, claim);
   return claim;
 }
@@ -284,7 +289,12 @@ function closing(): Refusal {
 
 /** Whether the client asks for `websocket`, perhaps among other protocols. */
 function isWebSocket(request: IncomingMessage): boolean {
-  return request.headers.upgrade?.toLowerCase() === 'websocket' || isUpgrade(request);
+  const { rawHeaders } = request;
+  // Asking for `headers` would make a second copy of them, which lives as long as the request.
+  const isUpgradeName = (name: string, i: number) =>
+    i % 2 === 0 && name.length === 7 && name.toLowerCase() === 'upgrade';
+  const value = rawHeaders[rawHeaders.findIndex(isUpgradeName) + 1];
+  return value?.toLowerCase() === 'websocket' || isUpgrade(request);
 }
 
 function hasBody(request: IncomingMessage): boolean {

@@ -6,6 +6,7 @@ import { getSystemErrorName } from 'node:util';
 import { WINDOW_END, WINDOW_START } from '../../codec/memory-map.js';
 import { codec } from '../../codec/select.js';
 import { canWriteDirectly, type WriteOwner, writeDirectly } from '../node/direct-write.js';
+import { makeReadErrorsCheap, makeStacks } from '../node/read-errors.js';
 import { holdHandle, releaseHandle } from '../node/socket-state.js';
 import { canReadIntoBuffer, isReadBy, type OnRead, readIntoBuffer, readOn } from '../node/user-buffer.js';
 import { copyFromWindow } from './receive-window.js';
@@ -15,6 +16,7 @@ const receiveWindow = codec.bytes.subarray(WINDOW_START, WINDOW_END);
 
 /** node:net calls this as a method of the socket, and stops the handle if it returns `false`. */
 function onWindow(this: TransportSocket, length: number): boolean {
+  makeStacks();
   const { inbox } = this[EVENTS];
   const readsOn = this.listenerCount('data') === 0 ? inbox.onWindow(length) : inbox.onChunk(showCopy(this, length));
   if (!readsOn) holdHandle(this);
@@ -44,6 +46,7 @@ export function showBytes(socket: Duplex, bytes: Buffer): void {
 
 /** As `onWindow`, but the bytes go to the readable side of the socket, as on any other socket. */
 function onStreamed(this: Socket, length: number): boolean {
+  makeStacks();
   return this.push(copyFromWindow(WINDOW_START, WINDOW_START + length));
 }
 
@@ -53,6 +56,7 @@ function onStreamed(this: Socket, length: number): boolean {
  * @returns `false` if this is impossible, because the socket is closed
  */
 export function readIntoWindow(socket: TransportSocket): boolean {
+  makeReadErrorsCheap(socket);
   return readIntoBuffer(socket, receiveWindow, onWindow as OnRead);
 }
 

@@ -123,7 +123,7 @@ describe('readAhead', () => {
 
   test('lets somebody finish who has begun to answer', async () => {
     const { pending, client, seen } = await pendingUpgrade();
-    pending.isAnswering = () => true;
+    pending.answer = { hasBegun: true, onWatched() {} };
     pending.readAhead();
     client.write(Buffer.alloc(200_000));
     await until(() => (pending.socket as Socket).bytesRead >= 200_000);
@@ -208,7 +208,7 @@ describe('the time-out', () => {
 
   test('leaves an answer alone that somebody has begun', async () => {
     const { seen, pending } = await pendingUpgrade({ timeout: 100 });
-    pending.isAnswering = () => true;
+    pending.answer = { hasBegun: true, onWatched() {} };
     pending.socket.write('HTTP/1.1 200 OK\r\n');
     await sleep(300);
     expect([seen.octets, seen.ended, pending.isPending]).toEqual(['HTTP/1.1 200 OK\r\n', false, true]);
