@@ -22,6 +22,12 @@ export const CONTESTANTS = {
   wasock: { title: 'wasock', script: 'wasock' },
   'wasock-zero-copy': { title: 'wasock, zeroCopy', script: 'wasock', setup: { zeroCopy: true } },
   'wasock-await': { title: 'wasock, for await', script: 'wasock-await', isExtra: true },
+  'wasock-await-held': {
+    title: 'wasock, for await, request and response held',
+    script: 'wasock-await',
+    setup: { holds: true },
+    isExtra: true,
+  },
   'wasock-ts': { title: 'wasock, ts codec', script: 'wasock', environment: { WASOCK_CODEC: 'ts' } },
   'wasock-documented': { title: 'wasock, documented', ...privateParts('documented') },
   'wasock-no-window': { title: 'wasock, no-window', ...privateParts('no-window') },
@@ -62,13 +68,15 @@ export const CONTESTANTS = {
 };
 
 /**
- * The ratios of a row: of each contestant to ws and to uws.
+ * The ratios of a row: of each contestant to ws and to uws, and to whom else its goals name.
  *
  * @param goals what is promised: `{ wasock: { ws: 13, uws: 1.4 } }`
  */
 export function ratiosAgainstPeers(figure, contestants, goals = {}) {
   const peers = ['ws', 'uws'].filter((peer) => contestants.includes(peer));
   return contestants.flatMap((of) =>
-    peers.filter((to) => to !== of).map((to) => ({ figure, of, to, goal: goals[of]?.[to] })),
+    [...new Set([...peers, ...Object.keys(goals[of] ?? {})])]
+      .filter((to) => to !== of)
+      .map((to) => ({ figure, of, to, goal: goals[of]?.[to] })),
   );
 }

@@ -1,6 +1,17 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 
-const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'uws', 'bun', 'deno', 'http-handshake', 'net-handshake'];
+const CONTESTANTS = [
+  'wasock',
+  'wasock-await',
+  'wasock-ws',
+  'ws',
+  'uws',
+  'bun',
+  'deno',
+  'http-handshake',
+  'net-handshake',
+];
+const GOALS = { wasock: { ws: 1.6 }, 'wasock-await': { ws: 1 }, 'wasock-ws': { ws: 1.1 } };
 const PARALLEL = 32;
 
 async function measure({ server, load, seconds }) {
@@ -30,7 +41,7 @@ export const handshakes = {
       ],
       contestants: CONTESTANTS,
       setup: { size: 64 },
-      ratios: ratiosAgainstPeers('handshakesPerSecond', CONTESTANTS, { wasock: { ws: 1.3 }, 'wasock-ws': { ws: 1 } }),
+      ratios: ratiosAgainstPeers('handshakesPerSecond', CONTESTANTS, GOALS),
       measure,
     },
   ],

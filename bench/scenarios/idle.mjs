@@ -1,6 +1,22 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 
-const CONTESTANTS = ['wasock', 'wasock-ws', 'ws', 'uws', 'bun', 'deno', 'net-handshake'];
+const CONTESTANTS = [
+  'wasock',
+  'wasock-await',
+  'wasock-await-held',
+  'wasock-ws',
+  'ws',
+  'uws',
+  'bun',
+  'deno',
+  'net-handshake',
+];
+const GOALS = {
+  wasock: { ws: 0.75 },
+  'wasock-await': { ws: 1.2 },
+  'wasock-await-held': { ws: 1.5 },
+  'wasock-ws': { ws: 1 },
+};
 const CONNECTIONS = 10_000;
 
 export const idle = {
@@ -17,7 +33,7 @@ export const idle = {
       isFresh: true,
       isCounted: true,
       lasts: () => 7,
-      ratios: ratiosAgainstPeers('octets', CONTESTANTS, { wasock: { ws: 0.75 }, 'wasock-ws': { ws: 1 } }),
+      ratios: ratiosAgainstPeers('octets', CONTESTANTS, GOALS),
       async measure({ server, load }) {
         const result = await load.run('idle', server.port, { connections: CONNECTIONS, pid: server.pid });
         return { octets: result.bytesPerConnection };

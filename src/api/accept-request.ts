@@ -24,9 +24,8 @@ import { type CloseResult, WebSocketCreationError, WebSocketHandshakeError } fro
 import { failSocket } from './handler-delivery.js';
 import { type AwaitOptions, LIMIT_NAMES, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
 import { openForAwait } from './open.js';
-import { ReadyState } from './ready-state.js';
 import { tellRefusal } from './refusals.js';
-import { type AcceptUpgradesOptions, type AwaitedUpgrade, awaitedUpgrade, refusalOf } from './upgrades.js';
+import { type AwaitedUpgrade, awaitedUpgrade, refusalOf } from './upgrades.js';
 import type { WebSocket } from './websocket.js';
 
 /** Options of a server that accepts one upgrade request. They override those of `acceptUpgrades`. */
@@ -148,21 +147,9 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
     upgrade.ws = ws;
     upgrade.pending = null;
     upgrade.response = null;
-    shield(request, pending.socket as Socket, ws, upgrade.server.given.onError);
+    shieldSocket(request, pending.socket as Socket, upgrade);
   }
   return ws;
-}
-
-/** Whoever destroys the socket of the request closes its WebSocket. */
-function shield(
-  request: IncomingMessage,
-  socket: Socket,
-  ws: WebSocket,
-  error: AcceptUpgradesOptions['onError'],
-): void {
-  shieldSocket(request, socket, (reason) => {
-    if (ws.readyState === ReadyState.Open) failSocket(ws, reason ?? new Error(DESTROYED), { error });
-  });
 }
 
 /** The limits of the server, so that all its connections share one object, unless this call has limits of its own. */
@@ -208,8 +195,6 @@ function headersOf(response: ServerResponse): [string, string][] {
 }
 
 const ANSWERED = 'The request was answered already';
-
-const DESTROYED = 'request.socket.destroy() was called after the upgrade; Express does so if a handler throws';
 
 const NO_SOCKET =
   'This request cannot be upgraded here: call acceptUpgrades(server) once for its HTTP server, or pass the socket ' +

@@ -2,6 +2,7 @@ import type { Buffer } from 'node:buffer';
 import type { ConnectionHandler } from '../net/connection-handler.js';
 import type { CloseResult } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
+import type { ConnectionSet } from './connections.js';
 import { messageChannel } from './diagnostics.js';
 import type { MessageQueue, Packet } from './message-queue.js';
 import { internals, type WebSocket } from './websocket.js';
@@ -10,12 +11,13 @@ import { internals, type WebSocket } from './websocket.js';
 export class AwaitDelivery implements ConnectionHandler {
   readonly #ws: WebSocket;
   readonly #queue: MessageQueue;
-  readonly #onClosed: () => void;
+  readonly #connections: Pick<ConnectionSet<unknown>, 'delete'> | null;
 
-  constructor(ws: WebSocket, queue: MessageQueue, onClosed: () => void) {
+  /** @param connections those of its server; `null` without one */
+  constructor(ws: WebSocket, queue: MessageQueue, connections: Pick<ConnectionSet<unknown>, 'delete'> | null) {
     this.#ws = ws;
     this.#queue = queue;
-    this.#onClosed = onClosed;
+    this.#connections = connections;
   }
 
   onMessage(opcode: number, data: string | Buffer, length: number): void {
@@ -50,6 +52,6 @@ export class AwaitDelivery implements ConnectionHandler {
 
   onClose(result: CloseResult, cause: Error | undefined): void {
     internals.closed(this.#ws, result, cause);
-    this.#onClosed();
+    this.#connections?.delete(this.#ws);
   }
 }

@@ -7,7 +7,7 @@ import { Connection } from '../net/connection.js';
 import type { ConnectionHandler, ConnectionOptions } from '../net/connection-handler.js';
 import { peerAddress } from '../net/node/peer-address.js';
 import type { Connected } from '../net/opening/connect.js';
-import type { RequestHead } from '../net/opening/request-head.js';
+import { type KeptRequest, RequestHead } from '../net/opening/request-head.js';
 import { AwaitDelivery } from './await-delivery.js';
 import type { Compression } from './compression.js';
 import type { ConnectionSet } from './connections.js';
@@ -42,14 +42,14 @@ class OpenedOnServer<UserData> implements Opened<UserData> {
   readonly remoteAddress: string | undefined;
   readonly data: UserData;
   readonly #shared: SharedLimits;
-  readonly #request: RequestHead;
+  readonly #request: KeptRequest;
 
   constructor({ request, remoteAddress, protocol, data }: ServerOpening<UserData>, shared: SharedLimits) {
     this.protocol = protocol;
     this.remoteAddress = remoteAddress;
     this.data = data;
     this.#shared = shared;
-    this.#request = request;
+    this.#request = request.kept;
   }
 
   get version(): number {
@@ -69,7 +69,7 @@ class OpenedOnServer<UserData> implements Opened<UserData> {
   }
 
   get request(): IncomingMessage {
-    return this.#request.message;
+    return this.#request instanceof RequestHead ? this.#request.message : this.#request;
   }
 
   get url(): string {
@@ -165,7 +165,7 @@ export function openForAwait(
     queue,
     connections?.topics ?? null,
   );
-  const delivery = new AwaitDelivery(ws, queue, () => connections?.delete(ws));
+  const delivery = new AwaitDelivery(ws, queue, connections);
   const connection = attach(ws, opening.request.socket, limits, delivery);
   connections?.add(ws, opening.address);
   tellOpen(ws);
@@ -178,7 +178,7 @@ export function openClient(connected: Connected, ownLimits: ResolvedLimits, igno
   const limits = agreedLimits(ownLimits, connected.deflate);
   const queue = new MessageQueue();
   const ws = internals.make<unknown>(new OpenedOnClient(connected, limits, ignoreClosed), queue, null);
-  const delivery = new AwaitDelivery(ws, queue, () => {});
+  const delivery = new AwaitDelivery(ws, queue, null);
   const connection = attach(ws, connected.socket, limits, delivery);
   tellOpen(ws);
   connection.start(connected.head);

@@ -2,7 +2,7 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import { type Refusal, refusalFor, refuse } from '../handshake/server.js';
 import { watchRequestListeners } from '../net/node/request-rejections.js';
 import { Attachment } from '../net/opening/attachment.js';
-import { answerInstead, bindResponse } from '../net/opening/bound-response.js';
+import { answerInstead, bindResponse, type DestroyedSocket } from '../net/opening/bound-response.js';
 import type { PathRule } from '../net/opening/path-rule.js';
 import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { UpgradeListener } from '../net/opening/upgrade-listener.js';
@@ -15,6 +15,7 @@ import {
 import { type CheckedCloseOptions, type ConnectionSet, within } from './connections.js';
 import { failSocket, isThenable, reportError } from './handler-delivery.js';
 import { type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
+import { ReadyState } from './ready-state.js';
 import { type RefusedHandler, SocketServer } from './socket-server.js';
 import type { WebSocket } from './websocket.js';
 
@@ -35,14 +36,28 @@ export interface AcceptUpgradesOptions extends ServerLimits, RefusedHandler {
 }
 
 /** What `newWebSocket(req)` needs to know of a request that came through `acceptUpgrades`. */
-export interface AwaitedUpgrade {
+export class AwaitedUpgrade implements DestroyedSocket {
   readonly server: AwaitingServer;
   /** `null` once it is accepted, as is `response`: it lives as long as its request. */
   pending: PendingUpgrade | null;
   response: ServerResponse | null;
   /** `null` until it is accepted. */
-  ws: WebSocket | null;
+  ws: WebSocket | null = null;
+
+  constructor(server: AwaitingServer, pending: PendingUpgrade, response: ServerResponse) {
+    this.server = server;
+    this.pending = pending;
+    this.response = response;
+  }
+
+  /** Whoever destroys the socket of the request after the upgrade closes its WebSocket. */
+  onDestroyed(reason: Error = new Error(DESTROYED)): void {
+    if (this.ws?.readyState !== ReadyState.Open) return;
+    failSocket(this.ws, reason, { error: this.server.given.onError });
+  }
 }
+
+const DESTROYED = 'request.socket.destroy() was called after the upgrade; Express does so if a handler throws';
 
 /** What the requests of one `acceptUpgrades` share. */
 interface AwaitingServer {
@@ -113,7 +128,7 @@ export class Upgrades extends SocketServer<unknown> {
   #handle(pending: PendingUpgrade): void {
     const request = pending.request.message;
     const response = bindResponse(pending);
-    const upgrade: AwaitedUpgrade = { server: this.#shared, pending, response, ws: null };
+    const upgrade = new AwaitedUpgrade(this.#shared, pending, response);
     new AwaitedRequest(request, upgrade);
     // Nearly always there is one listener.
     let done: PromiseLike<unknown> | null = null;

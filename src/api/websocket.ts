@@ -33,6 +33,14 @@ let receiveNext: (ws: WebSocket) => Promise<IteratorResult<string | Buffer>>;
 /** What is published on the channels of `node:diagnostics_channel`, by the name of the channel. */
 export type DiagnosticsMessages = MessagesOf<WebSocket>;
 
+/** The promise of `closed`. */
+class Ending {
+  resolve!: (result: CloseResult) => void;
+  readonly closed = new Promise<CloseResult>((resolve) => {
+    this.resolve = resolve;
+  });
+}
+
 /**
  * An open WebSocket, of a server or of a client. `newWebSocket` returns it, and the handlers of `serve` get it. Every
  * promise that it returns may be ignored: none becomes an `unhandledRejection`.
@@ -56,9 +64,8 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   #hungUp = false;
   #pausedByQueue = false;
   #pausedByUser = false;
-  #result: CloseResult | null = null;
-  #closed: Promise<CloseResult> | null = null;
-  #resolveClosed: ((result: CloseResult) => void) | null = null;
+  /** Who waits for its end, or how it has ended if nobody does. */
+  #ending: Ending | CloseResult | null = null;
 
   get #connection(): Connection {
     return connectionOf(this);
@@ -79,13 +86,12 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
 
   /** Resolves once the connection is closed, and never rejects. */
   get closed(): Promise<CloseResult> {
-    this.#closed ??=
-      this.#result !== null
-        ? Promise.resolve(this.#result)
-        : new Promise((resolve) => {
-            this.#resolveClosed = resolve;
-          });
-    return this.#closed;
+    const known = this.#ending;
+    if (known instanceof Ending) return known.closed;
+    const ending = new Ending();
+    this.#ending = ending;
+    if (known !== null) ending.resolve(known);
+    return ending.closed;
   }
 
   // ——— topics
@@ -212,8 +218,8 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   #onClosed(result: CloseResult, cause: Error | undefined): void {
     this.#topics?.deleteAll(this);
     if (closeChannel.hasSubscribers) closeChannel.publish({ socket: this, ...result, cause });
-    this.#result = result;
-    this.#resolveClosed?.(result);
+    if (this.#ending instanceof Ending) this.#ending.resolve(result);
+    else this.#ending = result;
     if (this.#queue === null) return;
     this.#queue.end(withoutStack(() => new WebSocketClosedError(result, cause === undefined ? undefined : { cause })));
   }

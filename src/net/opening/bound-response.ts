@@ -195,12 +195,17 @@ function calledBack<T>(given: readonly unknown[], returned: T): T {
 /** What a shield has under this name is true. */
 const IS_SHIELD = Symbol('wasock.shield');
 
+/** Is told when somebody has destroyed what `shieldSocket` gave them. */
+export interface DestroyedSocket {
+  onDestroyed(error?: Error): void;
+}
+
 /** A socket in all but `destroy`. */
 class Shield implements ProxyHandler<Socket> {
-  readonly #onDestroy: (error?: Error) => void;
+  readonly #owner: DestroyedSocket;
 
-  constructor(onDestroy: (error?: Error) => void) {
-    this.#onDestroy = onDestroy;
+  constructor(owner: DestroyedSocket) {
+    this.#owner = owner;
   }
 
   get(socket: Socket, name: string | symbol, shield: Socket): unknown {
@@ -215,17 +220,17 @@ class Shield implements ProxyHandler<Socket> {
   }
 
   #destroy(shield: Socket, error: Error | undefined): Socket {
-    this.#onDestroy(error);
+    this.#owner.onDestroyed(error);
     return shield;
   }
 }
 
 /**
- * Makes `request.socket.destroy()` call `onDestroy` instead, after an accepted upgrade: Express destroys the socket of a
+ * Makes `request.socket.destroy()` tell `owner` instead, after an accepted upgrade: Express destroys the socket of a
  * request whose handler throws, which would end the connection without a Close frame. All else reaches the socket.
  */
-export function shieldSocket(request: IncomingMessage, socket: Socket, onDestroy: (error?: Error) => void): void {
-  setSocket(request, new Proxy(socket, new Shield(onDestroy)));
+export function shieldSocket(request: IncomingMessage, socket: Socket, owner: DestroyedSocket): void {
+  setSocket(request, new Proxy(socket, new Shield(owner)));
 }
 
 function setSocket(request: IncomingMessage, socket: Socket): void {

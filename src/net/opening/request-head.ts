@@ -3,6 +3,10 @@ import type { Duplex } from 'node:stream';
 import { ParsedHead, parseRequestHead } from '../../handshake/request-head.js';
 import type { UpgradeRequest } from '../../handshake/server.js';
 import { buildRequest } from '../node/incoming-message.js';
+import { shareStrings } from './shared-strings.js';
+
+/** An upgrade request as it is kept while its connection lives: its message, or what that can be made from. */
+export type KeptRequest = IncomingMessage | RequestHead;
 
 /**
  * One upgrade request and its socket. Either node:http has made an `IncomingMessage` of it, or its head was read
@@ -33,6 +37,13 @@ export class RequestHead {
   /** The request as the rules of the opening handshake need it. */
   get fields(): UpgradeRequest {
     return typeof this.#source === 'string' ? this.#head(this.#source) : this.#source;
+  }
+
+  /** What to keep of the request. */
+  get kept(): KeptRequest {
+    if (typeof this.#source === 'string') return this;
+    shareStrings(this.#source.rawHeaders);
+    return this.#source;
   }
 
   #head(text: string): ParsedHead {

@@ -52,6 +52,16 @@ interface Pace {
   readonly wasBlocked: boolean;
 }
 
+/** The last time that the rate limit has held the peer. */
+interface Hold {
+  /** From when on its time counts; 0 once it is over. */
+  since: number;
+  /** Whether that time does not count for the unfinished message. */
+  readonly isMessageExcused: boolean;
+  /** Bytes of the unfinished message when it began; -1 if another message has begun since. */
+  messageBytes: number;
+}
+
 /** A message gets this long per byte on top of `messageTimeout`: one second for 8 KiB. */
 const MESSAGE_MS_PER_BYTE = 1000 / MIN_RATE;
 
@@ -83,12 +93,8 @@ export class TimeLimits implements Timed {
   #wasBlocked = false;
   /** `departed` when the peer was last heard. */
   #departedAtLastRead = 0;
-  /** From when on the time counts that the rate limit holds the peer; 0 unless it does. */
-  #heldSince = 0;
-  /** Whether the time that it is held does not count for the unfinished message. */
-  #isMessageExcused = false;
-  /** `messageBytes` when the rate limit last held the peer. */
-  #bytesAtHold = -1;
+  /** `null` until the rate limit holds the peer. */
+  #hold: Hold | null = null;
 
   constructor(options: TimeLimitOptions, connection: TimeLimited) {
     this.#options = options;
@@ -153,7 +159,7 @@ export class TimeLimits implements Timed {
   onMessagePart(): void {
     if (this.#messageBegan !== 0) return;
     this.#messageBegan = wholeNow();
-    this.#bytesAtHold = -1;
+    if (this.#hold !== null) this.#hold.messageBytes = -1;
     if (this.#options.messageTimeout > 0) this.#schedule();
   }
 
@@ -169,25 +175,24 @@ export class TimeLimits implements Timed {
    */
   onHold(): void {
     const { messageBytes } = this.#connection.inbox;
-    this.#heldSince = wholeNow();
-    this.#isMessageExcused = messageBytes !== this.#bytesAtHold;
-    this.#bytesAtHold = messageBytes;
+    const isMessageExcused = messageBytes !== this.#hold?.messageBytes;
+    this.#hold = { since: wholeNow(), isMessageExcused, messageBytes };
   }
 
   /** The rate limit lets us read again. */
   onRelease(): void {
     const now = wholeNow();
-    this.#skipHeldTime(now);
-    this.#heldSince = 0;
+    if (this.#hold !== null && this.#hold.since > 0) this.#skipHeldTime(this.#hold, now);
+    if (this.#hold !== null) this.#hold.since = 0;
     this.#keepalive?.postpone(now);
     this.#schedule();
   }
 
-  #skipHeldTime(now: number): void {
-    const held = Math.max(0, Math.floor(now) - this.#heldSince);
-    if (this.#messageBegan > 0 && this.#isMessageExcused) this.#messageBegan += held;
+  #skipHeldTime(hold: Hold, now: number): void {
+    const held = Math.max(0, Math.floor(now) - hold.since);
+    if (this.#messageBegan > 0 && hold.isMessageExcused) this.#messageBegan += held;
     if (this.#options.idleTimeout > 0) this.#lastRead += held;
-    this.#heldSince += held;
+    hold.since += held;
   }
 
   /** The connection is closing. It must end within `closeTimeout` after everything has left. */
@@ -225,7 +230,7 @@ export class TimeLimits implements Timed {
     const connection = this.#connection;
     if (this.#closeDeadline !== 0 && now >= this.#closeDeadline) return this.#onCloseDeadline(now);
     if (connection.state !== 'open') return this.#schedule();
-    if (this.#heldSince > 0) this.#skipHeldTime(now);
+    if (this.#hold !== null && this.#hold.since > 0) this.#skipHeldTime(this.#hold, now);
     else if (now - due > LATE || connection.inbox.isHeldUp) this.#beginAnew(Math.ceil(now));
     if (now >= this.#messageDeadline()) return connection.onFault(FAULT.MESSAGE_TIMEOUT);
     const isIdle = now >= this.#idleDeadline();
