@@ -1,5 +1,6 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { NO_BYTES } from './bytes.js';
+import { allocateOwned } from './owned-memory.js';
 
 /** The smallest buffer of a message, in bytes, so that tiny fragments do not reallocate each time. */
 const MIN_CAPACITY = 1024;
@@ -40,19 +41,41 @@ export class MessageBuffer {
   }
 
   #grow(needed: number, toCome: number): boolean {
-    const doubled = Math.max(MIN_CAPACITY, needed * 2);
-    const grown = allocate(Math.min(doubled, needed + Math.max(0, toCome))) ?? allocate(needed);
+    const most = Math.min(Math.max(MIN_CAPACITY, needed * 2), needed + Math.max(0, toCome));
+    // It will be outgrown, unless the whole message fits.
+    const spare = most < needed + toCome ? takeSpare(needed, most) : null;
+    const grown = spare ?? allocate(most) ?? allocate(needed);
     if (grown === null) return false;
     this.#bytes.copy(grown, 0, 0, this.#length);
+    keepSpare(this.#bytes);
     this.#bytes = grown;
     return true;
   }
 }
 
+/*
+ * Messages have outgrown these buffers, which nobody else has seen. The next large message grows in them: fresh memory
+ * costs page faults, and the garbage collector what is said in `owned-memory`.
+ */
+
+const spares: Buffer[] = [];
+const SPARE_FROM = 65_536;
+const SPARE_UP_TO = 2_097_152;
+const MOST_SPARES = 4;
+
+function takeSpare(least: number, most: number): Buffer | null {
+  const at = spares.findIndex(({ length }) => length >= least && length <= most);
+  return at === -1 ? null : spares.splice(at, 1)[0];
+}
+
+function keepSpare(bytes: Buffer): void {
+  if (bytes.length >= SPARE_FROM && bytes.length <= SPARE_UP_TO && spares.length < MOST_SPARES) spares.push(bytes);
+}
+
 /** @returns `null` if there is not enough memory: what a peer sends must not make us throw */
 export function allocate(size: number): Buffer | null {
   try {
-    return Buffer.allocUnsafeSlow(size);
+    return allocateOwned(size);
   } catch {
     return null;
   }

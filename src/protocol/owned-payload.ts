@@ -1,6 +1,7 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { markAsUntransferable } from 'node:worker_threads';
 import { NO_BYTES, viewOf } from './bytes.js';
+import { allocateOwned } from './owned-memory.js';
 
 /** Memory to which payloads are copied, one after the other. */
 class Slab {
@@ -38,7 +39,7 @@ class Slab {
 
   #copySpan(window: Buffer, start: number, end: number, stop: number): void {
     if (this.#bytes.length - this.#used < end - start) {
-      this.#bytes = Buffer.allocUnsafeSlow(this.#size);
+      this.#bytes = allocateOwned(this.#size);
       this.#memory = this.#bytes.buffer;
       // A user may transfer the memory of a message to a worker; that must not detach other messages.
       markAsUntransferable(this.#memory);
@@ -100,7 +101,7 @@ function slabFor(length: number, isHeld: boolean): Slab | null {
 }
 
 function copyOf(window: Buffer, start: number, end: number): Buffer {
-  const copy = Buffer.allocUnsafeSlow(end - start);
+  const copy = allocateOwned(end - start);
   window.copy(copy, 0, start, end);
   return copy;
 }

@@ -1,5 +1,7 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it, test, vi } from 'vitest';
 import { MessageBuffer } from '../../src/protocol/message-buffer.js';
+import { SEED } from '../support/codecs.js';
 
 const UNKNOWN = Number.POSITIVE_INFINITY;
 const SOURCE = Buffer.from(Uint8Array.from({ length: 100_000 }, (_, i) => (i * 13) & 0xff));
@@ -109,4 +111,29 @@ describe('MessageBuffer', () => {
     expect(message.length).toBe(1024);
     expect(message.take().equals(SOURCE.subarray(0, 1024))).toBe(true);
   });
+});
+
+test('any number of messages that grow at the same time keep their own bytes, and at most twice as much memory', () => {
+  const piece = fc.record({ of: fc.nat(4), length: fc.integer({ min: 1, max: 90_000 }) });
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 40 }), fc.boolean(), (pieces, isKnown) => {
+      const totals = [0, 0, 0, 0, 0];
+      for (const { of, length } of pieces) totals[of] += length;
+      const messages = totals.map(() => new MessageBuffer());
+      const finished: [Buffer, number][] = [];
+      const source = (of: number, length: number) => Buffer.alloc(length, of + 1);
+      for (const { of, length } of pieces) {
+        const message = messages[of];
+        const toCome = isKnown ? totals[of] - message.length - length : UNKNOWN;
+        expect(message.append(source(of, length), 0, length, toCome)).toBe(true);
+        if (message.length < totals[of]) continue;
+        const bytes = message.take();
+        expect(bytes.buffer.byteLength).toBeLessThanOrEqual(isKnown ? bytes.length : Math.max(1024, 2 * bytes.length));
+        finished.push([bytes, of]);
+      }
+      // Whoever has got a message keeps it, whatever others grow to.
+      for (const [bytes, of] of finished) expect(bytes.equals(source(of, totals[of]))).toBe(true);
+    }),
+    { seed: SEED },
+  );
 });

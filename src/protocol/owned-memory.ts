@@ -1,0 +1,60 @@
+import { Buffer } from 'node:buffer';
+import v8 from 'node:v8';
+
+/*
+ * V8 frees the memory of a Buffer with the Buffer, which it finds by collecting the young generation once that is full.
+ * Large messages hardly fill it: each has one small object. So what nobody uses any more adds up outside of the heap,
+ * until V8 collects the whole heap because of it, which takes ten times as long. With 400 MB of messages a second, this was a
+ * fifth of all time, and answers came 15 ms late.
+ *
+ * So large memory comes with a little filling for the young generation, to have that collected in time.
+ */
+
+/**
+ * From this size on, in bytes, memory has too few objects of its own. Above the other size it adds up so fast that V8
+ * collects the whole heap all the same.
+ */
+const FILLED_FROM = 65_536;
+const FILLED_UP_TO = 262_144;
+
+/** The young generation is to be collected about once for so many bytes. docs/decisions.md has the measurements. */
+const BYTES_PER_COLLECTION = 16_777_216;
+
+/** Slots of one array of filling, of 8 bytes each. The last array is kept. */
+const SLOTS = 2048;
+const BYTES_PER_SLOT = 8;
+
+/** Bytes of filling for each byte of memory, and how many that are at most. */
+let ratio = 0;
+const MOST = 0.5;
+let bytesUntilLook = 0;
+
+/** It is used for nothing, but what nobody could use V8 need not allocate. */
+export let filling: readonly undefined[] = [];
+
+/** Bytes that the young generation holds before it is collected; 0 if this runtime does not tell. */
+function youngCapacity(): number {
+  try {
+    const young = v8.getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space');
+    return young === undefined ? 0 : young.space_used_size + young.space_available_size;
+  } catch {
+    return 0;
+  }
+}
+
+function fillYoungGeneration(bytes: number): void {
+  bytesUntilLook -= bytes;
+  if (bytesUntilLook < 0) {
+    // V8 makes it larger or smaller.
+    bytesUntilLook = BYTES_PER_COLLECTION;
+    ratio = Math.min(MOST, youngCapacity() / BYTES_PER_COLLECTION);
+  }
+  let slots = bytes * (ratio / BYTES_PER_SLOT);
+  for (; slots >= 1; slots -= SLOTS) filling = new Array(Math.min(slots >>> 0, SLOTS));
+}
+
+/** Gets `size` bytes that a user may keep, of undefined content. @throws RangeError if there is not enough memory */
+export function allocateOwned(size: number): Buffer {
+  if (size >= FILLED_FROM && size <= FILLED_UP_TO) fillYoungGeneration(size);
+  return Buffer.allocUnsafeSlow(size);
+}
