@@ -313,11 +313,9 @@ export class Connection extends CompressingLink implements TimeLimited {
   // ——— closing
 
   get #closing(): Closing {
-    if (this.#begunClosing === null) {
-      // Nothing that is published from now on is for this connection.
-      this.outbox.separate();
-      this.#begunClosing = new Closing();
-    }
+    // Nothing that is published from now on is for this connection.
+    if (this.#begunClosing === null) this.outbox.separate();
+    this.#begunClosing ??= new Closing();
     return this.#begunClosing;
   }
 

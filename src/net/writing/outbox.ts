@@ -303,25 +303,13 @@ export class Outbox implements WriteEvents {
 
   /** Adds a shared frame to the run, if only frames of the run leave before it. @returns whether it did */
   #joinsRun(frame: Uint8Array): boolean {
-    const { maxBackpressure, counters, deflater } = this.#settings;
-    let run: SharedRun | null;
-    if (this.#run !== null) {
-      run = this.#run.with(frame);
-      if (run === null) return false;
-      this.#run.leave();
-    } else {
-      if (this.#chunk !== null || this.#backlog !== null || this.#writing > 0) return false;
-      run = SharedRun.of(frame);
-    }
-    run.enter(deflater === null ? maxBackpressure : -1, counters);
-    this.#run = run;
-    return true;
+    if (this.#run === null && (this.#chunk !== null || this.#backlog !== null || this.#writing > 0)) return false;
+    const run = SharedRun.joined(this.#run, frame, this.#settings);
+    if (run !== null) this.#run = run;
+    return run !== null;
   }
 
-  /**
-   * What follows is not shared, so the published frames before it are copied to the chunk. From then on, whatever is
-   * published comes through `appendFrame`.
-   */
+  /** What follows is not shared, so the published frames before it are copied to the chunk. */
   separate(): void {
     const run = this.#run;
     if (run !== null) this.#reserve(run.length).appendEncoded(this.#leaveRun(run).bytes);

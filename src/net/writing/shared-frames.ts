@@ -59,6 +59,13 @@ export interface FrameCounter {
   countFrames(count: number, firstOctet: number, length: number, frameLength: number): void;
 }
 
+/** What a run needs to know of those who hold it. */
+interface RunSettings {
+  readonly maxBackpressure: number;
+  readonly counters: FrameCounter;
+  readonly deflater: object | null;
+}
+
 /** The run that was made last. Many outboxes get the same frame, and share it. */
 let latest: SharedRun | null = null;
 
@@ -78,7 +85,7 @@ export class SharedRun {
   #next: SharedRun | null = null;
   #bytes: Buffer | null = null;
   #holders = 0;
-  /** How many bytes may wait before a holder is asked again: the least `maxBackpressure` of all. */
+  /** How many bytes may wait before a holder is asked again: the least `maxBackpressure`; -1 if it is asked always. */
   #bound = Number.POSITIVE_INFINITY;
   #counters: FrameCounter | null = null;
   /** Who got the last publish: this list, `#except` one of them. `null` if it is not certain that just they hold the run. */
@@ -173,15 +180,23 @@ export class SharedRun {
   }
 
   /**
-   * An outbox holds the run from now on.
+   * One more frame for an outbox that holds `run`, or none.
    *
-   * @param bound bytes; if more wait, its connection has to be asked what becomes of the next frame; -1 always
+   * @returns the run that it holds from now on; `null` if nothing has changed, because the frame is not right after it
    */
-  enter(bound: number, counters: FrameCounter): void {
-    this.#holders++;
-    if (bound < this.#bound) this.#bound = bound;
-    if (this.#counters !== null && this.#counters !== counters) this.#bound = -1;
+  static joined(run: SharedRun | null, frame: Uint8Array, settings: RunSettings): SharedRun | null {
+    const joined = run === null ? SharedRun.of(frame) : run.with(frame);
+    if (joined === null) return null;
+    run?.leave();
+    joined.#enter(settings);
+    return joined;
+  }
+
+  #enter({ maxBackpressure, counters, deflater }: RunSettings): void {
+    const isAlone = deflater !== null || (this.#counters !== null && this.#counters !== counters);
+    this.#bound = isAlone ? -1 : Math.min(this.#bound, maxBackpressure);
     this.#counters = counters;
+    this.#holders++;
   }
 
   /** An outbox does not hold the run any more. */

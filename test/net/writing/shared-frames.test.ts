@@ -92,12 +92,12 @@ describe('a shared run', () => {
   describe('is extended for all of an audience at once', () => {
     const audience = ['a', 'b'];
     /** What an outbox does that gets `frame`, and has `run` until then. */
-    const join = (frame: Buffer, run: SharedRun | null = null, bound = 1000, counters = UNCOUNTED): SharedRun => {
-      const joined = run === null ? SharedRun.of(frame) : run.with(frame)!;
-      run?.leave();
-      joined.enter(bound, counters);
-      return joined;
-    };
+    const join = (
+      frame: Buffer,
+      run: SharedRun | null = null,
+      maxBackpressure = 1000,
+      counters = UNCOUNTED,
+    ): SharedRun => SharedRun.joined(run, frame, { maxBackpressure, counters, deflater: null })!;
     const publish = (frame: Buffer, accepted = 2): SharedRun[] => {
       SharedRun.beginPublish();
       const runs = [join(frame), join(frame)];
@@ -131,16 +131,13 @@ describe('a shared run', () => {
     test('not if somebody has not accepted the message, or must be asked', () => {
       publish(one, -1);
       expect(SharedRun.isHeldBy(audience, null)).toBe(false);
-      for (const [bound, counters] of [
-        [3, UNCOUNTED],
-        [-1, UNCOUNTED],
-        [1000, new Counters()],
-      ] as const) {
+      const usual = { maxBackpressure: 1000, counters: UNCOUNTED, deflater: null };
+      for (const other of [{ maxBackpressure: 3 }, { deflater: {} }, { counters: new Counters() }]) {
         SharedRun.beginPublish();
         join(one);
-        join(one, null, bound, counters);
+        SharedRun.joined(null, one, { ...usual, ...other });
         SharedRun.endPublish(audience, null, 2);
-        expect(SharedRun.extendLatest(two, 2), `${bound}`).toBe(0);
+        expect(SharedRun.extendLatest(two, 2), Object.keys(other).join()).toBe(0);
       }
     });
 

@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { shareStrings } from '../../../src/net/opening/shared-strings.js';
+import { heldMemory } from '../../support/memory.js';
+
+/** A string that nothing else has part in. */
+const fresh = (text: string) => Buffer.from(text, 'latin1').toString('latin1');
+
+const AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36';
+const LINES = ['Host', 'localhost', 'User-Agent', AGENT, 'Sec-WebSocket-Version', '13', 'Upgrade', 'websocket'];
+
+test('the header lines say what they said', () => {
+  const lines = [...LINES, 'sec-websocket-key', 'dGhlIHNhbXBsZSBub25jZQ==', 'Cookie', 'sid=1', 'X-Own', 'mine', 'Host'];
+  const shared = lines.map(fresh);
+  for (let i = 0; i < 3; i++) shareStrings(shared);
+  expect(shared).toEqual(lines);
+});
+
+test('requests that are kept share what they have in common', () => {
+  const kept: string[][] = [];
+  const bytesOf = (count: number, share: (lines: string[]) => void) => {
+    const before = heldMemory().heap;
+    for (let i = 0; i < count; i++) {
+      const lines = LINES.map(fresh);
+      share(lines);
+      kept.push(lines);
+    }
+    return (heldMemory().heap - before) / count;
+  };
+  bytesOf(100, shareStrings);
+  const alone = bytesOf(2000, () => {});
+  // Eight strings, one of them of 100 characters.
+  expect(bytesOf(2000, shareStrings)).toBeLessThan(alone - 250);
+  expect(kept).toHaveLength(4100);
+});
+
+test('what is secret, unknown, long or new each time is not kept', () => {
+  const secrets = (i: number) => [
+    'Cookie',
+    `sid=${i}`,
+    'Authorization',
+    `Bearer ${i}`,
+    'Sec-WebSocket-Protocol',
+    `t${i}`,
+  ];
+  const lines = (i: number) => [
+    ...secrets(i),
+    `X-${i}`,
+    `${i}`,
+    'User-Agent',
+    `${i} ${'x'.repeat(300)}`,
+    'Origin',
+    `http://${i}`,
+  ];
+  const rounds = (count: number) => {
+    for (let i = 0; i < count; i++) shareStrings(lines(i).map(fresh));
+  };
+  rounds(3000);
+  const before = heldMemory().heap;
+  rounds(30_000);
+  expect(heldMemory().heap - before).toBeLessThan(300_000);
+});
