@@ -1,7 +1,7 @@
 import { ratiosAgainstPeers } from '../contestants.mjs';
 import { measureEcho, shapeOf, titleOf, verifyEvery } from './echo-load.mjs';
 
-const CONTESTANTS = ['wasock', 'wasock-zero-copy', 'wasock-ws', 'ws', 'uws', 'bun', 'deno'];
+const CONTESTANTS = ['wasock', 'wasock-zero-copy', 'wasock-await', 'wasock-ws', 'ws', 'uws', 'bun', 'deno'];
 const SHAPES = ['64x1x64', '64x16x64', '64x16x1024', '16x4x16384', '4x2x1048576'];
 
 /**
@@ -46,7 +46,7 @@ async function measure(shape, run) {
 }
 
 /** No row of ours may be worse than ws at the same rate. */
-const GOALS = { wasock: { ws: 1 }, 'wasock-zero-copy': { ws: 1 }, 'wasock-ws': { ws: 1 } };
+const GOALS = { wasock: { ws: 1 }, 'wasock-zero-copy': { ws: 1 }, 'wasock-await': { ws: 1 }, 'wasock-ws': { ws: 1 } };
 
 export const latency = {
   name: 'latency',

@@ -17,5 +17,5 @@ async function echoAndLog(request, response) {
 
 const server = createServer(setup.holds ? echoAndLog : (request) => echo(newWebSocket(request)));
 // The load ends its connections without Close frames, which is an error to the loop above.
-acceptUpgrades(server, { onError() {} });
+acceptUpgrades(server, { onError() {}, maxBackpressure: setup.maxBackpressure });
 server.listen(0, () => announce({ port: server.address().port, about: `wasock, for await (${codec.kind})` }));
