@@ -38,7 +38,8 @@ async function start(broker) {
   const tag = broker === undefined ? '' : `\nprocess ${process.pid}`;
   const tagged = (data) => (typeof data === 'string' ? data + tag : data);
 
-  const server = await serve({
+  let server;
+  server = await serve({
     port,
     broker,
 
@@ -63,8 +64,8 @@ async function start(broker) {
     },
 
     error(error) {
-      // Why a broker is not there is told below.
-      if (server.broker === null || server.broker.status === 'up') console.error(error);
+      // Why a broker is not there is told below. That may be known before the server listens.
+      if (broker === undefined || server?.broker.status === 'up') console.error(error);
     },
   });
 
