@@ -51,9 +51,9 @@ export class AwaitedUpgrade implements DestroyedSocket {
   }
 
   /** Whoever destroys the socket of the request after the upgrade closes its WebSocket. */
-  onDestroyed(reason: Error = new Error(DESTROYED)): void {
+  onDestroyed(reason?: Error | null): void {
     if (this.ws?.readyState !== ReadyState.Open) return;
-    failSocket(this.ws, reason, { error: this.server.given.onError });
+    failSocket(this.ws, reason ?? new Error(DESTROYED), { error: this.server.given.onError });
   }
 }
 
@@ -130,20 +130,16 @@ export class Upgrades extends SocketServer<unknown> {
     const response = bindResponse(pending);
     const upgrade = new AwaitedUpgrade(this.#shared, pending, response);
     new AwaitedRequest(request, upgrade);
-    // Nearly always there is one listener.
-    let done: PromiseLike<unknown> | null = null;
-    const wait = (promise: PromiseLike<unknown>) => {
-      done = done === null ? promise : Promise.all([done, promise]);
-    };
+    const promises: PromiseLike<unknown>[] = [];
     try {
       for (const listener of this.#server.rawListeners('request')) {
         const returned: unknown = listener.call(this.#server, request, response);
-        if (isThenable(returned)) wait(returned);
+        if (isThenable(returned)) promises.push(returned);
       }
     } catch (error) {
-      wait(Promise.reject(error));
+      promises.push(Promise.reject(error));
     }
-    if (done !== null) this.#watch(upgrade, done);
+    if (promises.length > 0) this.#watch(upgrade, promises);
   }
 
   /** The handler of a plain request rejected. */
@@ -153,7 +149,8 @@ export class Upgrades extends SocketServer<unknown> {
     reportError({ error: this.#options.onError }, error, undefined, isRefusalError(error));
   }
 
-  #watch(upgrade: AwaitedUpgrade, done: PromiseLike<unknown>): void {
+  #watch(upgrade: AwaitedUpgrade, promises: PromiseLike<unknown>[]): void {
+    const done = promises.length === 1 ? promises[0] : Promise.all(promises);
     done.then(
       () => this.#onHandled(upgrade),
       (error) => this.#onRejection(upgrade, error),

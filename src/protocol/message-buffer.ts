@@ -13,6 +13,8 @@ const MIN_CAPACITY = 1024;
 export class MessageBuffer {
   #bytes: Buffer = NO_BYTES;
   #length = 0;
+  /** Whether other messages have been in `#bytes`. */
+  #isSpare = false;
 
   /** How many bytes have arrived. */
   get length(): number {
@@ -37,7 +39,13 @@ export class MessageBuffer {
   /** Hands over the bytes, which are the caller's from now on. Call it once, last. */
   take(): Buffer {
     const bytes = this.#bytes;
-    return this.#length === bytes.length ? bytes : bytes.subarray(0, this.#length);
+    if (this.#length === bytes.length) return bytes;
+    // Its user would hold what was in it before, too, and may pass it on with the memory.
+    const own = this.#isSpare ? allocate(this.#length) : null;
+    if (own === null) return bytes.subarray(0, this.#length);
+    bytes.copy(own, 0, 0, this.#length);
+    keepSpare(bytes);
+    return own;
   }
 
   #grow(needed: number, toCome: number): boolean {
@@ -49,13 +57,14 @@ export class MessageBuffer {
     this.#bytes.copy(grown, 0, 0, this.#length);
     keepSpare(this.#bytes);
     this.#bytes = grown;
+    this.#isSpare = spare !== null;
     return true;
   }
 }
 
 /*
- * Messages have outgrown these buffers, which nobody else has seen. The next large message grows in them: fresh memory
- * costs page faults, and the garbage collector what is said in `owned-memory`.
+ * Messages have outgrown these buffers, which no user has. The next large message grows in them: fresh memory costs page
+ * faults, and the garbage collector what is said in `owned-memory`. So a thread keeps up to 8 MiB.
  */
 
 const spares: Buffer[] = [];

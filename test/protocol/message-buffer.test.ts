@@ -137,3 +137,15 @@ test('any number of messages that grow at the same time keep their own bytes, an
     { seed: SEED },
   );
 });
+
+test('a message whose length nobody knew has no memory in which others were', () => {
+  const first = new MessageBuffer();
+  first.append(SOURCE, 0, 70_000, 100_000);
+  first.append(SOURCE, 0, 100_000, 0);
+  const second = new MessageBuffer();
+  second.append(SOURCE, 0, 70_000, UNKNOWN);
+  second.append(SOURCE, 0, 10, UNKNOWN);
+  const bytes = second.take();
+  expect([bytes.length, bytes.buffer.byteLength]).toEqual([70_010, 70_010]);
+  expect(bytes.equals(Buffer.concat([SOURCE.subarray(0, 70_000), SOURCE.subarray(0, 10)]))).toBe(true);
+});

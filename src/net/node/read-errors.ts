@@ -19,19 +19,24 @@ let original: AfterRead | undefined;
 /** `Error.stackTraceLimit` as it is outside of `afterRead`. */
 let limit = 0;
 let isWithoutStacks = false;
+/** Somebody has made the limit read-only. */
+let isFixed = false;
 
 /**
  * As node:net's function, but the error that it makes of a read that fails has no stack. That stack would name
  * functions of Node alone. Nobody needs it, and it is a tenth of what a connection costs whose client leaves by RST.
+ *
+ * Until `makeStacks`, or the end of the call, whoever makes an error gets no stack: Node itself, and users who listen for
+ * `'readable'` of a socket that has come to its end, or for async hooks.
  */
 function afterRead(this: object, bytes?: unknown): unknown {
-  if (typeof Error.stackTraceLimit !== 'number') return original!.call(this, bytes);
+  if (isFixed || typeof Error.stackTraceLimit !== 'number') return original!.call(this, bytes);
   limit = Error.stackTraceLimit;
   try {
     Error.stackTraceLimit = 0;
     isWithoutStacks = true;
   } catch {
-    // Somebody has made it read-only.
+    isFixed = true;
   }
   try {
     return original!.call(this, bytes);
@@ -40,11 +45,12 @@ function afterRead(this: object, bytes?: unknown): unknown {
   }
 }
 
-/** The read has brought bytes. From now on errors are those of our code and of the user's, and have stacks. */
+/** The read has brought bytes, so that errors have stacks again. */
 export function makeStacks(): void {
   if (!isWithoutStacks) return;
   isWithoutStacks = false;
-  Error.stackTraceLimit = limit;
+  // Otherwise a user has set it meanwhile.
+  if (Error.stackTraceLimit === 0) Error.stackTraceLimit = limit;
 }
 
 /** Makes the errors of a socket's reads cheap. Whoever is called back with bytes must call `makeStacks` first. */

@@ -91,15 +91,16 @@ class BoundAnswer implements PendingAnswer {
     return this.#response.headersSent;
   }
 
-  /** node:http does this only for responses that it has made itself. */
+  /** Passes on what node:http passes on to its own responses. */
   onWatched(): void {
     const response = this.#response;
     const socket = this.#pending.socket as Socket;
     const onDrain = () => void (isOpen(response) && response.emit('drain'));
-    const onClose = () => response.destroyed || emitClose(response);
+    const onClose = () => response.closed || emitClose(response);
     Object.defineProperty(response, 'writableNeedDrain', NEEDS_DRAIN);
     socket.on('drain', onDrain).on('close', onClose);
-    response.once('finish', () => {
+    // Before the listeners of users, which may throw.
+    response.prependOnceListener('finish', () => {
       socket.off('drain', onDrain).off('close', onClose);
       // It was spent.
       if (response.socket !== socket) return;
@@ -197,7 +198,7 @@ const IS_SHIELD = Symbol('wasock.shield');
 
 /** Is told when somebody has destroyed what `shieldSocket` gave them. */
 export interface DestroyedSocket {
-  onDestroyed(error?: Error): void;
+  onDestroyed(error?: Error | null): void;
 }
 
 /** A socket in all but `destroy`. */

@@ -1,21 +1,27 @@
+import { Buffer } from 'node:buffer';
+
 /*
  * A request that is kept lives as long as its connection, with strings of its own for what thousands of requests have in
  * common: the names of headers, and what every browser sends. Equal strings become one.
  */
 
-/** Headers whose values are the same in many requests, and are no secret. */
-const COMMON = new Set([
-  'accept-encoding',
-  'accept-language',
-  'cache-control',
-  'connection',
-  'host',
-  'origin',
-  'pragma',
-  'sec-websocket-extensions',
-  'sec-websocket-version',
-  'upgrade',
-  'user-agent',
+/** Headers that are common, and whether their values are: the same in many requests, and no secret. */
+const COMMON: ReadonlyMap<string, boolean> = new Map([
+  ['accept-encoding', true],
+  ['accept-language', true],
+  ['authorization', false],
+  ['cache-control', true],
+  ['connection', true],
+  ['cookie', false],
+  ['host', true],
+  ['origin', true],
+  ['pragma', true],
+  ['sec-websocket-extensions', true],
+  ['sec-websocket-key', false],
+  ['sec-websocket-protocol', false],
+  ['sec-websocket-version', true],
+  ['upgrade', true],
+  ['user-agent', true],
 ]);
 
 /** Strings that are kept, at most, and UTF-16 code units of each. */
@@ -25,31 +31,39 @@ const LONGEST = 256;
 /** Each stands for all that are equal to it. */
 const strings = new Map<string, string>();
 
-/** Which spellings of a name are known, and whether values of that header are shared. */
-const names = new Map<string, boolean>();
+/** `COMMON` by the spellings that were seen. */
+const spellings = new Map<string, boolean>();
+
+/** A string of its own. One that was cut from the head of a request keeps that head, and what is secret in it, alive. */
+function flat(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
+}
+
+/** Keeps an entry. If there are too many, somebody sends new ones each time. What is common comes back soon. */
+function keep<Value>(entries: Map<string, Value>, key: string, value: Value): void {
+  if (entries.size >= MOST) entries.clear();
+  entries.set(key, value);
+}
 
 function shared(text: string): string {
+  if (text.length > LONGEST) return text;
   const present = strings.get(text);
   if (present !== undefined) return present;
-  if (text.length > LONGEST) return text;
-  // Somebody sends a new one each time. What is common comes back soon.
-  if (strings.size >= MOST) strings.clear();
-  strings.set(text, text);
-  return text;
+  const own = flat(text);
+  keep(strings, own, own);
+  return own;
 }
 
-/** Whether the values of a header are shared; its name always is, if it is known. */
+/** Whether the values of a header are shared; `undefined` if its name is not common either. */
 function isCommon(name: string): boolean | undefined {
-  const known = names.get(name);
+  const known = spellings.get(name);
   if (known !== undefined) return known;
-  const lower = name.toLowerCase();
-  const isKnown = COMMON.has(lower) || lower.startsWith('sec-') || lower === 'cookie' || lower === 'authorization';
-  if (!isKnown || names.size >= MOST) return undefined;
-  names.set(name, COMMON.has(lower));
-  return COMMON.has(lower);
+  const common = COMMON.get(name.toLowerCase());
+  if (common !== undefined) keep(spellings, flat(name), common);
+  return common;
 }
 
-/** Makes the strings of a request's `rawHeaders` one with equal ones of other requests. */
+/** Makes the strings of a request's `rawHeaders`, Latin-1, one with equal ones of other requests. */
 export function shareStrings(rawHeaders: string[]): void {
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const isValueCommon = isCommon(rawHeaders[at]);

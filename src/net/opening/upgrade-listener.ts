@@ -293,8 +293,8 @@ function isWebSocket(request: IncomingMessage): boolean {
   // Asking for `headers` would make a second copy of them, which lives as long as the request.
   const isUpgradeName = (name: string, i: number) =>
     i % 2 === 0 && name.length === 7 && name.toLowerCase() === 'upgrade';
-  const value = rawHeaders[rawHeaders.findIndex(isUpgradeName) + 1];
-  return value?.toLowerCase() === 'websocket' || isUpgrade(request);
+  const at = rawHeaders.findIndex(isUpgradeName);
+  return at !== -1 && (rawHeaders[at + 1].toLowerCase() === 'websocket' || isUpgrade(request));
 }
 
 function hasBody(request: IncomingMessage): boolean {

@@ -182,8 +182,10 @@ export class TimeLimits implements Timed {
   /** The rate limit lets us read again. */
   onRelease(): void {
     const now = wholeNow();
-    if (this.#hold !== null && this.#hold.since > 0) this.#skipHeldTime(this.#hold, now);
-    if (this.#hold !== null) this.#hold.since = 0;
+    if (this.#hold !== null && this.#hold.since > 0) {
+      this.#skipHeldTime(this.#hold, now);
+      this.#hold.since = 0;
+    }
     this.#keepalive?.postpone(now);
     this.#schedule();
   }

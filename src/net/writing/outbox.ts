@@ -123,6 +123,7 @@ export class Outbox implements WriteEvents {
     const isShared = this.#transport.releasesMemory;
     const isLarge = frame.length >= UNCOPIED_FROM;
     if (isShared && !isLarge && this.#joinsRun(frame)) {
+      // Not early: those who share the run stay together until the turn ends.
       this.#schedule();
       return true;
     }

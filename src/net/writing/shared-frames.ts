@@ -69,8 +69,8 @@ interface RunSettings {
 /** The run that was made last. Many outboxes get the same frame, and share it. */
 let latest: SharedRun | null = null;
 
-/** Counts the beginnings and the ends of publishes. A run takes outboxes only until the next of them. */
-let published = 0;
+/** Grows when a publish begins, and when it ends. A run takes outboxes only in the phase in which it was made. */
+let phase = 0;
 
 /**
  * Encoded frames that are adjacent in memory, which many outboxes read and nobody writes to. What was published in one
@@ -80,13 +80,14 @@ let published = 0;
 export class SharedRun {
   readonly #memory: ArrayBuffer;
   readonly #start: number;
-  readonly #publish = published;
+  readonly #phase = phase;
   #last: Uint8Array;
   #next: SharedRun | null = null;
   #bytes: Buffer | null = null;
   #holders = 0;
   /** How many bytes may wait before a holder is asked again: the least `maxBackpressure`; -1 if it is asked always. */
   #bound = Number.POSITIVE_INFINITY;
+  /** Those of the server that its holders belong to. */
   #counters: FrameCounter | null = null;
   /** Who got the last publish: this list, `#except` one of them. `null` if it is not certain that just they hold the run. */
   #audience: readonly unknown[] | null = null;
@@ -116,7 +117,7 @@ export class SharedRun {
 
   /** A message is about to be given to each subscriber of a topic. */
   static beginPublish(): void {
-    published++;
+    phase++;
   }
 
   /**
@@ -128,12 +129,12 @@ export class SharedRun {
   static endPublish(audience: readonly unknown[], except: unknown, accepted: number): void {
     const run = latest;
     // If it was made in this publish, nobody else holds it.
-    if (run !== null && run.#publish === published && run.#holders === accepted) {
+    if (run !== null && run.#phase === phase && run.#holders === accepted) {
       run.#audience = audience;
       run.#except = except;
       run.#audienceSize = accepted;
     }
-    published++;
+    phase++;
   }
 
   /** Whether just those hold the latest run who are in `audience`, but for `except`. Each must be asked otherwise. */
@@ -141,7 +142,7 @@ export class SharedRun {
     // Some may have left the run: they have written it, are closing, or were sent something else.
     const run = latest;
     if (run === null || run.#audience !== audience || run.#except !== except) return false;
-    return run.#holders === run.#audienceSize;
+    return run.#holders === run.#audienceSize && run.length <= run.#bound;
   }
 
   /**
@@ -152,7 +153,7 @@ export class SharedRun {
    */
   static extendLatest(frame: Uint8Array, length: number): number {
     const run = latest!;
-    if (run.length > run.#bound || !run.#isBefore(frame)) return 0;
+    if (!run.#isBefore(frame)) return 0;
     run.#last = frame;
     run.#bytes = null;
     run.length += frame.length;
@@ -162,7 +163,7 @@ export class SharedRun {
 
   /** Whether an outbox can still take this run for having got this frame alone. */
   #takes(frame: Uint8Array): boolean {
-    return this.#last === frame && this.length === frame.length && this.#publish === published;
+    return this.#last === frame && this.length === frame.length && this.#phase === phase;
   }
 
   #isBefore(frame: Uint8Array): boolean {
@@ -172,7 +173,7 @@ export class SharedRun {
   /** The run of these frames and one more. @returns `null` if that frame is not right after them in memory */
   with(frame: Uint8Array): SharedRun | null {
     const next = this.#next;
-    if (next !== null && next.#last === frame && next.#publish === published) return next;
+    if (next !== null && next.#last === frame && next.#phase === phase) return next;
     if (!this.#isBefore(frame)) return null;
     latest = new SharedRun(this.#memory, this.#start, frame, this.length + frame.length);
     this.#next = latest;
@@ -193,8 +194,8 @@ export class SharedRun {
   }
 
   #enter({ maxBackpressure, counters, deflater }: RunSettings): void {
-    const isAlone = deflater !== null || (this.#counters !== null && this.#counters !== counters);
-    this.#bound = isAlone ? -1 : Math.min(this.#bound, maxBackpressure);
+    // Who compresses may get another frame than others.
+    this.#bound = deflater === null ? Math.min(this.#bound, maxBackpressure) : -1;
     this.#counters = counters;
     this.#holders++;
   }
@@ -202,6 +203,8 @@ export class SharedRun {
   /** An outbox does not hold the run any more. */
   leave(): void {
     this.#holders--;
+    // It knows its audience, which may be closed by the end of the turn.
+    if (this.#holders === 0 && latest === this) latest = null;
   }
 
   /** The frames as one part: a view of the shared memory. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import { Readable } from 'node:stream';
+import { finished as finishedWith, Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { describe, expect, test } from 'vitest';
 import { newWebSocket, Opcode } from '../../../src/index.js';
@@ -31,6 +31,36 @@ describe('a handler that does not upgrade', () => {
     await rawAnswer(port, requestText());
     await until(() => events.length === 2);
     expect(events).toEqual(['finish', 'close']);
+  });
+});
+
+describe('a response to an upgrade request', () => {
+  test.each<[string, (response: ServerResponse) => unknown]>([
+    ['at once', (response) => response.destroy()],
+    ['later', (response) => setImmediate(() => response.destroy())],
+    ['after a part', (response) => response.write('part', () => response.destroy())],
+  ])('that is destroyed %s closes once', async (_when, destroy) => {
+    const events: string[] = [];
+    const { port } = await awaiting((_request, response) => {
+      for (const event of ['finish', 'close']) response.on(event, () => events.push(event));
+      finishedWith(response, () => events.push('told'));
+      destroy(response);
+    });
+    const peer = await rawClient(port);
+    peer.socket.write(requestText());
+    await until(() => peer.ended && events.includes('told'));
+    expect(events.filter((event) => event !== 'told')).toEqual(['close']);
+  });
+
+  test('has given its socket back when its finish is told', async () => {
+    const sockets: unknown[] = [];
+    const { port } = await awaiting((_request, response) => {
+      response.on('finish', () => sockets.push(response.socket));
+      response.end('no');
+    });
+    await rawAnswer(port, requestText());
+    await until(() => sockets.length === 1);
+    expect(sockets).toEqual([null]);
   });
 });
 

@@ -59,3 +59,19 @@ test('what is secret, unknown, long or new each time is not kept', () => {
   rounds(30_000);
   expect(heldMemory().heap - before).toBeLessThan(300_000);
 });
+
+test('what was cut from the head of a request does not keep that head', () => {
+  const rounds = (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const head = fresh(
+        `User-Agent: agent number ${i} of many\r\nSec-WebSocket-X-${i}: 1\r\nCookie: ${'s'.repeat(15_000)}`,
+      );
+      const [agent, other, cookie] = head.split('\r\n').map((line) => line.split(': '));
+      shareStrings([...agent, ...other, ...cookie]);
+    }
+  };
+  rounds(10);
+  const before = heldMemory().heap;
+  rounds(900);
+  expect(heldMemory().heap - before).toBeLessThan(1_000_000);
+});

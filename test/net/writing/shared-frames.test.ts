@@ -118,6 +118,14 @@ describe('a shared run', () => {
       expect(SharedRun.isHeldBy(audience, null)).toBe(false);
     });
 
+    test('and it is forgotten once nobody holds it', () => {
+      for (const run of publish(one)) run.leave();
+      expect(SharedRun.isHeldBy(audience, null)).toBe(false);
+      SharedRun.beginPublish();
+      SharedRun.endPublish(audience, null, 0);
+      expect(SharedRun.isHeldBy(audience, null)).toBe(false);
+    });
+
     test('and counted for each', () => {
       const counters = new Counters();
       SharedRun.beginPublish();
@@ -132,12 +140,12 @@ describe('a shared run', () => {
       publish(one, -1);
       expect(SharedRun.isHeldBy(audience, null)).toBe(false);
       const usual = { maxBackpressure: 1000, counters: UNCOUNTED, deflater: null };
-      for (const other of [{ maxBackpressure: 3 }, { deflater: {} }, { counters: new Counters() }]) {
+      for (const other of [{ maxBackpressure: 3 }, { deflater: {} }]) {
         SharedRun.beginPublish();
         join(one);
         SharedRun.joined(null, one, { ...usual, ...other });
         SharedRun.endPublish(audience, null, 2);
-        expect(SharedRun.extendLatest(two, 2), Object.keys(other).join()).toBe(0);
+        expect(SharedRun.isHeldBy(audience, null), Object.keys(other).join()).toBe(false);
       }
     });
 
