@@ -26,11 +26,11 @@ test('requests that are kept share what they have in common', () => {
     }
     return (heldMemory().heap - before) / count;
   };
-  bytesOf(100, shareStrings);
-  const alone = bytesOf(2000, () => {});
+  bytesOf(1000, shareStrings);
+  const alone = bytesOf(20_000, () => {});
   // Eight strings, one of them of 100 characters.
-  expect(bytesOf(2000, shareStrings)).toBeLessThan(alone - 250);
-  expect(kept).toHaveLength(4100);
+  expect(bytesOf(20_000, shareStrings)).toBeLessThan(alone - 200);
+  expect(kept).toHaveLength(41_000);
 });
 
 test('what is secret, unknown, long or new each time is not kept', () => {
