@@ -50,6 +50,7 @@ export const CONTESTANTS = {
   bun: { title: 'Bun.serve', script: 'bun', runtime: 'bun' },
   deno: { title: 'Deno.serve', script: 'deno', runtime: 'deno' },
   net: { title: 'node:net, bare octets', script: 'net', flags: ['--raw'], isExtra: true },
+  'net-handles': { title: 'node:net past the stream', script: 'net-handles', flags: ['--raw'], isExtra: true },
   'net-client': { title: 'node:net, frames made before', script: 'net', isExtra: true },
   tls: { title: 'node:tls, bare octets', script: 'tls', flags: ['--raw'], isExtra: true },
   'wasock-redis': { title: 'wasock/redis', ...topics('redis', 'redis-server') },
