@@ -233,4 +233,15 @@ describe('request.socket after the upgrade', () => {
     expect(seen).toEqual(Array(7).fill(true));
     expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining('Express')]);
   });
+
+  test('tells of its destruction also if it is given null for an error', async () => {
+    const { port, errors } = await awaiting(async (request) => {
+      const ws = await newWebSocket(request);
+      request.socket.destroy(null as unknown as undefined);
+      await ws.closed;
+    });
+    const peer = await rawWebSocket(port);
+    expect((await peer.take(4)).toString('hex')).toBe('880203f3');
+    expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining('Express')]);
+  });
 });
