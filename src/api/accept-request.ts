@@ -154,7 +154,7 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
 
 /** The limits of the server, so that all its connections share one object, unless this call has limits of its own. */
 function limitsFor(upgrade: AwaitedUpgrade | undefined, options: AcceptOptions): ResolvedLimits {
-  const hasOwn = options !== NO_OPTIONS && Object.keys(options).some((name) => LIMIT_NAMES.includes(name));
+  const hasOwn = Object.keys(options).some((name) => LIMIT_NAMES.includes(name));
   if (upgrade !== undefined && !hasOwn) return upgrade.server.limits;
   const { given, limits } = upgrade?.server ?? {};
   return resolveLimits('server', { ...given, ...options }, true, limits?.counters);

@@ -49,7 +49,7 @@ class OpenedOnServer<UserData> implements Opened<UserData> {
     this.remoteAddress = remoteAddress;
     this.data = data;
     this.#shared = shared;
-    this.#request = request.kept;
+    this.#request = request.keep();
   }
 
   get version(): number {

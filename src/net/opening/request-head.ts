@@ -39,8 +39,8 @@ export class RequestHead {
     return typeof this.#source === 'string' ? this.#head(this.#source) : this.#source;
   }
 
-  /** What to keep of the request. */
-  get kept(): KeptRequest {
+  /** Makes what is kept of the request small. @returns it */
+  keep(): KeptRequest {
     if (typeof this.#source === 'string') return this;
     shareStrings(this.#source.rawHeaders);
     return this.#source;
