@@ -11,6 +11,8 @@ export const MAX_QUEUED_BYTES = 1_048_576;
  * few more messages be noticed.
  */
 export const QUEUE_RESERVE = 65_536;
+/** Places of packets that were taken, at most, before those that wait move to the front. */
+const MAX_TAKEN = 64;
 /** Bytes that a message in the reserve counts for besides its data. */
 const MESSAGE_COST = 64;
 
@@ -24,13 +26,12 @@ export interface Packet {
   readonly fin?: boolean;
 }
 
-/**
- * Makes the result of a receive from the next packet, or from the end if it comes instead. What either throws is the
- * rejection.
- */
+/** Makes the result of a receive. */
 export interface Reading<Result> {
+  /** From the next packet. What it throws is the rejection. */
   packet(packet: Packet): Result;
-  end(error: Error): Result;
+  /** From the end, if that comes first. `undefined`, or without this method: the error is the rejection. */
+  end?(error: Error): Result | undefined;
 }
 
 let resolveMade: (result: unknown) => void;
@@ -62,11 +63,9 @@ class Receiver {
   }
 
   onEnd(error: Error): void {
-    try {
-      this.#resolve(this.#reading.end(error));
-    } catch (failure) {
-      this.#fail(failure);
-    }
+    const result = this.#reading.end?.(error);
+    if (result === undefined) this.#fail(error);
+    else this.#resolve(result);
   }
 
   /** Nobody needs to await it. */
@@ -81,7 +80,10 @@ class Receiver {
  * one promise: its result is computed before the promise settles, not in a second promise.
  */
 export class MessageQueue {
-  readonly #packets: Packet[] = [];
+  /** What waits is `#count` packets from `#first` on. `Array.prototype.shift` would move the others each time. */
+  readonly #packets: (Packet | null)[] = [];
+  #first = 0;
+  #count = 0;
   #bytes = 0;
   /** The cost of the messages that came while more than the limits waited. */
   #reserveUsed = 0;
@@ -97,7 +99,7 @@ export class MessageQueue {
    * Whether so little waits that a stopped socket should read again. This is well below full, because each stop costs.
    */
   get hasRoom(): boolean {
-    return this.#packets.length <= MAX_QUEUED / 2 && this.#bytes <= MAX_QUEUED_BYTES / 2;
+    return this.#count <= MAX_QUEUED / 2 && this.#bytes <= MAX_QUEUED_BYTES / 2;
   }
 
   push(packet: Packet): void {
@@ -106,13 +108,13 @@ export class MessageQueue {
       this.#receiver = null;
       return receiver.onPacket(packet);
     }
-    if (this.#isOver) this.#reserveUsed += costOf(packet);
-    this.#packets.push(packet);
+    if (this.#isOver()) this.#reserveUsed += costOf(packet);
+    this.#packets[this.#first + this.#count++] = packet;
     this.#bytes += packet.data.length;
   }
 
-  get #isOver(): boolean {
-    return this.#packets.length > MAX_QUEUED || this.#bytes > MAX_QUEUED_BYTES;
+  #isOver(): boolean {
+    return this.#count > MAX_QUEUED || this.#bytes > MAX_QUEUED_BYTES;
   }
 
   /**
@@ -126,10 +128,13 @@ export class MessageQueue {
     }
     const packet = this.#shift();
     try {
-      if (packet !== undefined) return Promise.resolve(reading.packet(packet));
-      if (this.#end !== null) return Promise.resolve(reading.end(this.#end));
+      if (packet !== null) return Promise.resolve(reading.packet(packet));
     } catch (error) {
       return rejected(error);
+    }
+    if (this.#end !== null) {
+      const result = reading.end?.(this.#end);
+      return result === undefined ? rejected(this.#end) : Promise.resolve(result);
     }
     this.#receiver = new Receiver(reading);
     return this.#receiver.promise as Promise<Result>;
@@ -144,12 +149,21 @@ export class MessageQueue {
     receiver?.onEnd(error);
   }
 
-  #shift(): Packet | undefined {
-    const packet = this.#packets.shift();
-    if (packet === undefined) return undefined;
+  #shift(): Packet | null {
+    if (this.#count === 0) return null;
+    const packet = this.#packets[this.#first]!;
+    this.#packets[this.#first++] = null;
+    if (--this.#count === 0 || this.#first === MAX_TAKEN) this.#moveToFront();
     this.#bytes -= packet.data.length;
-    this.#reserveUsed = this.#isOver ? Math.max(0, this.#reserveUsed - costOf(packet)) : 0;
+    this.#reserveUsed = this.#isOver() ? Math.max(0, this.#reserveUsed - costOf(packet)) : 0;
     return packet;
+  }
+
+  #moveToFront(): void {
+    if (this.#count > 0) this.#packets.splice(0, this.#first);
+    // A small array stays, for the next read.
+    else if (this.#packets.length > MAX_TAKEN) this.#packets.length = 0;
+    this.#first = 0;
   }
 }
 

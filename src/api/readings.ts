@@ -8,12 +8,8 @@ import type { Packet, Reading } from './message-queue.js';
 /** After these close codes an iteration over the messages ends normally. After others it throws. */
 const PLAIN_ENDS: readonly number[] = [CloseCode.Normal, CloseCode.GoingAway, CloseCode.NoStatus];
 
-function fail(error: Error): never {
-  throw error;
-}
-
 /** For `receivePacket`. */
-export const PACKET: Reading<Packet> = { packet: (packet) => packet, end: fail };
+export const PACKET: Reading<Packet> = { packet: (packet) => packet };
 
 /** For `receiveStrPacket`. */
 export const TEXT: Reading<string> = {
@@ -21,7 +17,6 @@ export const TEXT: Reading<string> = {
     if (opcode === Opcode.Text) return data.toString();
     throw new WebSocketPacketTypeError('Expected string packet, received binary packet');
   },
-  end: fail,
 };
 
 /** For `receiveBinaryPacket`. */
@@ -30,17 +25,14 @@ export const BYTES: Reading<Buffer> = {
     if (opcode === Opcode.Binary) return data as Buffer;
     throw new WebSocketPacketTypeError('Expected binary packet, received string packet');
   },
-  end: fail,
 };
 
 /** For `for await`. */
 export const NEXT: Reading<IteratorResult<string | Buffer>> = {
   packet: ({ data }) => ({ value: data, done: false }),
   end(error) {
-    if (error instanceof WebSocketClosedError && PLAIN_ENDS.includes(error.closeCode)) {
-      return { value: undefined, done: true };
-    }
-    throw error;
+    const isPlain = error instanceof WebSocketClosedError && PLAIN_ENDS.includes(error.closeCode);
+    return isPlain ? { value: undefined, done: true } : undefined;
   },
 };
 

@@ -67,7 +67,7 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   /** Who waits for its end, or how it has ended if nobody does. */
   #ending: Ending | CloseResult | null = null;
 
-  get #connection(): Connection {
+  #connection(): Connection {
     return connectionOf(this);
   }
 
@@ -80,7 +80,7 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   /** The state of the connection. Never `Connecting`: a socket exists only once it is open. */
   get readyState(): ReadyState {
     if (this.#hungUp) return ReadyState.Closed;
-    const { state } = this.#connection;
+    const { state } = this.#connection();
     return state === 'open' ? ReadyState.Open : state === 'closing' ? ReadyState.Closing : ReadyState.Closed;
   }
 
@@ -185,13 +185,13 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
    */
   pause(): void {
     this.#pausedByUser = true;
-    this.#connection.pause();
+    this.#connection().pause();
   }
 
   /** Undoes `pause`. */
   resume(): void {
     this.#pausedByUser = false;
-    if (!this.#pausedByQueue) this.#connection.resume();
+    if (!this.#pausedByQueue) this.#connection().resume();
   }
 
   // ——— closing
@@ -205,14 +205,14 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
    * @throws TypeError, RangeError if the code or the reason may not be sent; nothing has changed then
    */
   close(code: number = CloseCode.Normal, reason = ''): Promise<CloseResult> {
-    this.#connection.close(code, reason);
+    this.#connection().close(code, reason);
     return this.closed;
   }
 
   /** Ends the connection at once, without a Close frame. What was sent before leaves if the kernel takes it at once. */
   hangup(): void {
     this.#hungUp = true;
-    this.#connection.hangup();
+    this.#connection().hangup();
   }
 
   #onClosed(result: CloseResult, cause: Error | undefined): void {
@@ -234,6 +234,6 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
 
   #resumeReading(): void {
     this.#pausedByQueue = false;
-    if (!this.#pausedByUser) this.#connection.resume();
+    if (!this.#pausedByUser) this.#connection().resume();
   }
 }

@@ -131,7 +131,7 @@ export class Inflater {
   }
 
   /** What there is to say if there is a byte to write, and no room. */
-  get #noRoom(): number {
+  #noRoom(): number {
     return this.#out - INFLATE_OUT === this.#most ? INFLATE_TOO_LONG : INFLATE_FULL;
   }
 
@@ -187,7 +187,7 @@ export class Inflater {
     this.#out += count;
     this.#left -= count;
     if (this.#left === 0) return this.#endBlock();
-    return this.#at === this.#end ? INFLATE_INVALID : this.#noRoom;
+    return this.#at === this.#end ? INFLATE_INVALID : this.#noRoom();
   }
 
   /** Reads symbols up to a match or the end of the block. */
@@ -203,7 +203,7 @@ export class Inflater {
         return symbol === END_OF_BLOCK ? this.#endBlock() : this.#beginMatch(symbol - END_OF_BLOCK - 1);
       }
       // Without room, the symbol is read again when there is some.
-      if (this.#out === this.#limit) return this.#noRoom;
+      if (this.#out === this.#limit) return this.#noRoom();
       this.#drop(length);
       this.#bytes[this.#out++] = symbol;
     }
@@ -232,7 +232,7 @@ export class Inflater {
     this.#left -= end - this.#out;
     for (let at = this.#out; at < end; at++) bytes[at] = bytes[at - distance];
     this.#out = end;
-    if (this.#left > 0) return this.#noRoom;
+    if (this.#left > 0) return this.#noRoom();
     this.#next = SYMBOL;
     return GO_ON;
   }

@@ -147,7 +147,7 @@ export class Connection extends CompressingLink implements TimeLimited {
   }
 
   #abandon(): void {
-    this.#closing.abandon();
+    this.#closing().abandon();
     this.#rate?.stop();
     this.inbox.discard();
     this.#closeOutbox();
@@ -161,17 +161,17 @@ export class Connection extends CompressingLink implements TimeLimited {
   /** The error for operations still pending when the connection ends. */
   closedError(): WebSocketClosedError {
     const cause = this.#cause;
-    return new WebSocketClosedError(this.#closing.result(), cause === undefined ? undefined : { cause });
+    return new WebSocketClosedError(this.#closing().result(), cause === undefined ? undefined : { cause });
   }
 
   // ——— from the receiver
 
-  get #delivers(): boolean {
+  #delivers(): boolean {
     return this.#begunClosing?.delivers ?? true;
   }
 
   onMessage(opcode: number, data: string | Buffer, length: number, isInflated: boolean): void {
-    if (!this.#delivers) return;
+    if (!this.#delivers()) return;
     if (this.#rate?.onFrame(true)) return this.onFault(FAULT.RATE_LIMIT);
     this.counters.countMessage(length, isInflated);
     this.#limits.onMessageEnd();
@@ -180,11 +180,11 @@ export class Connection extends CompressingLink implements TimeLimited {
   }
 
   override onFragment(): void {
-    if (this.#delivers && this.#rate?.onFrame(false)) this.onFault(FAULT.RATE_LIMIT);
+    if (this.#delivers() && this.#rate?.onFrame(false)) this.onFault(FAULT.RATE_LIMIT);
   }
 
   onFrame(fin: boolean, opcode: number, payload: Buffer): void {
-    if (!this.#delivers) return;
+    if (!this.#delivers()) return;
     if (this.#rate?.onFrame(fin)) return this.onFault(FAULT.RATE_LIMIT);
     this.counters.payloadBytesReceived += payload.length;
     if (fin) {
@@ -198,12 +198,12 @@ export class Connection extends CompressingLink implements TimeLimited {
   onControl(opcode: number, payload: Buffer): void {
     // A Close ends the connection anyway, and more cleanly; but in raw mode another frame may follow it.
     const isLast = opcode === Opcode.Close && !this.#options.raw;
-    if (this.#delivers && !isLast && this.#rate?.onFrame(false)) return this.onFault(FAULT.RATE_LIMIT);
+    if (this.#delivers() && !isLast && this.#rate?.onFrame(false)) return this.onFault(FAULT.RATE_LIMIT);
     if (!this.inbox.fragmented) this.#limits.onMessageEnd();
     if (opcode === Opcode.Pong) this.#onPong(payload);
-    if (this.#options.raw && this.#delivers) this.#handOverControl(opcode, payload);
+    if (this.#options.raw && this.#delivers()) this.#handOverControl(opcode, payload);
     else if (opcode === Opcode.Close) this.#receiveClose(payload);
-    else if (!this.#delivers) return;
+    else if (!this.#delivers()) return;
     else if (opcode === Opcode.Pong) this.#handler.onPong(payload);
     else {
       // §5.5.2: "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response".
@@ -224,7 +224,7 @@ export class Connection extends CompressingLink implements TimeLimited {
   /** In raw mode the user answers. A Close frame still says how the connection ends (§7.1.5). */
   #handOverControl(opcode: number, payload: Buffer): void {
     const status = opcode === Opcode.Close ? parseClosePayload(payload) : null;
-    if (status !== null && !('section' in status)) this.#closing.onReceived(status);
+    if (status !== null && !('section' in status)) this.#closing().onReceived(status);
     this.#handler.onFrame(true, opcode, payload);
   }
 
@@ -292,8 +292,8 @@ export class Connection extends CompressingLink implements TimeLimited {
 
   /** The TCP connection is closed. What was received before that is handled first. */
   onClose(): void {
-    if (this.#closing.isLost) return;
-    this.#closing.onLost();
+    if (this.#closing().isLost) return;
+    this.#closing().onLost();
     this.#limits.stop();
     this.#closeOutbox();
     // Whoever has paused may wait for something that will never come.
@@ -303,16 +303,16 @@ export class Connection extends CompressingLink implements TimeLimited {
 
   /** Everything received is handled: the connection is closed (§7.1.4). */
   onInputClose(): void {
-    this.#closing.onClosed();
+    this.#closing().onClosed();
     this.inbox.discard();
     this.#roundTrips?.reject(this.closedError());
-    this.counters.countClose(this.#closing.result().closeCode);
-    this.runInAsyncScope(this.#handler.onClose, this.#handler, this.#closing.result(), this.#cause);
+    this.counters.countClose(this.#closing().result().closeCode);
+    this.runInAsyncScope(this.#handler.onClose, this.#handler, this.#closing().result(), this.#cause);
   }
 
   // ——— closing
 
-  get #closing(): Closing {
+  #closing(): Closing {
     // Nothing that is published from now on is for this connection.
     if (this.#begunClosing === null) this.outbox.separate();
     this.#begunClosing ??= new Closing();
@@ -321,7 +321,7 @@ export class Connection extends CompressingLink implements TimeLimited {
 
   /** @param payload of the Close frame, if `event` sends one */
   #close(event: ClosingEvent, payload: Buffer): void {
-    const step = this.#closing.on(event, this.#options.role);
+    const step = this.#closing().on(event, this.#options.role);
     if (step.discards) this.inbox.discard();
     if (step.sendsClose) this.inOrder(() => this.outbox.appendClose(payload));
     this.#limits.onClosing();
@@ -341,7 +341,7 @@ export class Connection extends CompressingLink implements TimeLimited {
   #receiveClose(payload: Buffer): void {
     const status = parseClosePayload(payload);
     if ('section' in status) return this.onFault(status);
-    this.#closing.onReceived(status);
+    this.#closing().onReceived(status);
     this.#close('peer close', formatClosePayload(echoedCode(status)));
   }
 
@@ -352,7 +352,7 @@ export class Connection extends CompressingLink implements TimeLimited {
   }
 
   #closeOutbox(): void {
-    if (this.bufferedAmount > 0) this.#closing.onIncomplete();
+    if (this.bufferedAmount > 0) this.#closing().onIncomplete();
     this.closeSending();
   }
 

@@ -155,7 +155,7 @@ export class FrameReceiver implements FrameRules {
   receive(start: number, end: number, onlyControl = false): number {
     this.#stopped = false;
     if (this.#discarding) return end;
-    if (onlyControl && this.#isWithinData) return start;
+    if (onlyControl && this.#isWithinData()) return start;
     if (this.#remaining > 0) {
       start = this.#receiveRest(start, end);
       if (this.#discarding) return end;
@@ -171,7 +171,7 @@ export class FrameReceiver implements FrameRules {
   }
 
   /** Whether the next byte belongs to a data frame of which a part has arrived. */
-  get #isWithinData(): boolean {
+  #isWithinData(): boolean {
     if (this.#remaining > 0) return this.#control === null;
     return this.#cutHeader !== null && (this.#cutHeader[0] & CONTROL_BIT) === 0;
   }
@@ -289,7 +289,7 @@ export class FrameReceiver implements FrameRules {
       if (this.#utf8State === UTF8_INVALID) return this.#fail(FAULT.INVALID_UTF8);
     }
     // After a fragment others may follow, up to the limit.
-    const isLast = this.#reportsFrames || (this.#firstOctet & FIN) !== 0;
+    const isLast = this.#reportsFrames() || (this.#firstOctet & FIN) !== 0;
     const room = this.compressed ? this.compressedRoom : this.room;
     const toCome = isLast ? this.#remaining : this.#remaining + room;
     if (!payload.append(this.#codec.bytes, start, end, toCome)) return this.#fail(FAULT.MESSAGE_TOO_BIG);
@@ -305,7 +305,7 @@ export class FrameReceiver implements FrameRules {
 
   #endDataFrame(message: MessageBuffer): void {
     const fin = (this.#firstOctet & FIN) !== 0;
-    const reportsFrames = this.#reportsFrames;
+    const reportsFrames = this.#reportsFrames();
     if (reportsFrames) this.#message = null;
     if (!fin) {
       if (reportsFrames) this.sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, message.take());
@@ -324,7 +324,7 @@ export class FrameReceiver implements FrameRules {
   }
 
   /** In raw mode; but a frame of a compressed message says nothing by itself. */
-  get #reportsFrames(): boolean {
+  #reportsFrames(): boolean {
     return this.options.raw && !this.compressed;
   }
 

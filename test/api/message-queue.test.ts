@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   MAX_QUEUED,
@@ -7,16 +8,12 @@ import {
   QUEUE_RESERVE,
   type Reading,
 } from '../../src/api/message-queue.js';
+import { SEED } from '../support/codecs.js';
 import { heldMemory } from '../support/memory.js';
 import { aWhile, rejection, settles } from '../support/servers.js';
 
 const packet = (data: string | Buffer): Packet => ({ opcode: 1, data, fin: true });
-const READING: Reading<unknown> = {
-  packet: ({ data }) => data,
-  end: (error) => {
-    throw error;
-  },
-};
+const READING: Reading<unknown> = { packet: ({ data }) => data };
 
 describe('a queue of messages', () => {
   test('gives them out in the order in which they came', async () => {
@@ -28,6 +25,33 @@ describe('a queue of messages', () => {
     }
     while (received.length < 40) received.push(await queue.receive(READING));
     expect(received).toEqual(Array.from({ length: 40 }, (_, i) => `${i}`));
+  });
+
+  test('gives them out in order whatever the turns of pushing and receiving', async () => {
+    const turns = fc.array(fc.tuple(fc.nat(100), fc.nat(100)), { maxLength: 30 });
+    const gives = fc.asyncProperty(turns, async (given) => {
+      const queue = new MessageQueue();
+      let pushed = 0;
+      let received = 0;
+      for (const [more, wanted] of given) {
+        for (let i = 0; i < more; i++) queue.push(packet(`${pushed++}`));
+        for (let i = 0; i < wanted && received < pushed; i++) {
+          expect(await queue.receive(READING)).toBe(`${received++}`);
+        }
+      }
+      while (received < pushed) expect(await queue.receive(READING)).toBe(`${received++}`);
+      expect(queue.hasRoom).toBe(true);
+    });
+    await fc.assert(gives, { seed: SEED });
+  });
+
+  test('ends an iteration as its reading says', async () => {
+    const queue = new MessageQueue();
+    const ending: Reading<unknown> = { packet: ({ data }) => data, end: ({ message }) => `after ${message}` };
+    const waiting = queue.receive(ending);
+    queue.end(new Error('all'));
+    expect(await waiting).toBe('after all');
+    expect(await queue.receive(ending)).toBe('after all');
   });
 
   test('hands the next one to the receiver that waits', async () => {
@@ -125,16 +149,13 @@ describe('a queue of messages', () => {
       packet: ({ data }) => {
         throw new TypeError(String(data));
       },
-      end: () => {
-        throw new TypeError('end');
-      },
     };
     const waiting = rejection(queue.receive(picky));
     queue.push(packet('a'));
     queue.push(packet('b'));
     expect((await waiting).message).toBe('a');
     expect((await rejection(queue.receive(picky))).message).toBe('b');
-    queue.end(new Error());
+    queue.end(new Error('end'));
     expect((await rejection(queue.receive(picky))).message).toBe('end');
   });
 

@@ -120,7 +120,7 @@ export class Inbox implements ReadEvents {
   start(): void {
     this.#transport.start();
     this.#started = true;
-    this.#stopped = this.#paused || this.#held || !this.#hasRoom;
+    this.#stopped = this.#paused || this.#held || !this.#hasRoom();
     if (!this.#stopped) this.#transport.resume();
   }
 
@@ -287,7 +287,7 @@ export class Inbox implements ReadEvents {
   }
 
   #schedule(): void {
-    if (this.isEmpty || this.#scheduled || this.#held || (this.#paused && !this.#mayAnswer)) return;
+    if (this.isEmpty || this.#scheduled || this.#held || (this.#paused && !this.#mayAnswer())) return;
     this.#scheduled = true;
     setImmediate(() => this.#events.runInAsyncScope(() => this.#handleReserve()));
   }
@@ -295,7 +295,7 @@ export class Inbox implements ReadEvents {
   /**
    * Whether a control frame may come next that is handled even while paused: a Close is noticed, a Ping is answered.
    */
-  get #mayAnswer(): boolean {
+  #mayAnswer(): boolean {
     return this.#events.answersWhilePaused && !this.#isDataNext && this.#long === null;
   }
 
@@ -306,7 +306,7 @@ export class Inbox implements ReadEvents {
     if (this.#long !== null) return this.#reportLong(this.#long);
     const reserve = this.#reserve;
     const onlyControl = this.#paused;
-    if (reserve === null || (onlyControl && !this.#mayAnswer)) return;
+    if (reserve === null || (onlyControl && !this.#mayAnswer())) return;
     const taken = this.#receive(WINDOW_START + reserve.copyToWindow(), onlyControl) - WINDOW_START;
     reserve.skip(taken);
     this.#events.onTurnEnd();
@@ -349,18 +349,18 @@ export class Inbox implements ReadEvents {
     else this.#events.onInputEnd();
   }
 
-  get #hasRoom(): boolean {
+  #hasRoom(): boolean {
     return this.#reserve === null || this.#reserve.length < RESERVE_BYTES;
   }
 
   #mayReadOn(): boolean {
-    const mayReadOn = this.#hasRoom && !this.#held;
+    const mayReadOn = this.#hasRoom() && !this.#held;
     if (!mayReadOn) this.#stopped = true;
     return mayReadOn;
   }
 
   #readOn(): void {
-    if (!this.#stopped || !this.#started || this.#held || !this.#hasRoom) return;
+    if (!this.#stopped || !this.#started || this.#held || !this.#hasRoom()) return;
     this.#stopped = false;
     // A stream emits the data that it holds in the async context of whoever resumes it.
     this.#events.runInAsyncScope(() => this.#transport.resume());

@@ -207,24 +207,24 @@ export class TimeLimits implements Timed {
     this.#schedule();
   }
 
-  get #isFlushed(): boolean {
+  #isFlushed(): boolean {
     return this.#connection.isFlushed;
   }
 
   /** `departed` of the outbox has grown. */
   onDeparted(): void {
-    if (this.#closeDeadline === 0 || this.#closeHasLeft || !this.#isFlushed) return;
+    if (this.#closeDeadline === 0 || this.#closeHasLeft || !this.#isFlushed()) return;
     this.#closeHasLeft = true;
-    this.#closeDeadline = wholeNow() + this.#options.closeTimeout + this.#grace;
+    this.#closeDeadline = wholeNow() + this.#options.closeTimeout + this.#grace();
   }
 
   /** Milliseconds that the peer may be silent longer because of what it has to read. */
-  get #grace(): number {
-    return readingTime(this.#bytesOnTheWay);
+  #grace(): number {
+    return readingTime(this.#bytesOnTheWay());
   }
 
   /** Bytes that have left since the peer was last heard. */
-  get #bytesOnTheWay(): number {
+  #bytesOnTheWay(): number {
     return this.#connection.outbox.bytesTaken - this.#departedAtLastRead;
   }
 
@@ -255,7 +255,7 @@ export class TimeLimits implements Timed {
   /** Waits on while what was sent leaves fast enough. Otherwise sends FIN, and soon after ends the connection. */
   #onCloseDeadline(now: number): void {
     // What has not come to the outbox waits for our own compressor.
-    const isOurs = !this.#isFlushed && this.#connection.outbox.bufferedAmount === 0;
+    const isOurs = !this.#isFlushed() && this.#connection.outbox.bufferedAmount === 0;
     if (!this.#closeHasLeft && (this.#measure(now).takes || isOurs)) {
       this.#closeDeadline = Math.ceil(now) + this.#options.closeTimeout;
       return this.#schedule();
@@ -269,7 +269,7 @@ export class TimeLimits implements Timed {
   #keepAlive({ sends, takes, wasBlocked }: Pace, now: number): void {
     const connection = this.#connection;
     const isExcused = connection.inbox.isHeldUp || sends || (wasBlocked && takes);
-    const verdict = this.#keepalive?.check(now, { isExcused, bytesOnTheWay: this.#bytesOnTheWay });
+    const verdict = this.#keepalive?.check(now, { isExcused, bytesOnTheWay: this.#bytesOnTheWay() });
     if (verdict === 'dead') connection.terminate(late(ERROR_CODE.PONG_TIMEOUT, 'no Pong was received'));
     else if (verdict === 'ping') connection.sendPing();
   }
@@ -298,7 +298,7 @@ export class TimeLimits implements Timed {
 
   #idleDeadline(): number {
     const { idleTimeout } = this.#options;
-    return idleTimeout > 0 ? this.#lastRead + idleTimeout + this.#grace : NEVER;
+    return idleTimeout > 0 ? this.#lastRead + idleTimeout + this.#grace() : NEVER;
   }
 
   #messageDeadline(): number {

@@ -111,7 +111,7 @@ export class StreamTransport implements Transport {
   }
 
   write(part: Uint8Array): boolean {
-    return this.#hasTaken(() => this.socket.write(part, this.#callback));
+    return this.#hasTaken(() => this.socket.write(part, this.#callback()));
   }
 
   writeAll(parts: readonly Uint8Array[]): boolean {
@@ -120,7 +120,7 @@ export class StreamTransport implements Transport {
     return this.#hasTaken(() => {
       if (last > 0) socket.cork();
       for (let i = 0; i < last; i++) socket.write(parts[i]);
-      socket.write(parts[last], this.#callback);
+      socket.write(parts[last], this.#callback());
       if (last > 0) socket.uncork();
     });
   }
@@ -151,7 +151,7 @@ export class StreamTransport implements Transport {
   }
 
   /** Created lazily: most sockets are written to directly. */
-  get #callback(): (error?: Error | null) => void {
+  #callback(): (error?: Error | null) => void {
     this.#onWritten ??= (error) => {
       if (this.#callbacksToSkip > 0) this.#callbacksToSkip--;
       // node:net reports success for writes that were cancelled because the socket was destroyed.

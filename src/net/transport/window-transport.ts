@@ -100,13 +100,13 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
     this.resume();
   }
 
-  get #readsIntoWindow(): boolean {
+  #readsIntoWindow(): boolean {
     return isReadBy(this.socket, onWindow as OnRead);
   }
 
   /** The state of the stream does not matter, because nothing passes through it. */
   override resume(): void {
-    if (!this.#readsIntoWindow) return super.resume();
+    if (!this.#readsIntoWindow()) return super.resume();
     releaseHandle(this.socket);
     readOn(this.socket);
   }

@@ -78,14 +78,14 @@ export class AutoPongs {
 
   /** If as many Pongs wait as may, writes them. @returns whether one more may wait */
   makeRoom(): boolean {
-    if (this.#most <= 0 || this.#count < this.#most) return true;
+    if (this.#most <= 0 || this.#count() < this.#most) return true;
     this.#outbox.flush();
     const { departed } = this.#outbox;
     this.#ends = this.#ends.filter((end) => end > departed);
-    return this.#count < this.#most;
+    return this.#count() < this.#most;
   }
 
-  get #count(): number {
+  #count(): number {
     return this.#ends.length + this.#waiting;
   }
 
