@@ -38,6 +38,25 @@ export interface SendOptions {
   readonly compress?: boolean;
 }
 
+/**
+ * Overrides options with those that an object has itself, as npm `ws` does: `undefined` is a value, and what it inherits is
+ * none. The spread that says the same costs a tenth of a short message.
+ */
+export function withOwn(options: Mutable<SendOptions>, given: unknown): SendOptions {
+  if (typeof given !== 'object') return options;
+  const own = given as SendOptions;
+  for (const name in own) {
+    if (!Object.hasOwn(own, name)) continue;
+    if (name === 'binary') options.binary = own.binary;
+    else if (name === 'fin') options.fin = own.fin;
+    else if (name === 'mask') options.mask = own.mask;
+    else if (name === 'compress') options.compress = own.compress;
+  }
+  return options;
+}
+
+type Mutable<Options> = { -readonly [Name in keyof Options]: Options[Name] };
+
 /** A callback from the user. Anything but a function is ignored. */
 type MaybeCallback = WriteCallback | undefined;
 

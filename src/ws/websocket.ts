@@ -14,7 +14,7 @@ import { type KeptOptions, type SocketOptions, wireSettings, withBinaryType } fr
 import { BINARY_TYPES, type BinaryType, isBlob, joined, type MessageBytes, shapeOf, toBuffer } from './payload.js';
 import { CLOSED, CLOSING, CONNECTING, OPEN, STATES } from './ready-state.js';
 import { Receiver } from './receiver.js';
-import type { SendOptions } from './sender.js';
+import { type SendOptions, withOwn } from './sender.js';
 import { CloseTimer } from './wire/close-timer.js';
 import type { Verdict } from './wire/faults.js';
 import { linkSocket } from './wire/socket-link.js';
@@ -201,11 +201,10 @@ export class WebSocket extends EventEmitter {
    */
   send(data?: unknown, options?: SendOptions | WriteCallback, callback?: WriteCallback): void {
     const message = typeof data === 'number' ? data.toString() : data;
-    const [given, done] = typeof options === 'function' ? [undefined, options] : [options, callback];
+    const done = typeof options === 'function' ? options : callback;
     if (this._readyState !== OPEN) return this.#sendUnopened(message, done);
-    const binary = typeof message !== 'string';
-    const complete = { binary, mask: !this._isServer, compress: true, fin: true, ...given };
-    this._sender!.send(message || NO_BYTES, complete, done);
+    const defaults = { binary: typeof message !== 'string', mask: !this._isServer, compress: true, fin: true };
+    this._sender!.send(message || NO_BYTES, withOwn(defaults, options), done);
   }
 
   /** Sends a Ping. @throws Error while CONNECTING, RangeError above 125 bytes */

@@ -1,5 +1,6 @@
 import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
+import { withOwn } from '../../src/ws/sender.js';
 import { parseFrames } from '../support/frame-parser.js';
 import { until } from '../support/waiting.js';
 import { IMPLEMENTATIONS } from './implementations.js';
@@ -95,5 +96,36 @@ describe.each(IMPLEMENTATIONS)('%s: a Sender by itself', (_, impl) => {
     await until(() => told.length + errors.length === 3);
     expect([told, errors]).toEqual([['first', 'second'], [failure]]);
     expect(stream.read()).toBeNull();
+  });
+});
+
+describe('the options that are given override the defaults', () => {
+  const inheriting = Object.assign(Object.create({ fin: false, binary: true }), { mask: true });
+  const given: readonly unknown[] = [
+    undefined,
+    null,
+    'fin',
+    7,
+    {},
+    { binary: true },
+    { fin: false, compress: false },
+    { fin: undefined },
+    { mask: null, other: 1 },
+    inheriting,
+    Object.assign(Object.create(null), { compress: 0 }),
+    Object.defineProperty({ mask: true }, 'fin', { value: false, enumerable: false }),
+    {
+      get binary() {
+        return true;
+      },
+    },
+    new Proxy({ fin: false }, {}),
+    [true, false],
+  ];
+
+  test.each(given)('as a spread of them does: %o', (options) => {
+    const defaults = { binary: false, mask: false, compress: true, fin: true };
+    const { binary, mask, compress, fin } = { ...defaults, ...(options as object) };
+    expect(withOwn({ ...defaults }, options)).toEqual({ binary, mask, compress, fin });
   });
 });
