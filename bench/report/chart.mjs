@@ -3,15 +3,17 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse, View } from 'vega';
 import { compile } from 'vega-lite';
-import { nodeText, roundsText } from './figure-text.mjs';
+import { machinesText, nodeText, roundsText } from './figure-text.mjs';
 import { panel } from './panel.mjs';
 import { chartPath, RESULTS } from './results.mjs';
 
-/** Draws one chart for each scenario of each section; returns the names of the files. */
+/** Draws one chart for each scenario of each section, and the overview of the first; returns the names of the files. */
 export async function drawCharts(results) {
   const files = [];
   for (const section of results.sections) {
-    for (const [name, scenario] of Object.entries(section.scenarios)) {
+    const overview = section === results.sections[0] ? { overview: overviewOf(section) } : {};
+    for (const [name, scenario] of Object.entries({ ...section.scenarios, ...overview })) {
+      if (scenario.rows.length === 0) continue;
       const path = chartPath(results, section, name);
       const { spec } = compile(chartOf(results, section, scenario));
       const svg = await new View(parse(spec), { renderer: 'none' }).toSVG();
@@ -21,6 +23,25 @@ export async function drawCharts(results) {
     }
   }
   return files;
+}
+
+/** The rows for readers in a hurry, by the names of their scenarios, with a title of their own. */
+const OVERVIEW = [
+  ['echo', '64x16x64', 'Plain echo of 64 B, 64 connections × 16 in flight'],
+  ['deflate', 'deflate 555', 'Compressed echo of 555 B of JSON, 64 connections × 16 in flight'],
+  ['fanout', '1000x16x64', 'One message to 1000 connections'],
+];
+const IN_OVERVIEW = ['wasock', 'wasock-await', 'wasock-ws', 'ws', 'uws', 'bun', 'deno'];
+
+function overviewOf({ scenarios }) {
+  const rows = OVERVIEW.flatMap(([scenario, name, title]) =>
+    (scenarios[scenario]?.rows ?? []).filter((row) => row.name === name).map((row) => ({ ...row, title })),
+  );
+  const shown = ({ contestants, ...row }) => ({
+    ...row,
+    contestants: contestants.filter(({ name }) => IN_OVERVIEW.includes(name)),
+  });
+  return { title: 'Throughput on one core', rows: rows.map(shown) };
 }
 
 /** A Vega-Lite chart: a panel for each figure of each row, on white, whatever the page around it. */
@@ -50,8 +71,7 @@ function chartOf(results, section, { title, about, rows }) {
   };
 }
 
-function subtitle({ machine, versions }, section, about, rows) {
-  const { cpu, cores, platform, arch } = machine;
+function subtitle({ versions }, section, about, rows) {
   const sentence = about ? [`${about[0].toUpperCase()}${about.slice(1)}.`] : [];
   return [
     ...sentence,
@@ -59,7 +79,7 @@ function subtitle({ machine, versions }, section, about, rows) {
     `${rows
       .map(({ recorded }) => recorded.slice(0, 10))
       .sort()
-      .at(-1)} · ${cpu}, ${cores} cores, ${platform}-${arch} · ${nodeText(section)}`,
+      .at(-1)} · ${machinesText(rows)} · ${nodeText(section)}`,
     [`wasock ${versions.wasock}`, `ws ${versions.ws} with bufferutil ${versions.bufferutil}`, ...section.peers].join(
       ', ',
     ),

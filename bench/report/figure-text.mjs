@@ -27,6 +27,14 @@ export function nodeText({ node, glibc }) {
   return `Node ${node.slice(1)}${glibc === undefined ? '' : `, glibc ${glibc}`}`;
 }
 
+/** `AMD EPYC, 2 cores, linux-x64`, for each of the machines that the rows were recorded on. */
+export function machinesText(rows) {
+  const texts = rows.map(
+    ({ machine: { cpu, cores, platform, arch } }) => `${cpu}, ${cores} cores, ${platform}-${arch}`,
+  );
+  return [...new Set(texts)].join('; ');
+}
+
 /** `5 rounds of 1.5 s`. */
 export function roundsText({ rounds, seconds }) {
   return `${rounds} round${rounds === 1 ? '' : 's'}${seconds === null ? '' : ` of ${seconds} s`}`;

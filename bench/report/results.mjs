@@ -29,17 +29,24 @@ function fileOf({ date, machine: { platform, arch, cores } }) {
 }
 
 /**
- * Today's results on this machine. They begin with the latest of a machine like it, which what is measured anew replaces row by
- * row: each row says when it was recorded.
+ * Today's results. They begin with the latest, which what is measured anew replaces row by row: each row says when and on what
+ * machine it was recorded, because only what was measured in the same rounds can be compared.
  */
 export function openResults() {
   const date = new Date().toISOString().slice(0, 10);
   const results = { date, machine: machine(), versions: versions(), sections: [] };
   const latest = latestFile();
   if (latest === undefined) return results;
-  const { sections, machine: other } = JSON.parse(readFileSync(latest, 'utf8'));
+  const { sections } = withMachines(JSON.parse(readFileSync(latest, 'utf8')));
   // Those without sections are history.
-  if (sections && JSON.stringify(other) === JSON.stringify(results.machine)) results.sections = sections;
+  if (sections) results.sections = sections;
+  return results;
+}
+
+/** Earlier results name only the machine of the whole file. */
+function withMachines(results) {
+  const scenarios = (results.sections ?? []).flatMap((section) => Object.values(section.scenarios));
+  for (const row of scenarios.flatMap(({ rows }) => rows)) row.machine ??= results.machine;
   return results;
 }
 
@@ -60,7 +67,7 @@ export function latestResults() {
 
 function readResults(file) {
   const results = JSON.parse(readFileSync(file, 'utf8'));
-  if (results.sections) return results;
+  if (results.sections) return withMachines(results);
   throw new Error(`${file.pathname} was written before results had a section for each Node: it is history only`);
 }
 
@@ -83,7 +90,7 @@ export function chartPath({ sections }, section, name) {
 /** Puts a row in its place, instead of what was measured of it before. */
 export function mergeRow(section, { name, title, about }, row) {
   const before = section.scenarios[name]?.rows ?? [];
-  const rows = [...before.filter((other) => other.name !== row.name), row];
+  const rows = [...before.filter((other) => other.name !== row.name), { ...row, machine: machine() }];
   const order = SCENARIOS.find((scenario) => scenario.name === name).rows.map((known) => known.name);
   rows.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
   const scenarios = { ...section.scenarios, [name]: { title, about, rows } };

@@ -1,6 +1,6 @@
 import { DISTURBING } from '../quiet.mjs';
 import { spread } from '../statistics.mjs';
-import { figureText, intervalText, nodeText, ratioText, roundsText } from './figure-text.mjs';
+import { figureText, intervalText, machinesText, nodeText, ratioText, roundsText } from './figure-text.mjs';
 import { chartPath } from './results.mjs';
 
 const MiB = 1_048_576;
@@ -27,7 +27,7 @@ export function rowTable(scenario, row) {
     ]),
   );
   if (main.length === 1) head[1] = main[0].title;
-  const heading = `${scenario.title}: ${row.title} (${roundsText(row)}, ${row.node}, ${row.recorded.slice(0, 10)})`;
+  const heading = `${scenario.title}: ${row.title} (${roundsText(row)}, ${row.node}, ${row.recorded.slice(0, 10)}${row.machine ? `, ${machinesText([row])}` : ''})`;
   return `${heading}${disturbance(row)}\n\n${markdownTable([head, ...lines])}\n${agreements(row)}`;
 }
 
@@ -85,11 +85,10 @@ function limitText(limit, { unit }) {
 
 /** All results as one page: a section for each Node, the goals first. */
 export function resultsPage(results) {
-  const { date, machine, versions, sections } = results;
-  const { cpu, cores, platform, arch } = machine;
+  const { date, versions, sections } = results;
   return [
     '# Results of `npm run bench`',
-    `${date}; ${cpu}, ${cores} cores, ${platform}-${arch}; wasock ${versions.wasock}, ws ${versions.ws} with bufferutil ${versions.bufferutil}. This page is written by the bench; [../README.md](../README.md) says how to read it.`,
+    `${date}; wasock ${versions.wasock}, ws ${versions.ws} with bufferutil ${versions.bufferutil}. This page is written by the bench; [../README.md](../README.md) says how to read it.`,
     ...sections.flatMap((section) => sectionOfPage(results, section)),
   ].join('\n\n');
 }
