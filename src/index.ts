@@ -4,7 +4,7 @@ export { codec } from './api/codec.js';
 export type { Compression, CompressionOptions } from './api/compression.js';
 export type { CloseOptions, Connections } from './api/connections.js';
 export type { SocketHandlers } from './api/handler-delivery.js';
-export type { ConnectionLimits, ServerLimits } from './api/limits.js';
+export type { ConnectionLimits, RequestLimits, ServerLimits } from './api/limits.js';
 export type { Packet } from './api/message-queue.js';
 export type { BrokerMetrics, ServerMetrics } from './api/metrics.js';
 export { type ClientOptions, newWebSocket } from './api/new-websocket.js';
@@ -28,6 +28,7 @@ export type { PathRule } from './net/opening/path-rule.js';
 export { CloseCode } from './protocol/close-code.js';
 export {
   type CloseResult,
+  type HandshakeAnswer,
   WebSocketClosedError,
   WebSocketCreationError,
   WebSocketError,

@@ -22,14 +22,23 @@ import { RequestHead } from '../net/opening/request-head.js';
 import { NO_BYTES } from '../protocol/bytes.js';
 import { type CloseResult, WebSocketCreationError, WebSocketHandshakeError } from '../protocol/errors.js';
 import { failSocket } from './handler-delivery.js';
-import { type AwaitOptions, LIMIT_NAMES, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
+import {
+  AWAIT_OPTIONS,
+  type AwaitOptions,
+  REQUEST_LIMITS,
+  type RequestLimits,
+  type ResolvedLimits,
+  resolveLimits,
+} from './limits.js';
 import { openForAwait } from './open.js';
 import { tellRefusal } from './refusals.js';
 import { type AwaitedUpgrade, awaitedUpgrade, refusalOf } from './upgrades.js';
 import type { WebSocket } from './websocket.js';
 
 /** Options of a server that accepts one upgrade request. They override those of `acceptUpgrades`. */
-export interface AcceptOptions extends ServerLimits, AwaitOptions {
+export interface AcceptOptions<UserData = unknown> extends RequestLimits, AwaitOptions {
+  /** The value of `ws.data`. Default undefined. */
+  data?: UserData;
   /** The socket of the `'upgrade'` event, if you listen for it yourself. The library then writes refusals itself. */
   socket?: Duplex;
   /** The head of the `'upgrade'` event: bytes that came after the request. Default none. */
@@ -43,6 +52,13 @@ export interface AcceptOptions extends ServerLimits, AwaitOptions {
    */
   headers?: ExtraHeaders;
 }
+
+/** The names of `AcceptOptions`. */
+export const ACCEPT_OPTIONS: readonly string[] = [
+  ...REQUEST_LIMITS,
+  ...AWAIT_OPTIONS,
+  ...['data', 'socket', 'head', 'requireProtocol', 'headers'],
+];
 
 /** None were given. It has no prototype, so that a polluted one adds none. */
 export const NO_OPTIONS: Readonly<Record<never, never>> = Object.freeze(Object.create(null));
@@ -141,7 +157,7 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
   if (upgrade?.response) spendResponse(upgrade.response, pending, 101);
   const head = pending.takeHead();
   const { address } = pending;
-  const opening = { request: pending.request, remoteAddress, address, head, protocol, deflate, data: undefined };
+  const opening = { request: pending.request, remoteAddress, address, head, protocol, deflate, data: options.data };
   const ws = openForAwait(opening, limits, options.onClosed === 'ignore', upgrade?.server.connections ?? null);
   if (upgrade !== undefined) {
     upgrade.ws = ws;
@@ -152,9 +168,12 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
   return ws;
 }
 
+/** Options of which one connection keeps others than its server. */
+const OF_CONNECTIONS: readonly string[] = [...REQUEST_LIMITS, 'raw', 'textAs'];
+
 /** The limits of the server, so that all its connections share one object, unless this call has limits of its own. */
 function limitsFor(upgrade: AwaitedUpgrade | undefined, options: AcceptOptions): ResolvedLimits {
-  const hasOwn = Object.keys(options).some((name) => LIMIT_NAMES.includes(name));
+  const hasOwn = Object.keys(options).some((name) => OF_CONNECTIONS.includes(name));
   if (upgrade !== undefined && !hasOwn) return upgrade.server.limits;
   const { given, limits } = upgrade?.server ?? {};
   return resolveLimits('server', { ...given, ...options }, true, limits?.counters);

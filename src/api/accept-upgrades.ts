@@ -1,6 +1,9 @@
 import type { Server as HttpServer } from 'node:http';
-import { checkPath, checkType, ownOptions } from './limits.js';
+import { checkNames } from '../protocol/option-names.js';
+import { checkPath, checkType, ownOptions, SERVER_LIMITS } from './limits.js';
 import { type AcceptUpgradesOptions, Upgrades } from './upgrades.js';
+
+const OPTIONS: readonly string[] = [...SERVER_LIMITS, 'path', 'onError', 'refused'];
 
 /**
  * Lets the `'request'` listeners of an HTTP server, including a framework's, accept WebSockets with
@@ -16,8 +19,9 @@ export function acceptUpgrades(server: HttpServer, options: AcceptUpgradesOption
       'acceptUpgrades takes a server of node:http or node:https; for an app, createServer(app) or what app.listen() returns',
     );
   }
-  const { path, onError } = options;
-  checkPath(path);
-  checkType('onError', onError, 'function');
-  return new Upgrades(server, ownOptions(options));
+  const own = ownOptions(options);
+  checkNames('acceptUpgrades', own, OPTIONS);
+  checkPath(own.path);
+  checkType('onError', own.onError, 'function');
+  return new Upgrades(server, own);
 }

@@ -50,8 +50,8 @@ export class AwaitDelivery implements ConnectionHandler {
   /** Receivers learn of it from the rejection that `onClose` causes. */
   onError(): void {}
 
-  onClose(result: CloseResult, cause: Error | undefined): void {
-    internals.closed(this.#ws, result, cause);
+  onClose(result: CloseResult, isOrderly: boolean): void {
+    internals.closed(this.#ws, result, isOrderly);
     this.#connections?.delete(this.#ws);
   }
 }

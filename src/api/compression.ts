@@ -1,5 +1,6 @@
 import type { CompressionSettings, DeflateParameters } from '../deflate/negotiation.js';
-import { checkNames, choice, flag, own, show, whole } from './option-checks.js';
+import { checkNames } from '../protocol/option-names.js';
+import { choice, flag, own, show, whole } from './option-checks.js';
 
 /** How to compress messages with permessage-deflate (RFC 7692), if the peer agrees. */
 export interface CompressionOptions {

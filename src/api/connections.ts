@@ -5,6 +5,7 @@ import type { Admission } from '../net/opening/admission.js';
 import { MAX_INT32 } from '../net/timing/after-reading.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload } from '../protocol/close-payload.js';
+import { checkNames } from '../protocol/option-names.js';
 import { checkDuration } from './limits.js';
 import { offer } from './sending-socket.js';
 import { Topics } from './topics.js';
@@ -147,6 +148,7 @@ export interface CheckedCloseOptions {
 
 /** Checks the options and adds defaults. @throws TypeError, RangeError if one is invalid */
 export function checkCloseOptions(options: CloseOptions): CheckedCloseOptions {
+  checkNames('close', options, ['code', 'reason', 'timeout', 'over']);
   const { code = CloseCode.GoingAway, reason = '' } = options;
   formatClosePayload(code, reason);
   const timeout = options.timeout === undefined ? undefined : checkDuration('timeout', options.timeout, 0);

@@ -21,8 +21,8 @@ export interface SocketHandlers<UserData> {
   pong?(ws: WebSocket<UserData>, data: Buffer): unknown;
   /** The peer had fallen behind by more than `highWaterMark` and has caught up. */
   drain?(ws: WebSocket<UserData>): unknown;
-  /** The connection is closed, with code and reason as in `ws.closed`. The last call for this socket. */
-  close?(ws: WebSocket<UserData>, closeCode: number, reason: string): unknown;
+  /** The connection is closed; code, reason and cause are those of `CloseResult`. The last call for this socket. */
+  close?(ws: WebSocket<UserData>, closeCode: number, reason: string, cause?: Error): unknown;
   /**
    * A handler threw or rejected, or the peer broke the protocol, was too slow, or was silent for too long. The socket
    * is about to close. Without a socket, the error is of an upgrade, a request or the listening socket. Default:
@@ -88,10 +88,11 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
     reportError(this.#handlers, error, this.#ws, true);
   }
 
-  onClose(result: CloseResult, cause: Error | undefined): void {
-    internals.closed(this.#ws as WebSocket, result, cause);
+  onClose(result: CloseResult, isOrderly: boolean): void {
+    const { closeCode, reason, cause } = result;
+    internals.closed(this.#ws as WebSocket, result, isOrderly);
     this.#connections.delete(this.#ws);
-    this.#call(() => this.#handlers.close?.(this.#ws, result.closeCode, result.reason));
+    this.#call(() => this.#handlers.close?.(this.#ws, closeCode, reason, cause));
   }
 
   #call(handler: () => unknown): void {

@@ -3,7 +3,7 @@ import type { Broker } from '../broker/broker.js';
 import { Deflater, KeepingDeflater } from '../deflate/deflater.js';
 import { Inflater, KeepingInflater } from '../deflate/inflater.js';
 import type { CompressionSettings, DeflateParameters } from '../deflate/negotiation.js';
-import type { Rule } from '../handshake/origin.js';
+import { impossibleHost, impossibleOrigin, type Rule } from '../handshake/origin.js';
 import type { ConnectionOptions } from '../net/connection-handler.js';
 import { UNCOUNTED } from '../net/counters.js';
 import type { Role } from '../protocol/frame-rules.js';
@@ -54,10 +54,24 @@ export interface ConnectionLimits {
   rateLimit?: RateLimit;
 }
 
-/** What a server demands of opening handshakes, besides the limits of a connection. */
-export interface ServerLimits extends ConnectionLimits {
+/** What a server demands of one opening handshake, besides the limits of its connection. */
+export interface RequestLimits extends ConnectionLimits {
   /** Header lines of a request, at most. Default 100. */
   maxHeaders?: number;
+  /**
+   * Which web pages may connect: origins as strings, patterns, a function, or `'*'` for all. Default: pages of the same
+   * host and port. A request without an Origin does not come from a browser, and passes.
+   */
+  allowedOrigins?: Rule<IncomingMessage>;
+  /**
+   * Which hosts clients may believe they talk to (the Host header), against DNS rebinding; as `allowedOrigins`. Default
+   * any.
+   */
+  allowedHosts?: Rule<IncomingMessage>;
+}
+
+/** What a server demands of opening handshakes and of all its connections together. */
+export interface ServerLimits extends RequestLimits {
   /** Pending opening handshakes, at most. More are answered with 503. Default 1024. */
   maxPendingHandshakes?: number;
   /** WebSockets, at most, pending opening handshakes included. More are answered with 503. Default unlimited. */
@@ -74,16 +88,6 @@ export interface ServerLimits extends ConnectionLimits {
    * the client gets 500. Default: the address of the TCP connection.
    */
   addressOf?(request: IncomingMessage): string | undefined;
-  /**
-   * Which web pages may connect: origins as strings, patterns, a function, or `'*'` for all. Default: pages of the same
-   * host and port. A request without an Origin does not come from a browser, and passes.
-   */
-  allowedOrigins?: Rule<IncomingMessage>;
-  /**
-   * Which hosts clients may believe they talk to (the Host header), against DNS rebinding; as `allowedOrigins`. Default
-   * any.
-   */
-  allowedHosts?: Rule<IncomingMessage>;
   /**
    * Connects the topics of this server with those of other processes: what `redis`, `nats` or `cluster` return, or a broker of
    * your own. It serves this server alone, which closes it. Default none.
@@ -140,12 +144,29 @@ export interface AwaitOptions {
   onClosed?: 'reject' | 'ignore';
 }
 
-/** The names of all limits and delivery options. */
-export const LIMIT_NAMES: readonly string[] = [
-  ...Object.keys(SIZES),
-  ...Object.keys(DURATIONS),
-  ...['slowPeer', 'allowedOrigins', 'allowedHosts', 'compression', 'rateLimit', 'textAs', 'zeroCopy', 'raw'],
+const NUMBERS_OF_REQUESTS: readonly string[] = ['maxHeaders'];
+const NUMBERS_OF_SERVERS: readonly string[] = ['maxPendingHandshakes', 'maxConnections', 'maxConnectionsPerAddress'];
+
+/** The names of `ConnectionLimits`. */
+export const CONNECTION_LIMITS: readonly string[] = [
+  ...[...Object.keys(SIZES), ...Object.keys(DURATIONS)].filter(
+    (name) => !NUMBERS_OF_REQUESTS.includes(name) && !NUMBERS_OF_SERVERS.includes(name),
+  ),
+  ...['slowPeer', 'compression', 'rateLimit'],
 ];
+
+/** The names of `RequestLimits`. */
+export const REQUEST_LIMITS: readonly string[] = [
+  ...CONNECTION_LIMITS,
+  ...NUMBERS_OF_REQUESTS,
+  ...['allowedOrigins', 'allowedHosts'],
+];
+
+/** The names of `ServerLimits`. */
+export const SERVER_LIMITS: readonly string[] = [...REQUEST_LIMITS, ...NUMBERS_OF_SERVERS, ...['addressOf', 'broker']];
+
+/** The names of `AwaitOptions`. */
+export const AWAIT_OPTIONS: readonly string[] = ['raw', 'textAs', 'onClosed'];
 
 /** All limits of a server or of a client, checked and with defaults. */
 export type ResolvedLimits = Readonly<Record<Numbers, number>> &
@@ -191,8 +212,8 @@ export function resolveLimits(
     slowPeer: choice('slowPeer', own(given, 'slowPeer'), SLOW_PEER) ?? (role === 'server' ? 'terminate' : 'wait'),
     compression: raw ? null : compression,
     agreed: null,
-    allowedOrigins: rule('allowedOrigins', own(given, 'allowedOrigins')),
-    allowedHosts: rule('allowedHosts', own(given, 'allowedHosts')),
+    allowedOrigins: possible('allowedOrigins', own(given, 'allowedOrigins'), impossibleOrigin),
+    allowedHosts: possible('allowedHosts', own(given, 'allowedHosts'), impossibleHost),
     addressOf,
     rateLimit: checkRateLimit(own(given, 'rateLimit')),
     counters,
@@ -292,6 +313,16 @@ function rule<T>(name: string, value: T): T {
   const isRule = patterns.every((pattern) => typeof pattern === 'string' || pattern instanceof RegExp);
   if (value === undefined || typeof value === 'function' || isRule) return value;
   throw new TypeError(`${name} must be a string, a RegExp, an array of these or a function, not ${show(value)}`);
+}
+
+/** @throws TypeError with the value, if it is no rule, or has a string that nothing can be equal to */
+function possible<T>(name: string, value: T, fault: (pattern: string) => string | undefined): T {
+  rule(name, value);
+  for (const pattern of [value].flat() as unknown[]) {
+    const wrong = typeof pattern === 'string' ? fault(pattern) : undefined;
+    if (wrong !== undefined) throw new TypeError(`${name} can never match ${show(pattern)}: ${wrong}`);
+  }
+  return value;
 }
 
 /** @throws TypeError with the value, if it is neither `undefined` nor of that type */

@@ -30,8 +30,12 @@ export interface Packet {
 export interface Reading<Result> {
   /** From the next packet. What it throws is the rejection. */
   packet(packet: Packet): Result;
-  /** From the end, if that comes first. `undefined`, or without this method: the error is the rejection. */
-  end?(error: Error): Result | undefined;
+  /**
+   * From the end, if that comes first. `undefined`, or without this method: its error is the rejection.
+   *
+   * @param isOrderly whether the end is not an error for whoever only wants the messages
+   */
+  end?(isOrderly: boolean): Result | undefined;
 }
 
 let resolveMade: (result: unknown) => void;
@@ -62,8 +66,8 @@ class Receiver {
     }
   }
 
-  onEnd(error: Error): void {
-    const result = this.#reading.end?.(error);
+  onEnd(error: Error, isOrderly: boolean): void {
+    const result = this.#reading.end?.(isOrderly);
     if (result === undefined) this.#fail(error);
     else this.#resolve(result);
   }
@@ -89,6 +93,7 @@ export class MessageQueue {
   #reserveUsed = 0;
   #receiver: Receiver | null = null;
   #end: Error | null = null;
+  #isEndOrderly = false;
 
   /** Whether so much waits that the socket must stop reading. */
   get isFull(): boolean {
@@ -133,20 +138,21 @@ export class MessageQueue {
       return rejected(error);
     }
     if (this.#end !== null) {
-      const result = reading.end?.(this.#end);
+      const result = reading.end?.(this.#isEndOrderly);
       return result === undefined ? rejected(this.#end) : Promise.resolve(result);
     }
     this.#receiver = new Receiver(reading);
     return this.#receiver.promise as Promise<Result>;
   }
 
-  /** No more packets will come. Queued packets can still be received. */
-  end(error: Error): void {
+  /** No more packets will come. Queued packets can still be received. @param isOrderly as for `Reading` */
+  end(error: Error, isOrderly = false): void {
     if (this.#end !== null) return;
     this.#end = error;
+    this.#isEndOrderly = isOrderly;
     const receiver = this.#receiver;
     this.#receiver = null;
-    receiver?.onEnd(error);
+    receiver?.onEnd(error, isOrderly);
   }
 
   #shift(): Packet | null {

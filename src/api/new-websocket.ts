@@ -3,7 +3,9 @@ import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { checkProtocols, openingHeaders, parseUrl } from '../handshake/client.js';
 import { connect } from '../net/opening/connect.js';
 import { type CloseResult, WebSocketError } from '../protocol/errors.js';
+import { checkNames } from '../protocol/option-names.js';
 import {
+  ACCEPT_OPTIONS,
   type AcceptOptions,
   acceptFor,
   acceptRequest,
@@ -13,13 +15,15 @@ import {
 } from './accept-request.js';
 import { handled, rejected } from './handled-promise.js';
 import {
+  AWAIT_OPTIONS,
   type AwaitOptions,
+  CONNECTION_LIMITS,
   type ConnectionLimits,
   checkType,
-  LIMIT_NAMES,
   ownOptions,
   resolveLimits,
 } from './limits.js';
+import { NODE_OPTIONS } from './node-options.js';
 import { openClient } from './open.js';
 import type { WebSocket } from './websocket.js';
 
@@ -45,11 +49,17 @@ export interface ClientOptions
   createConnection?: RequestOptions['createConnection'];
 }
 
+/** Options that say what `ws.data` is. */
+type WithData<UserData> = AcceptOptions<UserData> & { data: UserData };
+
 /** Our own options, which `http.request` must not see. */
 const OWN_OPTIONS: readonly string[] = [
-  ...LIMIT_NAMES,
-  ...['onClosed', 'headers', 'origin', 'signal', 'followRedirects', 'socket', 'head', 'requireProtocol'],
+  ...CONNECTION_LIMITS,
+  ...AWAIT_OPTIONS,
+  ...['headers', 'origin', 'signal', 'followRedirects'],
 ];
+
+const CLIENT_OPTIONS: readonly string[] = [...OWN_OPTIONS, ...NODE_OPTIONS];
 
 /**
  * Connects to a server (RFC 6455 §4.1).
@@ -61,11 +71,11 @@ const OWN_OPTIONS: readonly string[] = [
  *   `WebSocketHandshakeError`, `WebSocketProtocolMismatchError` (the server chose none of those offered), or the reason
  *   of `options.signal`
  */
-export function newWebSocket<UserData = unknown>(
+export function newWebSocket(
   url: string | URL,
   protocols?: string | readonly string[],
   options?: ClientOptions,
-): Promise<WebSocket<UserData>>;
+): Promise<WebSocket>;
 /**
  * Accepts an upgrade request, in a handler of a server that was given to `acceptUpgrades` (RFC 6455 §4.2). If the
  * request cannot be accepted, nothing is written, so that the handler may give another answer.
@@ -79,9 +89,14 @@ export function newWebSocket<UserData = unknown>(
  */
 export function newWebSocket<UserData = unknown>(
   request: UpgradeSource,
+  protocols: string | readonly string[] | undefined,
+  options: WithData<UserData>,
+): Promise<WebSocket<UserData>>;
+export function newWebSocket(
+  request: UpgradeSource,
   protocols?: string | readonly string[],
   options?: AcceptOptions,
-): Promise<WebSocket<UserData>>;
+): Promise<WebSocket>;
 /**
  * Accepts an upgrade request and runs `handler` with its socket. If `handler` throws or rejects, the socket closes with
  * 1011 and `onError` of `acceptUpgrades` is called (default `console.error`), unless the client has closed cleanly. When
@@ -92,15 +107,21 @@ export function newWebSocket<UserData = unknown>(
  * @returns how the connection ended, as `ws.closed`. Rejects only if the request cannot be accepted, which the client
  *   has been told then
  */
-export function newWebSocket<UserData = unknown>(
+export function newWebSocket<UserData>(
+  request: UpgradeSource,
+  protocols: string | readonly string[] | undefined,
+  options: WithData<UserData>,
+  handler: (ws: WebSocket<UserData>) => unknown,
+): Promise<CloseResult>;
+export function newWebSocket(
   request: UpgradeSource,
   ...args:
-    | [handler: (ws: WebSocket<UserData>) => unknown]
-    | [protocols: string | readonly string[] | undefined, handler: (ws: WebSocket<UserData>) => unknown]
+    | [handler: (ws: WebSocket) => unknown]
+    | [protocols: string | readonly string[] | undefined, handler: (ws: WebSocket) => unknown]
     | [
         protocols: string | readonly string[] | undefined,
         options: AcceptOptions | undefined,
-        handler: (ws: WebSocket<UserData>) => unknown,
+        handler: (ws: WebSocket) => unknown,
       ]
 ): Promise<CloseResult>;
 export function newWebSocket(
@@ -120,17 +141,19 @@ function open(target: string | URL | UpgradeSource, rest: readonly unknown[]): P
   const handler = typeof rest.at(-1) === 'function' ? (rest.at(-1) as Handler) : null;
   const [protocols, options] = handler === null ? rest : rest.slice(0, -1);
   const names = checkProtocols(protocols as string | readonly string[] | undefined);
-  const own: ClientOptions & AcceptOptions =
-    options === undefined ? NO_OPTIONS : checkOptions(options as ClientOptions & AcceptOptions);
   const isUrl = typeof target === 'string' || target instanceof URL;
+  const own: ClientOptions & AcceptOptions =
+    options === undefined ? NO_OPTIONS : checkOptions(options as ClientOptions & AcceptOptions, isUrl);
   if (isUrl && handler !== null) throw new TypeError('A handler goes with an upgrade request, not with a URL');
   if (isUrl) return handled(connectTo(target, names, own));
   if (handler !== null) return acceptFor(target, names, own, handler);
   return Promise.resolve(acceptRequest(target, names, own));
 }
 
-function checkOptions(options: ClientOptions & AcceptOptions): ClientOptions & AcceptOptions {
+function checkOptions(options: ClientOptions & AcceptOptions, isUrl: boolean): ClientOptions & AcceptOptions {
   const own = ownOptions(options);
+  if (isUrl) checkNames('newWebSocket', own, CLIENT_OPTIONS);
+  else checkNames('newWebSocket with a request', own, ACCEPT_OPTIONS);
   const { onClosed, signal } = own;
   if (onClosed !== undefined && onClosed !== 'reject' && onClosed !== 'ignore') {
     throw new TypeError(`onClosed must be "reject" or "ignore", not ${String(onClosed)}`);

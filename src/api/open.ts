@@ -8,6 +8,7 @@ import type { ConnectionHandler, ConnectionOptions } from '../net/connection-han
 import { peerAddress } from '../net/node/peer-address.js';
 import type { Connected } from '../net/opening/connect.js';
 import { type KeptRequest, RequestHead } from '../net/opening/request-head.js';
+import type { HandshakeAnswer } from '../protocol/errors.js';
 import { AwaitDelivery } from './await-delivery.js';
 import type { Compression } from './compression.js';
 import type { ConnectionSet } from './connections.js';
@@ -72,6 +73,10 @@ class OpenedOnServer<UserData> implements Opened<UserData> {
     return this.#request instanceof RequestHead ? this.#request.message : this.#request;
   }
 
+  get response(): undefined {
+    return undefined;
+  }
+
   get url(): string {
     return this.request.url ?? '';
   }
@@ -87,9 +92,11 @@ class OpenedOnClient implements Opened<unknown> {
   readonly url: string;
   readonly remoteAddress: string | undefined;
   readonly ignoreClosed: boolean;
+  readonly response: HandshakeAnswer;
   readonly #limits: ResolvedLimits;
 
-  constructor({ socket, protocol, url }: Connected, limits: ResolvedLimits, ignoreClosed: boolean) {
+  constructor({ socket, protocol, url, response }: Connected, limits: ResolvedLimits, ignoreClosed: boolean) {
+    this.response = response;
     this.protocol = protocol;
     this.url = url.href;
     this.remoteAddress = peerAddress(socket);

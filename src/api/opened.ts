@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { HandshakeAnswer } from '../protocol/errors.js';
 import type { Compression } from './compression.js';
 import type { SlowPeer } from './slow-peer.js';
 
@@ -12,6 +13,7 @@ export interface Opened<UserData> {
   readonly key: string;
   readonly url: string;
   readonly request: IncomingMessage | undefined;
+  readonly response: HandshakeAnswer | undefined;
   readonly remoteAddress: string | undefined;
   readonly data: UserData;
   readonly slowPeer: SlowPeer;
@@ -77,6 +79,11 @@ export class OpenedSocket<UserData> {
   /** The upgrade request on a server; undefined on a client. */
   get request(): IncomingMessage | undefined {
     return this.#opened.request;
+  }
+
+  /** The server's answer to the opening handshake, a 101, on a client: for its cookies, say. Undefined on a server. */
+  get response(): HandshakeAnswer | undefined {
+    return this.#opened.response;
   }
 
   /** The peer's IP address, if the transport has one. */

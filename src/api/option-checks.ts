@@ -18,12 +18,6 @@ export function choice<T>(name: string, value: T | undefined, among: readonly un
   throw new TypeError(`${name} must be one of ${among.map(show).join(', ')}, not ${show(value)}`);
 }
 
-/** @throws TypeError with the first name, if `options` has others than `names` */
-export function checkNames(name: string, options: object, names: readonly string[]): void {
-  const unknown = Object.keys(options).find((key) => !names.includes(key));
-  if (unknown !== undefined) throw new TypeError(`${name} has no option ${show(unknown)}, only ${names.join(', ')}`);
-}
-
 /** Default `false`. @throws TypeError with the value, if it is not a boolean */
 export function flag(name: string, value: unknown): boolean {
   if (value === undefined || typeof value === 'boolean') return value ?? false;

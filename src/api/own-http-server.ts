@@ -7,7 +7,7 @@ import { checkPath, checkType, type ResolvedLimits } from './limits.js';
 
 /** Where a server listens. */
 interface Address {
-  readonly port?: number;
+  readonly port?: number | string;
   readonly host?: string;
   readonly unix?: string;
   readonly tls?: TlsOptions;
@@ -17,11 +17,7 @@ interface Address {
 
 /** @throws TypeError, RangeError if these options do not say where to listen */
 export function checkAddress({ port, host, unix, server, tls, path }: Address): void {
-  if (port !== undefined && typeof port !== 'number')
-    throw new TypeError(`port must be a number, not ${JSON.stringify(port)}`);
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
-    throw new RangeError(`port must be 0 to 65535, not ${port}`);
-  }
+  portOf(port);
   checkType('host', host, 'string');
   checkType('unix', unix, 'string');
   checkPath(path);
@@ -33,6 +29,16 @@ export function checkAddress({ port, host, unix, server, tls, path }: Address): 
   if (server !== undefined && tls !== undefined) {
     throw new TypeError('tls is for a server of its own: pass a node:https server instead');
   }
+}
+
+/** @returns 0 for none @throws TypeError, RangeError with the value, if it is no port */
+export function portOf(port: unknown): number {
+  if (port === undefined) return 0;
+  // From the environment: `port: process.env.PORT`.
+  const number = typeof port === 'string' && /^\d+$/.test(port) ? Number(port) : port;
+  if (typeof number !== 'number') throw new TypeError(`port must be a number, not ${JSON.stringify(port)}`);
+  if (Number.isInteger(number) && number >= 0 && number <= 65_535) return number;
+  throw new RangeError(`port must be 0 to 65535, not ${port}`);
 }
 
 /** Milliseconds that a client may be silent before node:http gets its connection, and applies its own time-outs. */

@@ -1,6 +1,7 @@
 import { Buffer, isUtf8 } from 'node:buffer';
 import { types } from 'node:util';
 import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/opcode.js';
+import { checkNames } from '../protocol/option-names.js';
 
 /** What can be sent: text, or bytes in any JavaScript form. */
 export type Data = string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
@@ -13,6 +14,7 @@ export interface SendOptions {
   compress?: boolean;
 }
 
+const NAMES: readonly string[] = ['opcode', 'compress'];
 const NO_OPTIONS: SendOptions = {};
 
 /** Up to this many bytes are always copied before `send` returns, so it does not matter who else can change them. */
@@ -40,9 +42,7 @@ export function toPayload(data: unknown): string | Uint8Array {
 export function sendOptions(given: Opcode | SendOptions | undefined): SendOptions {
   if (given === undefined) return NO_OPTIONS;
   if (typeof given !== 'object' || given === null) return { opcode: given };
-  const unknown = Object.keys(given).find((name) => name !== 'opcode' && name !== 'compress');
-  if (unknown !== undefined)
-    throw new TypeError(`There is no option ${unknown} to send with, only opcode and compress`);
+  checkNames('A message', given, NAMES);
   const { compress } = given;
   if (compress !== undefined && typeof compress !== 'boolean') {
     throw new TypeError(`compress must be a boolean, not ${show(compress)}`);

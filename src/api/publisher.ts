@@ -1,6 +1,7 @@
 import type { Broker, BrokerStatus } from '../broker/broker.js';
 import { ServerBroker } from '../broker/session.js';
 import type { Opcode } from '../protocol/opcode.js';
+import { checkNames } from '../protocol/option-names.js';
 import { reportError } from './handler-delivery.js';
 import { checkDuration } from './limits.js';
 import type { Data, SendOptions } from './payload.js';
@@ -51,8 +52,9 @@ export class Publisher {
    * @param options.timeout milliseconds, after which the rest is dropped; 0 and `Infinity` are never. Default 5000
    * @throws TypeError, RangeError if the time-out is invalid
    */
-  close({ timeout }: { timeout?: number } = {}): Promise<void> {
-    return this.#session.end(checkDuration('timeout', timeout, 5000) || Number.POSITIVE_INFINITY);
+  close(options: { timeout?: number } = {}): Promise<void> {
+    checkNames('close', options, ['timeout']);
+    return this.#session.end(checkDuration('timeout', options.timeout, 5000) || Number.POSITIVE_INFINITY);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { RateLimitSettings } from '../net/timing/rate-limit.js';
-import { checkNames, choice, own, show, whole } from './option-checks.js';
+import { checkNames } from '../protocol/option-names.js';
+import { choice, own, show, whole } from './option-checks.js';
 
 /**
  * How much a peer may send. Each limit is a token bucket that is full at first, and that fills up again within `per`

@@ -1,12 +1,8 @@
 import type { Buffer } from 'node:buffer';
 import { nextTick } from 'node:process';
-import { CloseCode } from '../protocol/close-code.js';
-import { WebSocketClosedError, WebSocketPacketTypeError } from '../protocol/errors.js';
+import { WebSocketPacketTypeError } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
 import type { Packet, Reading } from './message-queue.js';
-
-/** After these close codes an iteration over the messages ends normally. After others it throws. */
-const PLAIN_ENDS: readonly number[] = [CloseCode.Normal, CloseCode.GoingAway, CloseCode.NoStatus];
 
 /** For `receivePacket`. */
 export const PACKET: Reading<Packet> = { packet: (packet) => packet };
@@ -30,10 +26,7 @@ export const BYTES: Reading<Buffer> = {
 /** For `for await`. */
 export const NEXT: Reading<IteratorResult<string | Buffer>> = {
   packet: ({ data }) => ({ value: data, done: false }),
-  end(error) {
-    const isPlain = error instanceof WebSocketClosedError && PLAIN_ENDS.includes(error.closeCode);
-    return isPlain ? { value: undefined, done: true } : undefined;
-  },
+  end: (isOrderly) => (isOrderly ? { value: undefined, done: true } : undefined),
 };
 
 /** The iterator for `for await` over the messages of a socket. */

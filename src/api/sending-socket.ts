@@ -3,6 +3,7 @@ import type { Connection } from '../net/connection.js';
 import type { SharedMessage } from '../net/writing/shared-message.js';
 import { WebSocketClosedError } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
+import { checkNames } from '../protocol/option-names.js';
 import { sendChannel, slowPeerChannel } from './diagnostics.js';
 import { handled, rejected } from './handled-promise.js';
 import { checkDuration } from './limits.js';
@@ -212,6 +213,7 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
   setupPings(seconds: number, options: { timeout?: number } = {}): () => void {
     if (typeof seconds !== 'number') throw new TypeError(`seconds must be a number, not ${String(seconds)}`);
     if (!(seconds > 0 && Number.isFinite(seconds))) throw new RangeError(`seconds must be above 0, not ${seconds}`);
+    checkNames('setupPings', options, ['timeout']);
     const timeout = checkDuration('timeout', options.timeout, 0);
     if (this.#connection.state !== 'open') return () => {};
     const stop = this.#connection.setKeepalive(seconds * 1000, timeout);

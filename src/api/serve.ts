@@ -19,12 +19,13 @@ import { Fit, type PathRule } from '../net/opening/path-rule.js';
 import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { UpgradeListener } from '../net/opening/upgrade-listener.js';
 import { toError } from '../protocol/errors.js';
+import { checkNames } from '../protocol/option-names.js';
 import { type CheckedCloseOptions, within } from './connections.js';
 import { handled } from './handled-promise.js';
 import { isThenable, reportError, type SocketHandlers } from './handler-delivery.js';
-import { checkType, type ResolvedLimits, resolveLimits, type ServerLimits } from './limits.js';
+import { checkType, type ResolvedLimits, resolveLimits, SERVER_LIMITS, type ServerLimits } from './limits.js';
 import { openForHandlers } from './open.js';
-import { checkAddress, createHttpServer, patienceOf } from './own-http-server.js';
+import { checkAddress, createHttpServer, patienceOf, portOf } from './own-http-server.js';
 import { type RefusedHandler, SocketServer } from './socket-server.js';
 import { agreedProtocol, checkAnswer, type UpgradeResult } from './upgrade-answer.js';
 
@@ -38,8 +39,8 @@ export interface UpgradeContext {
 
 /** Options of `serve`: where to listen, limits, and handlers. Handlers are called as methods of this object. */
 export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHandlers<UserData>, RefusedHandler {
-  /** The port to listen on. Default 0: any free one. */
-  port?: number;
+  /** The port to listen on: a number, or its digits, as they come from the environment. Default 0: any free one. */
+  port?: number | string;
   /** The address to listen on. Default all. */
   host?: string;
   /** The path of a Unix socket, instead of a port. */
@@ -53,10 +54,10 @@ export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHa
   /** Handles all other requests. Default: they are answered with 404, or with 426 if the path serves WebSockets. */
   request?(request: IncomingMessage, response: ServerResponse): unknown;
   /**
-   * Decides about an opening handshake that is valid. Its time counts towards `handshakeTimeout`. Return a refusal from
-   * `refuse`; if the handler throws or rejects, the answer is 500, and `error` gets the error. Any request that is not
-   * refused is accepted. If you write this handler before the others, TypeScript can infer the type of `ws.data`.
-   * Default: all requests are accepted, without a subprotocol.
+   * Decides about an opening handshake that is valid. Its time counts towards `handshakeTimeout`. Return or throw a
+   * refusal from `refuse`. If the handler throws anything else, the answer is 500, and `error` gets the error. Any request
+   * that is not refused is accepted. If you write this handler before the others, TypeScript can infer the type of
+   * `ws.data`. Default: all requests are accepted, without a subprotocol.
    */
   upgrade?(
     request: IncomingMessage,
@@ -67,6 +68,8 @@ export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHa
   /** Text as a string, or as its UTF-8 bytes. Default `'string'`. */
   textAs?: 'string' | 'bytes';
 }
+
+const ADDRESS_OPTIONS = ['port', 'host', 'unix', 'tls', 'server', 'path'] as const;
 
 const HANDLERS = [
   'request',
@@ -81,6 +84,8 @@ const HANDLERS = [
   'refused',
 ] as const;
 
+const OPTIONS: readonly string[] = [...ADDRESS_OPTIONS, ...HANDLERS, ...SERVER_LIMITS, 'zeroCopy', 'textAs'];
+
 /**
  * Serves WebSockets in handler style, which has the highest throughput.
  *
@@ -91,6 +96,7 @@ export function serve<UserData = unknown>(options: ServeOptions<UserData>): Prom
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`options must be an object, not ${String(options)}`);
   }
+  checkNames('serve', options, OPTIONS);
   for (const name of HANDLERS) checkType(name, options[name], 'function');
   checkAddress(options);
   return handled(new Server(options).listen());
@@ -139,7 +145,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
 
   /** @internal */
   listen(): Promise<this> {
-    const { server, unix, port = 0, host } = this.#options;
+    const { server, unix, host } = this.#options;
     if (server !== undefined) return Promise.resolve(this);
     return new Promise((resolve, reject) => {
       const onError = (error: Error) => {
@@ -156,7 +162,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
         resolve(this);
       };
       if (unix !== undefined) this.#http.listen(unix, onListening);
-      else this.#http.listen(port, host, onListening);
+      else this.#http.listen(portOf(this.#options.port), host, onListening);
     });
   }
 
@@ -298,6 +304,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   }
 
   #failUpgrade(pending: PendingUpgrade, error: unknown): void {
+    if (isRefusal(error)) return pending.refuse(error);
     pending.refuse(refusalFor('error', 500));
     this.report(toError(error));
   }

@@ -1,5 +1,5 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
-import { type Refusal, refusalFor, refuse } from '../handshake/server.js';
+import { isRefusal, type Refusal, refusalFor, refuse } from '../handshake/server.js';
 import { watchRequestListeners } from '../net/node/request-rejections.js';
 import { Attachment } from '../net/opening/attachment.js';
 import { answerInstead, bindResponse, type DestroyedSocket } from '../net/opening/bound-response.js';
@@ -28,7 +28,7 @@ export interface AcceptUpgradesOptions extends ServerLimits, RefusedHandler {
   path?: PathRule;
   /**
    * A handler threw or rejected: before the upgrade the client gets 500, after it Close 1011. Or it did not answer, or the
-   * broker failed. It is not called if a handler rejects because the handshake is refused, which `refused` hears of, or
+   * broker failed. A refusal that it throws (`throw refuse(401)`) is the answer, and no error. This handler is not called if a handler rejects because the handshake is refused, which `refused` hears of, or
    * because its client has left or has closed cleanly. Default: `console.error` for the user's own errors, nothing for
    * what peers do. See docs/errors.md.
    */
@@ -144,6 +144,7 @@ export class Upgrades extends SocketServer<unknown> {
 
   /** The handler of a plain request rejected. */
   #onPlainRejection(reason: unknown, response: ServerResponse): void {
+    if (isRefusal(reason)) return answerInstead(response, reason);
     const error = toError(reason);
     answerInstead(response, refusalOf(error));
     reportError({ error: this.#options.onError }, error, undefined, isRefusalError(error));
@@ -166,8 +167,9 @@ export class Upgrades extends SocketServer<unknown> {
   }
 
   #onRejection(upgrade: AwaitedUpgrade, reason: unknown): void {
-    const error = toError(reason);
     const { pending, response, ws } = upgrade;
+    if (isRefusal(reason) && pending?.isPending && !response?.headersSent) return pending.refuse(reason);
+    const error = toError(reason);
     if (ws !== null || pending === null) return failSocket(ws!, reason, { error: this.#options.onError });
     // The client has left, or gets the refusal, of which `refused` hears.
     const hasLeft = pending.isGone && error instanceof WebSocketCreationError;

@@ -1,4 +1,5 @@
 import type { Buffer } from 'node:buffer';
+import { type InspectOptions, inspect } from 'node:util';
 import type { Connection } from '../net/connection.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { type CloseResult, WebSocketClosedError, withoutStack } from '../protocol/errors.js';
@@ -22,7 +23,7 @@ interface Internals {
     topics: Topics<WebSocket> | null,
   ): WebSocket<UserData>;
   pauseForQueue(ws: WebSocket): void;
-  closed(ws: WebSocket, result: CloseResult, cause: Error | undefined): void;
+  closed(ws: WebSocket, result: CloseResult, isOrderly: boolean): void;
 }
 
 /** @internal */
@@ -32,6 +33,8 @@ let receiveNext: (ws: WebSocket) => Promise<IteratorResult<string | Buffer>>;
 
 /** What is published on the channels of `node:diagnostics_channel`, by the name of the channel. */
 export type DiagnosticsMessages = MessagesOf<WebSocket>;
+
+const STATE_NAMES: readonly string[] = ['connecting', 'open', 'closing', 'closed'];
 
 /** The promise of `closed`. */
 class Ending {
@@ -53,7 +56,7 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
         ws.#pausedByQueue = true;
         connectionOf(ws).pause();
       },
-      closed: (ws, result, cause) => ws.#onClosed(result, cause),
+      closed: (ws, result, isOrderly) => ws.#onClosed(result, isOrderly),
     };
     receiveNext = (ws) => ws.#receive(NEXT);
   }
@@ -171,9 +174,9 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   }
 
   /**
-   * Iterates over the messages. The loop ends after a Close with 1000, 1001 or no code, and throws a
-   * `WebSocketClosedError` after any other end. If you leave the loop early, the socket closes with 1000, unless you
-   * close it otherwise in the same turn.
+   * Iterates over the messages. The loop ends after `close()`, and after a Close of the peer with 1000, 1001 or no code. It
+   * throws a `WebSocketClosedError` after any other end, such as a time-out. If you leave the loop early, the socket closes
+   * with 1000, unless you close it otherwise in the same turn.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
     return new MessageIterator(this, receiveNext);
@@ -215,13 +218,24 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
     this.#connection().hangup();
   }
 
-  #onClosed(result: CloseResult, cause: Error | undefined): void {
+  /** What `console.log(ws)` shows. @internal */
+  [inspect.custom](depth: number | null, options: InspectOptions): string {
+    if (depth !== null && depth < 0) return '[WebSocket]';
+    const { url, remoteAddress, protocol, topics, bufferedAmount, data } = this;
+    const state = STATE_NAMES[this.readyState];
+    return `WebSocket ${inspect({ state, url, remoteAddress, protocol, topics, bufferedAmount, data }, { ...options, depth })}`;
+  }
+
+  #onClosed(result: CloseResult, isOrderly: boolean): void {
     this.#topics?.deleteAll(this);
-    if (closeChannel.hasSubscribers) closeChannel.publish({ socket: this, ...result, cause });
+    if (closeChannel.hasSubscribers) closeChannel.publish({ socket: this, ...result, cause: result.cause });
     if (this.#ending instanceof Ending) this.#ending.resolve(result);
     else this.#ending = result;
     if (this.#queue === null) return;
-    this.#queue.end(withoutStack(() => new WebSocketClosedError(result, cause === undefined ? undefined : { cause })));
+    this.#queue.end(
+      withoutStack(() => new WebSocketClosedError(result)),
+      isOrderly,
+    );
   }
 
   #receive<Result>(reading: Reading<Result>): Promise<Result> {

@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import { randomInt } from 'node:crypto';
+import { checkNames } from '../protocol/option-names.js';
 import type { Broker, BrokerKey, BrokerOptions, BrokerStatus } from './broker.js';
 
 /** The first wait before another attempt to connect, and the longest, in milliseconds. */
@@ -64,7 +65,5 @@ const NAMES = ['prefix', 'maxBuffered', 'maxMessage', 'key'];
 export function checkBrokerOptions(options: unknown, others: readonly string[] = []): void {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`options must be an object, not ${String(options)}`);
-  const unknown = Object.keys(options).find((name) => !NAMES.includes(name) && !others.includes(name));
-  if (unknown === undefined) return;
-  throw new TypeError(`There is no option ${unknown} of a broker, only ${[...NAMES, ...others].join(', ')}`);
+  checkNames('A broker', options, [...NAMES, ...others]);
 }

@@ -100,10 +100,11 @@ export function checkProtocols(protocols: string | readonly string[] | undefined
 }
 
 /**
- * Parses the URL to connect to (RFC 6455 §3). The result is the caller's own.
+ * Parses the URL to connect to (RFC 6455 §3). `http:` and `https:` become `ws:` and `wss:`, as in browsers. The result is
+ * the caller's own.
  *
  * @throws SyntaxError with the value, if it cannot be parsed, or has a fragment, a space or a control character
- * @throws WebSocketCreationError if its scheme is neither ws nor wss
+ * @throws WebSocketCreationError if its scheme is another
  * @throws TypeError if `url` is neither a string nor a URL
  */
 export function parseUrl(url: string | URL): URL {
@@ -112,14 +113,20 @@ export function parseUrl(url: string | URL): URL {
   // `new URL` silently drops tabs and line ends, and joins what is left into another URL.
   if (hasSpaceOrControl(text)) throw new SyntaxError(`The URL ${quoted(text)} has a space or a control character`);
   const parsed = tryUrl(text);
+  if (parsed.protocol === 'http:') parsed.protocol = 'ws:';
+  if (parsed.protocol === 'https:') parsed.protocol = 'wss:';
   if (parsed.protocol !== 'ws:' && parsed.protocol !== 'wss:') {
-    throw new WebSocketCreationError(`Scheme ${parsed.protocol.slice(0, -1)} not supported yet: use ws or wss`);
+    const hint = HOST_AND_PORT.test(text) ? `did you mean ws://${text}?` : 'use ws or wss';
+    throw new WebSocketCreationError(`Scheme ${parsed.protocol.slice(0, -1)} not supported yet: ${hint}`);
   }
   // §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used". `hash` does
   // not show an empty one.
   if (text.includes('#')) throw new SyntaxError(`The URL ${quoted(text)} has a fragment`);
   return parsed;
 }
+
+/** `localhost:9001/ws`, which a URL parser takes for the scheme `localhost`. */
+const HOST_AND_PORT = /^[a-z\d.-]+:\d+(?:[/?]|$)/i;
 
 function hasSpaceOrControl(text: string): boolean {
   for (let at = 0; at < text.length; at++) {
@@ -133,7 +140,9 @@ function tryUrl(text: string): URL {
   try {
     return new URL(text);
   } catch (cause) {
-    throw new SyntaxError(`The URL ${quoted(text)} cannot be parsed`, { cause });
+    const example = /^[a-z\d[]/i.test(text) ? `ws://${text}` : 'ws://localhost:9001/ws';
+    const hint = text.includes('://') ? '' : `: it needs a scheme, as in ${example}`;
+    throw new SyntaxError(`The URL ${quoted(text)} cannot be parsed${hint}`, { cause });
   }
 }
 

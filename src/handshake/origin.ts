@@ -58,6 +58,29 @@ export function isSameHost(origin: string, server: Authority): boolean {
   return page.port === (server.port ?? page.defaultPort);
 }
 
+const ORIGIN_FORM = /^([a-z][a-z0-9+.-]*:\/\/)([^/?#]*)(.*)$/i;
+
+/**
+ * Why no Origin header can be equal to a string (RFC 6454 §6.2), and what was probably meant; `undefined` if one can.
+ */
+export function impossibleOrigin(pattern: string): string | undefined {
+  if (pattern === '*' || pattern === 'null') return undefined;
+  const parts = ORIGIN_FORM.exec(pattern);
+  if (parts === null) return `an origin has a scheme${parseAuthority(pattern) ? `, as in "http://${pattern}"` : ''}`;
+  const [, scheme, authority, path] = parts;
+  if (path !== '') return `an origin has no path: did you mean "${scheme}${authority}"?`;
+  if (authority.includes('*')) return 'for many hosts pass a RegExp';
+  const isWeb = /^https?:/i.test(scheme);
+  return isWeb && parseOrigin(pattern) === null ? 'it has no valid host and port' : undefined;
+}
+
+/** As `impossibleOrigin`, for the host that a client believes it talks to. */
+export function impossibleHost(pattern: string): string | undefined {
+  if (pattern === '*') return undefined;
+  if (pattern.includes('*')) return 'for many hosts pass a RegExp';
+  return parseAuthority(pattern) === null ? 'a host is a name or an address, with a port or without' : undefined;
+}
+
 /** Makes two spellings of one origin equal. Anything but an http origin is only lower-cased. */
 function normalOrigin(origin: string): string {
   const parsed = parseOrigin(origin);

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { checkNames } from '../protocol/option-names.js';
 import { checkField, quoted } from './header-values.js';
 
 /** RFC 9110 §15 and the IANA registry. Listed here because src/handshake imports nothing of node:http. */
@@ -138,6 +139,7 @@ interface RefusalOptions {
  *   `body` is not a string, or if a 304 has a body
  */
 export function refuse(status: number, options: RefusalOptions = {}): Refusal {
+  checkNames('refuse', options, ['headers', 'body']);
   return refusalFor('application', status, options);
 }
 

@@ -288,14 +288,16 @@ function readKey(lines: FieldLines): string | Refusal {
 function readProtocols(lines: FieldLines): string[] | Refusal {
   // §4.1, item 10; §11.3.4: several headers count as one.
   const value = joinedLines(lines, 'sec-websocket-protocol');
-  if (value === undefined) return [];
+  // An empty value breaks the ABNF, but Python's `websockets` and .NET send it if they offer nothing.
+  if (!value) return [];
   return parseProtocols(value) ?? new Refusal(400, `${INVALID} Sec-WebSocket-Protocol is no list of distinct tokens`);
 }
 
 function readExtensions(lines: FieldLines): Extension[] | Refusal {
   // §9.1: a value that does not conform to the ABNF fails the connection. §11.3.2: several headers count as one.
   const value = joinedLines(lines, 'sec-websocket-extensions');
-  if (value === undefined) return [];
+  // As with subprotocols.
+  if (!value) return [];
   const extensions = parseExtensions(value);
   if (extensions === null) return new Refusal(400, `${INVALID} the Sec-WebSocket-Extensions header is malformed`);
   return extensions.slice(0, MAX_EXTENSIONS);

@@ -19,8 +19,8 @@ export interface ConnectionHandler {
   onDrain(): void;
   /** Something went wrong; `onClose` follows. */
   onError(error: Error): void;
-  /** The last event. `cause` is the error that ended the connection, if there is one. */
-  onClose(result: CloseResult, cause: Error | undefined): void;
+  /** The last event. @param isOrderly whether a loop over the messages ends without an error */
+  onClose(result: CloseResult, isOrderly: boolean): void;
 }
 
 /**

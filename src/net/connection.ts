@@ -5,7 +5,15 @@ import { NO_BYTES } from '../protocol/bytes.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload, parseClosePayload } from '../protocol/close-payload.js';
 import { Closing, type ClosingEvent, type ConnectionState, echoedCode } from '../protocol/closing.js';
-import { FAULT, type Fault, toError, WebSocketClosedError, WebSocketProtocolError } from '../protocol/errors.js';
+import {
+  type CloseResult,
+  FAULT,
+  type Fault,
+  faultText,
+  toError,
+  WebSocketClosedError,
+  WebSocketProtocolError,
+} from '../protocol/errors.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
 import { CompressingLink } from './compressing-link.js';
 import type { ConnectionHandler, ConnectionOptions } from './connection-handler.js';
@@ -155,13 +163,18 @@ export class Connection extends CompressingLink implements TimeLimited {
 
   /** Fails the connection (§7.1.7) because user code threw: Close 1011, "an unexpected condition" (§7.4.1). */
   failByHandler(error: Error): void {
-    this.#fail(CloseCode.InternalError, error);
+    // What went wrong is not the peer's business.
+    this.#fail(CloseCode.InternalError, error, 'Internal error');
   }
 
   /** The error for operations still pending when the connection ends. */
   closedError(): WebSocketClosedError {
-    const cause = this.#cause;
-    return new WebSocketClosedError(this.#closing().result(), cause === undefined ? undefined : { cause });
+    return new WebSocketClosedError(this.#result());
+  }
+
+  #result(): CloseResult {
+    const result = this.#closing().result();
+    return this.#cause === undefined ? result : { ...result, cause: this.#cause };
   }
 
   // ——— from the receiver
@@ -229,8 +242,9 @@ export class Connection extends CompressingLink implements TimeLimited {
   }
 
   onFault(fault: Fault): void {
-    const error = new WebSocketProtocolError(fault);
-    this.#fail(fault.closeCode, error);
+    const text = faultText(fault, this.#options);
+    const error = new WebSocketProtocolError(fault, text);
+    this.#fail(fault.closeCode, error, text);
     this.#tellError(error);
   }
 
@@ -306,8 +320,9 @@ export class Connection extends CompressingLink implements TimeLimited {
     this.#closing().onClosed();
     this.inbox.discard();
     this.#roundTrips?.reject(this.closedError());
-    this.counters.countClose(this.#closing().result().closeCode);
-    this.runInAsyncScope(this.#handler.onClose, this.#handler, this.#closing().result(), this.#cause);
+    const result = this.#result();
+    this.counters.countClose(result.closeCode);
+    this.runInAsyncScope(this.#handler.onClose, this.#handler, result, this.#closing().isOrderly);
   }
 
   // ——— closing
@@ -345,10 +360,11 @@ export class Connection extends CompressingLink implements TimeLimited {
     this.#close('peer close', formatClosePayload(echoedCode(status)));
   }
 
-  #fail(closeCode: number, cause: Error): void {
+  /** §7.1.7. @param reason tells the peer's developers what to look for */
+  #fail(closeCode: number, cause: Error, reason: string): void {
     if (this.state === 'closed') return;
     this.#cause ??= cause;
-    this.#close('fail', formatClosePayload(closeCode));
+    this.#close('fail', formatClosePayload(closeCode, reason));
   }
 
   #closeOutbox(): void {

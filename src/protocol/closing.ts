@@ -54,12 +54,17 @@ const RULES: Readonly<Record<ClosingEvent, ClosingRule>> = {
   fail: { discards: true, sendsClose: true, reads: true, ends: 'always' },
 };
 
+/** After these close codes nothing is missing: the peer has said that it is done. */
+const PLAIN_ENDS: readonly number[] = [CloseCode.Normal, CloseCode.GoingAway, CloseCode.NoStatus];
+
 /** A connection is closing from its first closing event until everything received is handled. */
 export type ConnectionState = 'open' | 'closing' | 'closed';
 
 /** The closing of one connection: what has happened, and what to do next. It knows no socket. */
 export class Closing {
   #state: ConnectionState = 'open';
+  /** What began the closing; `null` before, and if nobody closed. */
+  #begunBy: ClosingEvent | 'abandon' | null = null;
   #sent = false;
   #isLost = false;
   #isIncomplete = false;
@@ -85,7 +90,7 @@ export class Closing {
     // §5.5.1: "The application MUST NOT send any more data frames after sending a Close frame", nor a second one.
     const sends = sendsClose && this.#state === 'open';
     if (sends) this.#sent = true;
-    if (this.#state === 'open') this.#state = 'closing';
+    if (this.#state === 'open') this.#begin(event);
     const isThrough = role === 'server' && this.#sent && this.#received !== null;
     return { discards, sendsClose: sends, reads, ends: ends === 'always' || isThrough };
   }
@@ -97,7 +102,12 @@ export class Closing {
 
   /** We end the connection at once. */
   abandon(): void {
-    if (this.#state === 'open') this.#state = 'closing';
+    if (this.#state === 'open') this.#begin('abandon');
+  }
+
+  #begin(event: ClosingEvent | 'abandon'): void {
+    this.#state = 'closing';
+    this.#begunBy = event;
   }
 
   /** The TCP connection ended before everything we sent had left, including our Close. */
@@ -108,13 +118,23 @@ export class Closing {
   /** The transport is closed. What it brought before must still be handled. */
   onLost(): void {
     this.#isLost = true;
-    this.abandon();
+    if (this.#state === 'open') this.#state = 'closing';
     if (!this.#sent) this.#isIncomplete = true;
   }
 
   /** Everything is handled (§7.1.4). */
   onClosed(): void {
     this.#state = 'closed';
+  }
+
+  /**
+   * Whether a loop over the messages simply ends: this side has closed, or the peer has, with a code that says no more than
+   * that. Not if this side has failed the connection, or has left without a Close.
+   */
+  get isOrderly(): boolean {
+    if (this.#begunBy === 'close') return true;
+    const isBroken = this.#begunBy === 'fail' || this.#begunBy === 'abandon';
+    return !isBroken && PLAIN_ENDS.includes(this.result().closeCode);
   }
 
   /** How the connection ended (§7.1.5, §7.1.6). */

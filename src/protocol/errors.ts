@@ -10,10 +10,23 @@ export interface Fault {
   /** The section of RFC 6455 whose rule was broken. */
   readonly section: string;
   readonly message: string;
+  /** The option whose value is part of the message, last. */
+  readonly limit: FaultLimit | null;
 }
 
+/** An option that a peer can exceed. */
+type FaultLimit = 'maxPayload' | 'maxFragments' | 'messageTimeout';
+
 function fault(code: string, closeCode: number, section: string, message: string): Fault {
-  return Object.freeze({ code: `WASOCK_${code}`, closeCode, section, message });
+  const limit = LIMITS.find((name) => message.endsWith(name)) ?? null;
+  return Object.freeze({ code: `WASOCK_${code}`, closeCode, section, message, limit });
+}
+
+const LIMITS: readonly FaultLimit[] = ['maxPayload', 'maxFragments', 'messageTimeout'];
+
+/** What our Close frame and our error say of a fault: its message, and what the limit was. */
+export function faultText({ message, limit }: Fault, limits: Readonly<Record<FaultLimit, number>>): string {
+  return limit === null ? message : `${message} ${limits[limit]}`;
 }
 
 /** Every fault of a peer that fails the connection (§7.1.7). docs/errors.md prints this table. */
@@ -137,19 +150,26 @@ export interface CloseResult {
   reason: string;
   /** Whether both Close frames were exchanged before the TCP connection ended. */
   wasClean: boolean;
+  /**
+   * What has ended the connection, if that was an error: what the peer broke, a time-out, an error of the network, or what
+   * a handler threw. Absent after a Close of either side, `hangup`, or the end of the TCP connection without a Close.
+   */
+  cause?: Error;
 }
 
 /** The connection is closed, or ended while an operation was pending. `cause` tells why, if that is known. */
 export class WebSocketClosedError extends WebSocketError implements CloseResult {
+  declare readonly cause?: Error;
   readonly closeCode: number;
   readonly reason: string;
   readonly wasClean: boolean;
-  constructor(result: CloseResult, options?: CauseOption & { code?: string; message?: string }) {
+  constructor(result: CloseResult, options?: { cause?: Error; code?: string; message?: string }) {
     const reason = result.reason === '' ? '' : `: ${result.reason}`;
+    const cause = options?.cause ?? result.cause;
     super(
       options?.message ?? `Socket closed (${result.closeCode}${reason})`,
       options?.code ?? ERROR_CODE.CLOSED,
-      options,
+      cause === undefined ? undefined : { cause },
     );
     this.closeCode = result.closeCode;
     this.reason = result.reason;
@@ -184,29 +204,63 @@ export class WebSocketProtocolMismatchError extends WebSocketError {
   }
 }
 
+/** A server's answer to an opening handshake. */
+export interface HandshakeAnswer {
+  /** The HTTP status. */
+  readonly status: number;
+  /** The headers, names in lower case. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+/** Characters of the body that the message of an error shows, at most. */
+const SHOWN_BODY = 200;
+
+/** The first line of a body, if it is text. */
+function firstLine(text: string): string {
+  const line = text.trimStart().split(/[\r\n]/, 1)[0];
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a body is a stranger's, and an error is printed.
+  return /[\u0000-\u001f\u007f-\u009f\ufffd]/.test(line) ? '' : line.slice(0, SHOWN_BODY).trimEnd();
+}
+
 /** The server answered the opening handshake with a status other than 101 (RFC 6455 §4.1). */
-export class WebSocketFailedUpgradeError extends WebSocketError {
+export class WebSocketFailedUpgradeError extends WebSocketError implements HandshakeAnswer {
+  /** The URL that was asked for, after redirects, without a password. */
+  readonly url: string;
   /** The HTTP status of the answer. */
   readonly status: number;
   /** The headers of the answer, names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The first KiB of the answer's body. */
   readonly body: Buffer;
-  constructor(
-    status: number,
-    headers: Readonly<Record<string, string | string[] | undefined>>,
-    body: Buffer,
-    options?: CauseOption,
-  ) {
+  constructor(url: URL, { status, headers }: HandshakeAnswer, body: Buffer, options?: CauseOption) {
+    const line = firstLine(body.toString());
     super(
-      `Failed to Upgrade (Possibly Connected to non-WebSocket url): the server answered ${status}`,
+      `Failed to Upgrade (Possibly Connected to non-WebSocket url): ${shownUrl(url)} answered ${status}${line && `: ${line}`}`,
       ERROR_CODE.FAILED_UPGRADE,
       options,
     );
+    this.url = withoutCredentials(url);
     this.status = status;
     this.headers = headers;
     this.body = body;
   }
+
+  /** `body` as UTF-8. */
+  get bodyText(): string {
+    return this.body.toString();
+  }
+}
+
+/** A URL as errors show it: what follows `?` may be a secret. */
+export function shownUrl({ protocol, host, pathname }: URL): string {
+  return `${protocol}//${host}${pathname}`;
+}
+
+function withoutCredentials(url: URL): string {
+  const shown = new URL(url);
+  shown.username = '';
+  shown.password = '';
+  return shown.href;
 }
 
 /** The opening handshake breaks RFC 6455 §4. On a server the error carries the answer to send. */
@@ -236,8 +290,8 @@ export class WebSocketProtocolError extends WebSocketError {
   readonly sentCloseCode: number;
   /** The section of RFC 6455 whose rule the peer broke. */
   readonly section: string;
-  constructor(fault: Fault) {
-    super(`${fault.message} (RFC 6455 §${fault.section})`, fault.code);
+  constructor(fault: Fault, text: string = fault.message) {
+    super(`${text} (RFC 6455 §${fault.section})`, fault.code);
     this.sentCloseCode = fault.closeCode;
     this.section = fault.section;
   }

@@ -38,10 +38,14 @@ describe('the classes of errors', () => {
       fields: {},
     },
     {
-      error: new wasock.WebSocketFailedUpgradeError(404, { a: 'b' }, Buffer.from('c')),
+      error: new wasock.WebSocketFailedUpgradeError(
+        new URL('ws://u:p@h/x?t=1'),
+        { status: 404, headers: { a: 'b' } },
+        Buffer.from('c'),
+      ),
       name: 'WebSocketFailedUpgradeError',
       code: 'WASOCK_FAILED_UPGRADE',
-      fields: { status: 404, headers: { a: 'b' }, body: Buffer.from('c') },
+      fields: { url: 'ws://h/x?t=1', status: 404, headers: { a: 'b' }, body: Buffer.from('c'), bodyText: 'c' },
     },
     {
       error: new wasock.WebSocketHandshakeError('m', 426, { a: 'b' }),

@@ -47,11 +47,14 @@ describe('a queue of messages', () => {
 
   test('ends an iteration as its reading says', async () => {
     const queue = new MessageQueue();
-    const ending: Reading<unknown> = { packet: ({ data }) => data, end: ({ message }) => `after ${message}` };
+    const ending: Reading<unknown> = {
+      packet: ({ data }) => data,
+      end: (isOrderly) => (isOrderly ? 'the end' : undefined),
+    };
     const waiting = queue.receive(ending);
-    queue.end(new Error('all'));
-    expect(await waiting).toBe('after all');
-    expect(await queue.receive(ending)).toBe('after all');
+    queue.end(new Error('over'), true);
+    expect(await waiting).toBe('the end');
+    expect(await queue.receive(ending)).toBe('the end');
   });
 
   test('hands the next one to the receiver that waits', async () => {

@@ -106,3 +106,56 @@ describe('how it has ended (RFC 6455 §7.1.5)', () => {
 test('§5.5.1: the answer has the code that was received, or none', () => {
   expect([1001, 4999, 1005].map((closeCode) => echoedCode({ closeCode, reason: '' }))).toEqual([1001, 4999, undefined]);
 });
+
+describe('a loop over the messages', () => {
+  const isOrderlyAfter = (steps: (closing: Closing) => void) => {
+    const closing = new Closing();
+    steps(closing);
+    closing.onLost();
+    closing.onClosed();
+    return closing.isOrderly;
+  };
+  const peerCloses = (closing: Closing, closeCode: number) => {
+    closing.onReceived({ closeCode, reason: '' });
+    closing.on('peer close', 'server');
+  };
+
+  test.each([
+    [1000, true],
+    [1001, true],
+    [1005, true],
+    [1002, false],
+    [1011, false],
+    [3000, false],
+    [4000, false],
+  ])('after a Close of the peer with %d ends quietly: %s', (closeCode, expected) => {
+    expect(isOrderlyAfter((closing) => peerCloses(closing, closeCode))).toBe(expected);
+  });
+
+  test('ends quietly after this side has closed, whatever follows', () => {
+    const isQuiet = (then: (closing: Closing) => void) =>
+      isOrderlyAfter((closing) => {
+        closing.on('close', 'client');
+        then(closing);
+      });
+    expect(isQuiet(() => {})).toBe(true);
+    expect(isQuiet((closing) => peerCloses(closing, 4000))).toBe(true);
+    expect(isQuiet((closing) => closing.abandon())).toBe(true);
+    expect(isQuiet((closing) => closing.on('fail', 'client'))).toBe(true);
+  });
+
+  test('throws after a failure of this side, whatever the peer answers', () => {
+    expect(isOrderlyAfter((closing) => closing.on('fail', 'server'))).toBe(false);
+    const answered = (closing: Closing) => {
+      closing.on('fail', 'server');
+      peerCloses(closing, 1000);
+    };
+    expect(isOrderlyAfter(answered)).toBe(false);
+  });
+
+  test('throws after a hangup, a time-out, and the loss of the connection', () => {
+    expect(isOrderlyAfter((closing) => closing.abandon())).toBe(false);
+    expect(isOrderlyAfter((closing) => void closing.on('peer end', 'server'))).toBe(false);
+    expect(isOrderlyAfter(() => {})).toBe(false);
+  });
+});

@@ -3,6 +3,7 @@ import { isCloseCode } from '../../src/protocol/close-code.js';
 import {
   ERROR_CODE,
   FAULT,
+  faultText,
   WebSocketClosedError,
   WebSocketCreationError,
   WebSocketError,
@@ -68,6 +69,8 @@ describe('error codes', () => {
   });
 });
 
+const URL_ASKED = new URL('ws://ada:pw@example.org/ws?ticket=secret');
+
 describe('the errors', () => {
   const cause = new Error('why');
 
@@ -76,7 +79,7 @@ describe('the errors', () => {
     ['WebSocketCreationError', new WebSocketCreationError('m', { cause }), 'WASOCK_CREATION'],
     [
       'WebSocketFailedUpgradeError',
-      new WebSocketFailedUpgradeError(404, {}, Buffer.alloc(0), { cause }),
+      new WebSocketFailedUpgradeError(URL_ASKED, { status: 404, headers: {} }, Buffer.alloc(0), { cause }),
       'WASOCK_FAILED_UPGRADE',
     ],
     ['WebSocketHandshakeError', new WebSocketHandshakeError('m', 400, {}, { cause }), 'WASOCK_HANDSHAKE'],
@@ -114,10 +117,41 @@ describe('the errors', () => {
   it('WebSocketFailedUpgradeError has the answer of the server', () => {
     const headers = { 'content-type': 'text/plain' };
     const body = Buffer.from('no such page');
-    const error = new WebSocketFailedUpgradeError(404, headers, body);
-    expect(error).toMatchObject({ status: 404, headers });
+    const error = new WebSocketFailedUpgradeError(URL_ASKED, { status: 404, headers }, body);
+    expect(error).toMatchObject({ url: 'ws://example.org/ws?ticket=secret', status: 404, headers });
     expect(error.body).toBe(body);
-    expect(error.message).toBe('Failed to Upgrade (Possibly Connected to non-WebSocket url): the server answered 404');
+    expect(error.bodyText).toBe('no such page');
+    const beginning = 'Failed to Upgrade (Possibly Connected to non-WebSocket url): ws://example.org/ws answered 404';
+    expect(error.message).toBe(`${beginning}: no such page`);
+  });
+
+  it.each([
+    ['', ''],
+    ['\n\r\n', ''],
+    ['\n{"error":"who are you?"}\nmore', ': {"error":"who are you?"}'],
+    [`${'x'.repeat(300)}`, `: ${'x'.repeat(200)}`],
+    ['\u001b[2Jboo', ''],
+    ['one\rtwo', ': one'],
+  ])('WebSocketFailedUpgradeError: of the body %j the message has %j', (body, shown) => {
+    const error = new WebSocketFailedUpgradeError(URL_ASKED, { status: 401, headers: {} }, Buffer.from(body));
+    expect(error.message.slice(error.message.indexOf('401'))).toBe(`401${shown}`);
+  });
+
+  it('WebSocketFailedUpgradeError: a body that is not text is not shown', () => {
+    const error = new WebSocketFailedUpgradeError(URL_ASKED, { status: 502, headers: {} }, Buffer.from([0xff, 0xfe]));
+    expect(error.message).toMatch(/answered 502$/);
+  });
+
+  it('the text of a fault has the value of its limit', () => {
+    const limits = { maxPayload: 1_048_576, maxFragments: 1024, messageTimeout: 30_000 };
+    const texts = Object.values(FAULT).map((fault) => faultText(fault, limits));
+    expect(texts.filter((text) => / \d+$/.test(text)).sort()).toEqual([
+      'A message has more fragments than maxFragments 1024',
+      'A message is larger than maxPayload 1048576',
+      'A message took longer to arrive than messageTimeout 30000',
+    ]);
+    // They fit into a Close frame (RFC 6455 §5.5).
+    for (const text of texts) expect(Buffer.byteLength(text)).toBeLessThanOrEqual(110);
   });
 
   it('WebSocketHandshakeError has the answer that the request deserves', () => {

@@ -61,7 +61,7 @@ export class Recorder implements ConnectionHandler {
     this.events.push('error');
     this.errors.push(error);
   }
-  onClose(result: CloseResult, cause: Error | undefined): void {
+  onClose({ cause, ...result }: CloseResult): void {
     this.events.push('close');
     this.closes.push(result);
     this.cause = cause;

@@ -19,6 +19,7 @@ import type { Extension } from '../../handshake/header-values.js';
 import { newKey } from '../../handshake/key.js';
 import { NO_BYTES } from '../../protocol/bytes.js';
 import {
+  type HandshakeAnswer,
   toError,
   WebSocketCreationError,
   WebSocketError,
@@ -63,6 +64,8 @@ export interface Connected {
   /** What was agreed about compression; `null` without. */
   readonly deflate: DeflateParameters | null;
   readonly url: URL;
+  /** The 101. */
+  readonly response: HandshakeAnswer;
 }
 
 /**
@@ -177,7 +180,7 @@ function request(
       try {
         const chosen = judgeResponse(response, opening);
         const deflate = agreedDeflate(chosen.extensions, compression, response);
-        resolve({ socket, head, url, protocol: chosen.protocol, deflate });
+        resolve({ socket, head, url, protocol: chosen.protocol, deflate, response: answerOf(response) });
       } catch (error) {
         socket.destroy();
         reject(error);
@@ -187,7 +190,7 @@ function request(
     sent.on('response', (response) => {
       // If node:http does not take a 101 for an upgrade, the 101 lacks the headers of one.
       if (response.statusCode === 101) onUpgrade(response, response.socket, NO_BYTES);
-      else resolve(readRefusal(response, signal));
+      else resolve(readRefusal(url, response, signal));
     });
     sent.on('error', (error) => reject(creationError(url, error)));
     limitInformational(sent, reject);
@@ -236,13 +239,13 @@ function limitInformational(sent: ClientRequest, reject: (error: Error) => void)
 }
 
 /** Reads the body until it ends or breaks off, is long enough, or the signal is aborted. */
-function readRefusal(response: IncomingMessage, signal: AbortSignal): Promise<WebSocketFailedUpgradeError> {
+function readRefusal(url: URL, response: IncomingMessage, signal: AbortSignal): Promise<WebSocketFailedUpgradeError> {
   const chunks: Buffer[] = [];
   let length = 0;
   return new Promise((resolve) => {
     const finish = () => {
       const body = Buffer.concat(chunks).subarray(0, MAX_ERROR_BODY);
-      resolve(new WebSocketFailedUpgradeError(response.statusCode ?? 0, response.headers, body));
+      resolve(new WebSocketFailedUpgradeError(url, answerOf(response), body));
       signal.removeEventListener('abort', finish);
       response.destroy();
     };
@@ -258,10 +261,42 @@ function readRefusal(response: IncomingMessage, signal: AbortSignal): Promise<We
   });
 }
 
+function answerOf({ statusCode = 0, headers }: IncomingMessage): HandshakeAnswer {
+  return { status: statusCode, headers };
+}
+
 function creationError(url: URL, error: Error): Error {
   if (error instanceof WebSocketError) return error;
   // An AggregateError has one error for each address of the host, and no message of its own.
   const { errors = [error] } = error as Partial<AggregateError>;
   const text = errors.map((each) => toError(each).message).join('; ');
-  return new WebSocketCreationError(`No connection to ${url.origin}: ${text}`, { cause: error });
+  const hint = hintFor(url, error);
+  return new WebSocketCreationError(`No connection to ${url.origin}: ${text}${hint && ` (${hint})`}`, { cause: error });
+}
+
+/** The first byte of a TLS record that is an alert. */
+const TLS_ALERT = 0x15;
+
+const UNKNOWN_ISSUER: readonly unknown[] = [
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+];
+
+/** What to try; empty if the error says it. */
+function hintFor(url: URL, error: Error): string {
+  const { code, rawPacket } = error as NodeJS.ErrnoException & { rawPacket?: Uint8Array };
+  if (url.protocol === 'ws:') {
+    if (rawPacket?.[0] === TLS_ALERT) return `it speaks TLS: use wss://${url.host}`;
+    // Some servers answer nothing to what is not TLS.
+    return code === 'ECONNRESET' ? `if it speaks TLS, use wss://${url.host}` : '';
+  }
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG' || code === 'EPROTO') {
+    return `if it does not speak TLS, use ws://${url.host}`;
+  }
+  if (UNKNOWN_ISSUER.includes(code)) {
+    return 'pass the certificate that signed its own as the option ca, or name its file in NODE_EXTRA_CA_CERTS';
+  }
+  return '';
 }

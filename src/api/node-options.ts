@@ -1,0 +1,19 @@
+/**
+ * What a client passes on: the options of `http.request`, `net.connect` and `tls.connect`, as Node 20 to 26 document
+ * them.
+ */
+export const NODE_OPTIONS: readonly string[] = [
+  // http.request and https.request.
+  ...['agent', 'auth', 'createConnection', 'defaultPort', 'family', 'hints', 'host', 'hostname', 'insecureHTTPParser'],
+  ...['joinDuplicateHeaders', 'localAddress', 'localPort', 'lookup', 'maxHeaderSize', 'method', 'path', 'port'],
+  ...['protocol', 'setDefaultHeaders', 'setHost', 'socketPath', 'timeout', 'uniqueHeaders'],
+  // net.connect.
+  ...['allowHalfOpen', 'autoSelectFamily', 'autoSelectFamilyAttemptTimeout', 'blockList', 'fd', 'highWaterMark'],
+  ...['keepAlive', 'keepAliveInitialDelay', 'noDelay', 'onread', 'readable', 'writable'],
+  // tls.connect and tls.createSecureContext.
+  ...['ALPNProtocols', 'allowPartialTrustChain', 'ca', 'cert', 'checkServerIdentity', 'ciphers', 'clientCertEngine'],
+  ...['crl', 'dhparam', 'ecdhCurve', 'enableTrace', 'honorCipherOrder', 'isServer', 'key', 'maxVersion', 'minDHSize'],
+  ...['minVersion', 'passphrase', 'pfx', 'privateKeyEngine', 'privateKeyIdentifier', 'pskCallback'],
+  ...['rejectUnauthorized', 'requestCert', 'requestOCSP', 'secureContext', 'secureOptions', 'secureProtocol'],
+  ...['servername', 'session', 'sessionIdContext', 'sessionTimeout', 'sigalgs', 'ticketKeys'],
+];
