@@ -1,16 +1,18 @@
 // An echo server within Express 5 (npm install express): a route accepts the WebSocket like any other request.
 import { createServer } from 'node:http';
 import express from 'express';
-import { acceptUpgrades, newWebSocket } from 'wasock';
+import { acceptUpgrades, isUpgrade, newWebSocket } from 'wasock';
 
 const router = express.Router();
 
-router.get('/ws', (req) =>
-  newWebSocket(req, async (ws) => {
+router.get('/ws', (req, res) => {
+  // Somebody has opened it as a page.
+  if (!isUpgrade(req)) return res.status(426).send('Connect with a WebSocket');
+  return newWebSocket(req, async (ws) => {
     await ws.send('Welcome to simple echo server');
     for await (const message of ws) await ws.send(message);
-  }),
-);
+  });
+});
 
 router.get('/', (_req, res) => {
   res.send('Hello World');

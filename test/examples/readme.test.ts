@@ -4,24 +4,30 @@ import { describe, expect, test } from 'vitest';
 import { redisServer, startRedis } from '../support/broker-servers.js';
 import { describePeer } from '../support/peers.js';
 import { type Program, ROOT, runNode } from '../support/program.js';
+import { served } from '../support/servers.js';
 import { connectWs } from '../support/ws-client.js';
 
 const README = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
+const GUIDE = readFileSync(path.join(ROOT, 'docs/guide.md'), 'utf8');
 
-/** The JavaScript of the first example below a heading. */
-function exampleBelow(heading: string): string {
-  const code = new RegExp(`^## ${heading}\n[^]*?^\`\`\`js\n([^]*?)^\`\`\``, 'm').exec(README)?.[1];
+/** The JavaScript of an example below a heading, the first unless `index` says another. */
+function exampleBelow(heading: string, index: number): string {
+  const section = [README, GUIDE].map(
+    (page) => new RegExp(`^## ${heading}\n([\\s\\S]*?)(?=^## |(?![\\s\\S]))`, 'm').exec(page)?.[1],
+  );
+  const blocks = [...(section.find((text) => text !== undefined) ?? '').matchAll(/^```js\n([\s\S]*?)^```/gm)];
+  const code = blocks[index]?.[1];
   if (code === undefined) throw new Error(`No example below ${heading}`);
   return code;
 }
 
 /** Runs an example as it stands, but on a free port, which it tells. */
-async function run(heading: string, portOf: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
-  return start(heading, portOf, env).url();
+async function run(heading: string, portOf: string, env: NodeJS.ProcessEnv = {}, index = 0): Promise<string> {
+  return start(heading, portOf, env, index).url();
 }
 
-function start(heading: string, portOf: string, env: NodeJS.ProcessEnv = {}): Program {
-  const code = exampleBelow(heading);
+function start(heading: string, portOf: string, env: NodeJS.ProcessEnv = {}, index = 0): Program {
+  const code = exampleBelow(heading, index);
   const onFreePort = code.replace(/\b9001\b/, '0');
   expect(onFreePort).not.toBe(code);
   const tell = `setInterval(() => console.log('ws://127.0.0.1:' + ${portOf} + '/ws'), 100);`;
@@ -42,8 +48,55 @@ describe('the examples of the README', () => {
     expect(await ada.next()).toBe('Somebody has left');
   });
 
-  test('Chat server: all hear what one says, the speaker included', async () => {
-    const url = await run('Chat server', '(server.address()?.port ?? 0)');
+  test('An echo server, and a client: the client prints what comes back', async () => {
+    const url = await run('An echo server', 'server.port');
+    const client = exampleBelow('A client', 0);
+    const onThisPort = client.replace('ws://127.0.0.1:9001/', url);
+    expect(onThisPort).not.toBe(client);
+    await runNode(['--input-type=module', '--eval', onThisPort]).printed(/^Hi, how are you\?$/m);
+  });
+
+  test('Chat rooms on Express: all in a room hear what one says; a plain GET gets 426', async () => {
+    const url = (await run('Chat rooms on Express', '(server.address()?.port ?? 0)')).replace(/ws$/, 'rooms/');
+    const clients = [await connectWs(`${url}a`), await connectWs(`${url}a`), await connectWs(`${url}b`)];
+    clients[2].ws.send('only in b');
+    clients[0].ws.send('Hello');
+    for (const client of clients.slice(0, 2)) expect(await client.next()).toBe('Hello');
+    expect(await clients[2].next()).toBe('only in b');
+    expect((await fetch(`${url.replace('ws:', 'http:')}a`)).status).toBe(426);
+  });
+
+  test('Handler style: greets by name, echoes, and refuses without a token', async () => {
+    const url = await run('Handler style', 'server.port');
+    await expect(connectWs(url)).rejects.toThrow('401');
+    const client = await connectWs(url, [], { headers: { authorization: 'Bearer secret' } });
+    expect(await client.next()).toBe('Welcome, Ada');
+    client.ws.send('héllo');
+    expect(await client.next()).toBe('héllo');
+  });
+
+  test('Await style: greets and echoes', async () => {
+    const client = await connectWs(await run('Await style', '(server.address()?.port ?? 0)'));
+    expect(await client.next()).toBe('Welcome to simple echo server');
+    client.ws.send('héllo');
+    expect(await client.next()).toBe('héllo');
+  });
+
+  test('Client: offers subprotocols, prints the answer and what comes back', async () => {
+    const { url } = await served({
+      upgrade: (_request, { protocols }) => ({ protocol: protocols[0] }),
+      message: (ws, data) => void ws.send(`${data} Fine.`),
+    });
+    const client = exampleBelow('Client', 0);
+    const onThisPort = client.replace('ws://127.0.0.1:9001/ws', url);
+    expect(onThisPort).not.toBe(client);
+    const program = runNode(['--input-type=module', '--eval', onThisPort]);
+    await program.printed(/^v2 /m);
+    await program.printed(/^Hi, how are you\? Fine\.$/m);
+  });
+
+  test('Topics, in await style: all hear what one says, the speaker included', async () => {
+    const url = await run('Topics', '(server.address()?.port ?? 0)', {}, 1);
     const clients = [await connectWs(url), await connectWs(url)];
     for (const client of clients) expect(await client.next()).toBe('Welcome to simple chat server');
     clients[0].ws.send('How are you?');
