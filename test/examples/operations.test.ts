@@ -66,15 +66,15 @@ async function echoes(client: WsClient, text = 'hello'): Promise<void> {
 
 test('every block of docs/operations.md is run or checked here', () => {
   expect([...BLOCKS.keys()].sort()).toEqual([
-    'A log without code: output',
-    'A log without code: sh',
     'Channels: js',
-    'Clients that come back: js',
+    'Debug log: output',
+    'Debug log: sh',
     'Devices: js',
     'Internal bus: js',
     'Kubernetes: yaml',
     'Metrics: js',
     'Public chat: js',
+    'Reconnecting clients: js',
     'Refused handshakes: js',
     'Round trips: js',
     'systemd: ini',
@@ -130,15 +130,15 @@ test('Channels: a subscriber hears of sockets', async () => {
   await program.printed(/^open \/\nclose \/ 1000 undefined$/m);
 });
 
-test('A log without code: lines as the document shows', async () => {
-  const name = /(\w+=\w+) node server\.mjs/.exec(block('A log without code: sh'))![1].split('=');
+test('Debug log: lines as the document shows', async () => {
+  const name = /(\w+=\w+) node server\.mjs/.exec(block('Debug log: sh'))![1].split('=');
   const { program, url } = await run('Metrics', { [name[0]]: name[1] });
   const client = await connectTo(url);
   await echoes(client);
   client.ws.close(1000);
   await client.closed;
   const known = (text: string) => text.replaceAll(/WASOCK \d+/g, 'WASOCK').replaceAll('::ffff:', '');
-  const lines = known(block('A log without code: output'));
+  const lines = known(block('Debug log: output'));
   while (known(program.stderr) !== lines) await sleep(10);
 });
 
@@ -230,7 +230,7 @@ test('the configurations of proxies that docs/operations.md quotes are those of 
   }
 });
 
-test('Clients that come back: after 1012 and 503 they do, after 1008 and 401 they do not', async () => {
+test('Reconnecting clients: after 1012 and 503 they do, after 1008 and 401 they do not', async () => {
   /** What opening handshakes are answered with, in their order; 101 are accepted. */
   const answers = [101, 503, 101, 401];
   const verifyClient: VerifyClientCallbackAsync = (_info, done) => {
@@ -247,7 +247,7 @@ test('Clients that come back: after 1012 and 503 they do, after 1008 and 401 the
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
   const file = path.join(newProject([]), 'client.mjs');
-  writeFileSync(file, block('Clients that come back: js'));
+  writeFileSync(file, block('Reconnecting clients: js'));
 
   const client = runNode([file, `ws://127.0.0.1:${port}/ws`]);
   expect(await client.exit).toEqual({ code: 0, signal: null });
