@@ -61,19 +61,19 @@ async function converse(clients: readonly WsClient[]): Promise<void> {
 
 test('every program of docs/scaling.md is run here', () => {
   expect([...PROGRAMS.keys()].sort()).toEqual([
-    'A broker of your own',
-    'From a process without sockets',
+    'All sockets of one user',
     'How many processes',
     'NATS',
-    'One user everywhere',
+    'Publishing from a process without sockets',
     'Redis',
+    'Writing your own broker',
     'node:cluster',
   ]);
   expect(SCALING.match(/^```js$/gm)).toHaveLength(PROGRAMS.size);
 });
 
 test('the tests and the files that docs/scaling.md names are there', () => {
-  const promises = SCALING.slice(SCALING.indexOf('## What is promised'), SCALING.indexOf('And what is not'));
+  const promises = SCALING.slice(SCALING.indexOf('## What is promised'), SCALING.indexOf('What is not promised'));
   const rows = promises.split('\n').filter((line) => /^\| [A-Z]/.test(line));
   expect(rows.length).toBeGreaterThan(9);
   for (const row of rows) {
@@ -98,9 +98,9 @@ test('node:cluster: the workers of one port hear each other', async () => {
   expect(program.stderr).toBe('');
 });
 
-test('A broker of your own: two servers hear each other', async () => {
+test('Writing your own broker: two servers hear each other', async () => {
   const ports = [await freePort(), await freePort()];
-  const program = run('A broker of your own', { 9001: ports[0], 9002: ports[1] });
+  const program = run('Writing your own broker', { 9001: ports[0], 9002: ports[1] });
   await converse([await connectTo(ports[0], program), await connectTo(ports[1], program)]);
   expect(program.stderr).toBe('');
 });
@@ -121,17 +121,17 @@ describePeer(redisServer(), () => {
     for (const { stderr } of programs) expect(stderr).toBe('');
   });
 
-  test('From a process without sockets: all hear it, and it ends', async () => {
+  test('Publishing from a process without sockets: all hear it, and it ends', async () => {
     const { env, connectEach } = await twoProcesses('Redis');
     const clients = await connectEach();
     await converse(clients);
-    const job = run('From a process without sockets', {}, env);
+    const job = run('Publishing from a process without sockets', {}, env);
     for (const client of clients) while ((await client.next()) !== 'The nightly report is ready') {}
     expect(await job.exit).toEqual({ code: 0, signal: null });
   });
 
-  test('One user everywhere: all sockets of a user get what is theirs, and are ended together', async () => {
-    const { programs, connectEach } = await twoProcesses('One user everywhere');
+  test('All sockets of one user: they get what is theirs, and are ended together', async () => {
+    const { programs, connectEach } = await twoProcesses('All sockets of one user');
     await expect(connectEach()).rejects.toThrow('401');
     const ada = await connectEach({ authorization: 'Bearer ada' });
     const grace = await connectEach({ authorization: 'Bearer grace' });
