@@ -114,7 +114,9 @@ describe('the entry point wasock/ws', () => {
   test.each(['types/ws.d.ts', 'types/ws.d.mts', 'types/ws-parts.d.ts'])(
     '%s imports nothing but Node and its own kind',
     (file) => {
-      const sources = [...read(file).matchAll(/(?:from |require\()'([^']+)'/g)].map(([, source]) => source);
+      // Examples in docstrings import the package by its name.
+      const code = read(file).replace(/\/\*[\s\S]*?\*\//g, '');
+      const sources = [...code.matchAll(/(?:from |require\()'([^']+)'/g)].map(([, source]) => source);
       expect(sources.length).toBeGreaterThan(0);
       expect(sources.filter((source) => !/^node:|^\.\/ws(-parts)?\.js$/.test(source))).toEqual([]);
     },
