@@ -2,8 +2,8 @@
 
 // biome-ignore-all lint/suspicious/noExplicitAny: whatever listeners take that @types/ws does not know is taken here too
 
-// A superset of the interface that @types/ws 8.18 describes: what compiles against that has to compile against this. So no member
-// is added to a class that a stand-in for it would have to have, and no type that is read is wider than it is there.
+// A superset of the interface that @types/ws 8.18 describes: what compiles against that must compile against this. So no class has
+// a member that a stand-in for it would lack, and no type that users read is wider than it is there.
 
 import { EventEmitter } from 'node:events';
 import type {
@@ -22,7 +22,10 @@ import type { URL } from 'node:url';
 import type { ZlibOptions } from 'node:zlib';
 import type * as parts from './ws-parts.js';
 
-/** What can be sent: a string goes as text, a number as the text of it, anything else as binary by `Buffer.from`. */
+/**
+ * What `send` accepts. A string is sent as Text, a number as the Text of its digits, anything else as Binary: a view as its
+ * bytes, a Blob as its content, and other objects as `Buffer.from` converts them.
+ */
 type Sendable =
   | string
   | number
@@ -38,83 +41,120 @@ type Sendable =
   | { valueOf(): readonly number[] }
   | { [Symbol.toPrimitive](hint: string): string };
 
-/** How the bytes of binary messages are handed over; `'blob'` may be set too. */
+/** How Binary messages are handed over. `'blob'` may be set, too. */
 type BinaryType = 'nodebuffer' | 'arraybuffer' | 'fragments';
 
-/** A listener of the EventTarget kind: a function, or an object that has `handleEvent`. */
+/** A listener as EventTarget takes it: a function, or an object with a method `handleEvent`. */
 type Handler<E> = ((event: E) => void) | { handleEvent(event: E): void };
 
-/** One end of a connection. Messages, and all that happens, come as events: see `on`. */
+/**
+ * One end of a WebSocket connection: a client, or a socket that a `WebSocketServer` has accepted.
+ *
+ * Messages and everything else that happens arrive as events; see `on`. The interface is that of npm `ws` 8.23, on the engine of
+ * wasock. Unlike in npm `ws`, an `error` event without a listener does not end the process; see `throwUnlistened`.
+ * docs/ws-compat.md lists all differences.
+ *
+ * @example
+ * ```js
+ * import WebSocket from 'wasock/ws';
+ *
+ * const ws = new WebSocket('ws://localhost:8080/chat');
+ * ws.on('open', () => ws.send('hello'));
+ * ws.on('message', (data, isBinary) => console.log(isBinary ? data : data.toString()));
+ * ws.on('error', (error) => console.error(error.message));
+ * ws.on('close', (code, reason) => console.log(code, reason.toString()));
+ * ```
+ */
 declare class WebSocket extends EventEmitter {
-  /** Of `readyState`: the opening handshake is under way. */
+  /** The `readyState` of a socket whose opening handshake is under way. */
   static readonly CONNECTING: 0;
-  /** Of `readyState`: messages can be sent. */
+  /** The `readyState` of a socket that can send and receive. */
   static readonly OPEN: 1;
-  /** Of `readyState`: the closing handshake is under way. */
+  /** The `readyState` of a socket that is closing: a Close frame was sent or received, or the connection is ending. */
   static readonly CLOSING: 2;
-  /** Of `readyState`: the connection has ended, or never came to be. */
+  /** The `readyState` of a socket whose connection has ended, or was never opened. */
   static readonly CLOSED: 3;
-  /** As `WebSocket.CONNECTING`. */
+  /** The same as `WebSocket.CONNECTING`. */
   readonly CONNECTING: 0;
-  /** As `WebSocket.OPEN`. */
+  /** The same as `WebSocket.OPEN`. */
   readonly OPEN: 1;
-  /** As `WebSocket.CLOSING`. */
+  /** The same as `WebSocket.CLOSING`. */
   readonly CLOSING: 2;
-  /** As `WebSocket.CLOSED`. */
+  /** The same as `WebSocket.CLOSED`. */
   readonly CLOSED: 3;
 
   /**
-   * What binary messages are handed over as: a Buffer (`'nodebuffer'`, the default), an ArrayBuffer, an array of Buffers, one a
-   * fragment, or a Blob. Reading it can give `'blob'` too, once that was set; `RawData` names no Blob either.
+   * How Binary messages are handed over: as a Buffer (`'nodebuffer'`), an ArrayBuffer (`'arraybuffer'`), an array with one
+   * Buffer for each fragment that is not empty (`'fragments'`), or a Blob (`'blob'`). Other values are ignored. Text is not
+   * affected.
+   *
+   * The type of this property and `RawData` do not mention Blob, as in `@types/ws`. With `'fragments'`, a compressed message
+   * is a single Buffer; npm `ws` gives one for each fragment.
+   *
+   * @defaultValue `'nodebuffer'`
    */
   get binaryType(): BinaryType;
   set binaryType(type: BinaryType | 'blob');
-  /** Octets that were sent and that the system has not taken yet; in a socket that has ended, those that were to be sent. */
+  /**
+   * How many bytes were sent that the system has not taken yet, frame headers included. Frames that only wait for the end of
+   * this turn of the event loop do not count, because npm `ws` would have written them. Once the socket is
+   * CLOSING or CLOSED, whatever you try to send is added.
+   */
   readonly bufferedAmount: number;
-  /** The extensions that were agreed on, separated by commas. */
+  /** The names of the agreed extensions, separated by commas; an empty string if there are none. */
   readonly extensions: string;
   /** Whether `pause` was called last, rather than `resume`. */
   readonly isPaused: boolean;
-  /** The subprotocol that was agreed on, or an empty string. */
+  /** The agreed subprotocol; an empty string if there is none. */
   readonly protocol: string;
-  /** One of the four states. */
+  /** The state of the connection, as one of the four constants. */
   readonly readyState:
     | typeof WebSocket.CONNECTING
     | typeof WebSocket.OPEN
     | typeof WebSocket.CLOSING
     | typeof WebSocket.CLOSED;
-  /** Where a client has connected to; undefined on a server. */
+  /** The URL that a client connects to, or was redirected to. On a server it is `undefined`, although the type says string. */
   readonly url: string;
 
-  /** The one listener for `open` that is set this way; `null` takes it back, as with the three below. */
+  /** The listener for `open` that was set as this property; `null` if there is none. Set `null` to remove it. */
   onopen: ((event: WebSocket.Event) => void) | null;
-  /** The one listener for `error` that is set this way. */
+  /** The listener for `error` that was set as this property; `null` if there is none. Set `null` to remove it. */
   onerror: ((event: WebSocket.ErrorEvent) => void) | null;
-  /** The one listener for `close` that is set this way. */
+  /** The listener for `close` that was set as this property; `null` if there is none. Set `null` to remove it. */
   onclose: ((event: WebSocket.CloseEvent) => void) | null;
-  /** The one listener for `message` that is set this way: text as a string, binary data as `binaryType` says. */
+  /** The listener for `message` that was set as this property; `null` if there is none. Set `null` to remove it. */
   onmessage: ((event: WebSocket.MessageEvent) => void) | null;
 
   /**
-   * With `null`: a socket of a server, which `WebSocketServer` makes and opens.
+   * Makes a socket of a server, which is not open yet. `WebSocketServer` does this for each connection that it accepts.
    *
-   * @param options those of the server
+   * @param address `null`
+   * @param protocols has no effect
+   * @param options `autoPong`, `closeTimeout`, `maxPendingAutoPongs` and `throwUnlistened`, as in `ServerOptions`
    */
   constructor(address: null, protocols?: undefined, options?: object);
   /**
-   * Connects to a server.
+   * Makes a client and starts to connect. If that fails, `error` and `close` are emitted.
    *
-   * @param address `ws:`, `wss:`, `http:`, `https:`, or `ws+unix:<path of the socket>:<path of the request>`
-   * @param options those of the opening handshake, and those of `http.request` or `https.request`
-   * @throws SyntaxError for what is no such URL
-   * @throws RangeError for a `protocolVersion` that is not spoken
+   * @param address a URL with the scheme `ws:`, `wss:`, `http:` or `https:`, or
+   *   `ws+unix:<path of the Unix socket>:<path of the request>`. A user name and a password in it are sent as Basic
+   *   authorization
+   * @param options options of the opening handshake and of the connection
+   * @throws SyntaxError if the URL is invalid, has another scheme, or has a fragment identifier
+   * @throws RangeError if `protocolVersion` is neither 8 nor 13
    */
   constructor(address: string | URL, options?: WebSocket.ClientOptions | ClientRequestArgs);
   /**
-   * Connects to a server.
+   * Makes a client that offers subprotocols, and starts to connect. If that fails, `error` and `close` are emitted.
    *
-   * @param protocols the subprotocols to offer, the best first
-   * @throws SyntaxError for what is no such URL, and for what is no list of different subprotocols
+   * @param address a URL with the scheme `ws:`, `wss:`, `http:` or `https:`, or
+   *   `ws+unix:<path of the Unix socket>:<path of the request>`. A user name and a password in it are sent as Basic
+   *   authorization
+   * @param protocols the subprotocols to offer, most wanted first. A server that chooses none of them fails the handshake
+   * @param options options of the opening handshake and of the connection
+   * @throws SyntaxError if the URL is invalid, has another scheme, or has a fragment identifier; if a subprotocol is not a
+   *   token, or occurs twice
+   * @throws RangeError if `protocolVersion` is neither 8 nor 13
    */
   constructor(
     address: string | URL,
@@ -123,38 +163,64 @@ declare class WebSocket extends EventEmitter {
   );
 
   /**
-   * Begins the closing handshake; without effect a second time. While CONNECTING it ends the opening handshake with an `error`.
+   * Starts the closing handshake (RFC 6455 §7.1.2). Messages still arrive until the peer's Close frame does. A second call
+   * has no effect.
    *
-   * @param code 1000 to 4999, of those that may be sent. Default: none, which the peer reads as 1005
-   * @param data the reason, at most 123 bytes
-   * @throws TypeError for another code, RangeError for a longer reason; the socket stays open then
+   * A client that is CONNECTING gives up: an `error` follows, then `close` with 1006.
+   *
+   * @param code the close code: 1000 to 1003, 1007 to 1014, or 3000 to 4999. Default: none, which the peer reads as 1005
+   * @param data the reason, at most 123 bytes of UTF-8. Without a code it is not sent
+   * @throws TypeError if a Close frame may not carry `code`, or if the reason is neither a string nor a Uint8Array. The
+   *   socket stays open
+   * @throws RangeError if the reason has more than 123 bytes. The socket stays open
    */
   close(code?: number, data?: string | Buffer): void;
   /**
-   * Sends a Ping.
+   * Sends a Ping (RFC 6455 §5.5.2). The answer is a `pong` event.
    *
-   * @param data at most 125 bytes
-   * @param mask Default: true on a client
-   * @param cb comes once it is written, or with an error. It may stand in the place of the others
-   * @throws Error while CONNECTING, RangeError for more bytes
+   * @param data at most 125 bytes: a string, a number, or anything that `Buffer.from` accepts. Default: none
+   * @param mask whether the payload is masked. Default: `true` on a client, `false` on a server
+   * @param cb called once, without an error after the frame has left, otherwise with the error. It may stand in the place of
+   *   either argument before it
+   * @throws Error while CONNECTING
+   * @throws TypeError if `Buffer.from` does not accept `data`
+   * @throws RangeError if `data` has more than 125 bytes
    */
   ping(data?: any, mask?: boolean | ((err: Error) => void), cb?: (err: Error) => void): void;
-  /** Sends a Pong that nobody asked for; the Pings of the peer are answered anyway. As `ping`. */
+  /**
+   * Sends a Pong (RFC 6455 §5.5.3). The peer's Pings are answered without it, unless `autoPong` is `false`.
+   *
+   * @param data at most 125 bytes: a string, a number, or anything that `Buffer.from` accepts. Default: none
+   * @param mask whether the payload is masked. Default: `true` on a client, `false` on a server
+   * @param cb called once, without an error after the frame has left, otherwise with the error. It may stand in the place of
+   *   either argument before it
+   * @throws Error while CONNECTING
+   * @throws TypeError if `Buffer.from` does not accept `data`
+   * @throws RangeError if `data` has more than 125 bytes
+   */
   pong(data?: any, mask?: boolean | ((err: Error) => void), cb?: (err: Error) => void): void;
   /**
-   * Sends a message.
+   * Sends a message. Messages leave in the order of the calls.
    *
-   * @param cb comes once it is written, or with an error
-   * @throws Error while CONNECTING, TypeError for what cannot be sent
+   * @param data what to send. Its bytes must not change before `cb` is called
+   * @param cb called once, without an error after the message has left, otherwise with the error. On a socket that is not
+   *   open any more that is the only sign: `send` does not throw then
+   * @throws Error while CONNECTING
+   * @throws TypeError if `data` cannot be sent
    */
   send(data: Sendable, cb?: (err?: Error) => void): void;
   /**
-   * Sends a message, or a fragment of one.
+   * Sends a message, or one fragment of it, with options. Messages leave in the order of the calls.
    *
-   * @param options `binary`: default true unless the data is text; `compress`: default true, where it was agreed on; `fin`: whether
-   *   it is the last fragment, default true; `mask`: default true on a client
-   * @param cb comes once it is written, or with an error
-   * @throws Error while CONNECTING, TypeError for what cannot be sent
+   * @param data what to send. Its bytes must not change before `cb` is called
+   * @param options `binary`: send Binary rather than Text (default: unless `data` is a string or a number); `compress`:
+   *   compress, if that was agreed (default `true`); `fin`: this is the last fragment of the message (default `true`);
+   *   `mask`: mask the payload (default: `true` on a client, `false` on a server). The first fragment decides about `binary`
+   *   and `compress`. As in npm `ws`, an option that is present with the value `undefined` counts as `false`
+   * @param cb called once, without an error after the frame has left, otherwise with the error. On a socket that is not open
+   *   any more that is the only sign: `send` does not throw then
+   * @throws Error while CONNECTING
+   * @throws TypeError if `data` cannot be sent
    */
   send(
     data: Sendable,
@@ -166,43 +232,100 @@ declare class WebSocket extends EventEmitter {
     },
     cb?: (err?: Error) => void,
   ): void;
-  /** Ends the connection without a closing handshake; the close code is 1006. */
+  /**
+   * Ends the connection at once, without a closing handshake. `close` follows, with 1006 unless a Close frame had arrived.
+   *
+   * A client that is CONNECTING gives up: an `error` follows, then `close` with 1006.
+   */
   terminate(): void;
-  /** Stops reading; what was read before may still come. Without effect while CONNECTING and once CLOSED. */
+  /**
+   * Stops receiving, before the next frame. npm `ws` still emits the rest of what it has read. When the connection ends,
+   * everything that was received is emitted all the same. It has no effect while CONNECTING or CLOSED.
+   */
   pause(): void;
-  /** Goes on reading. Without effect while CONNECTING and once CLOSED. */
+  /** Receives again after `pause`. It has no effect while CONNECTING or CLOSED. */
   resume(): void;
 
-  /** Calls the listener at each event; one that is there already is not added again. */
+  /**
+   * Adds a listener as EventTarget does, for `open`, `message`, `error` or `close`. Other types are ignored, and so is a
+   * listener that was added already.
+   *
+   * @param type the event
+   * @param listener gets an event object; with `message`, text is a string
+   * @param options `once`: remove it after its first event
+   */
   addEventListener<K extends keyof WebSocket.WebSocketEventMap>(
     type: K,
     listener: Handler<WebSocket.WebSocketEventMap[K]>,
     options?: WebSocket.EventListenerOptions,
   ): void;
-  /** Takes back what `addEventListener` did. */
+  /**
+   * Removes a listener that `addEventListener` has added.
+   *
+   * @param type the event
+   * @param listener the same function or object
+   */
   removeEventListener<K extends keyof WebSocket.WebSocketEventMap>(
     type: K,
     listener: Handler<WebSocket.WebSocketEventMap[K]>,
   ): void;
 
   /**
-   * Calls the listener at each event. In `message`, text is a Buffer of its UTF-8 and binary data has the shape that
-   * `binaryType` names. An `error` is followed by `close`.
+   * `close`: the connection has ended, or the opening handshake has failed. It is the last event and is emitted once.
+   *
+   * `code` is the code of the peer's Close frame (RFC 6455 §7.4): 1005 if the frame has none, 1006 if there was no Close
+   * frame. `reason` is its reason as UTF-8, often empty; the listener may keep it.
    */
   on(event: 'close', listener: (this: WebSocket, code: number, reason: Buffer) => void): this;
+  /**
+   * `error`: the opening handshake has failed, the peer has broken the protocol or a limit, or a Blob could not be read.
+   * `close` follows.
+   *
+   * If the peer is at fault on an open connection, `error.code` begins with `WS_ERR_`, or is `Z_DATA_ERROR` if a compressed
+   * message is invalid. A connection that breaks off emits no `error`, only `close` with 1006. Unlike in npm `ws`, an `error`
+   * without a listener is not thrown, unless `throwUnlistened` is set.
+   */
   on(event: 'error', listener: (this: WebSocket, error: Error) => void): this;
+  /** `upgrade`, on a client: the server's 101 answer has arrived. It is emitted before the answer is checked. */
   on(event: 'upgrade', listener: (this: WebSocket, request: IncomingMessage) => void): this;
+  /**
+   * `message`: a message has arrived.
+   *
+   * With `isBinary` `false`, `data` is a Buffer of the text's UTF-8; otherwise it has the shape of `binaryType`. The listener
+   * may keep it. What a listener throws is for the process to handle; if the process goes on, so does the connection.
+   */
   on(event: 'message', listener: (this: WebSocket, data: WebSocket.RawData, isBinary: boolean) => void): this;
+  /**
+   * `open`, on a client: the opening handshake has succeeded, so messages can be sent. Sockets of a server are open before
+   * their `connection` event.
+   */
   on(event: 'open', listener: (this: WebSocket) => void): this;
+  /**
+   * `ping`, `pong`: a Ping or a Pong has arrived. `data` is its payload, at most 125 bytes, which the listener may keep. A
+   * Ping is answered without your help, unless `autoPong` is `false`.
+   */
   on(event: 'ping' | 'pong', listener: (this: WebSocket, data: Buffer) => void): this;
+  /**
+   * `redirect`, on a client with `followRedirects`: the request to the next URL was made, and may be changed before it is
+   * sent.
+   *
+   * With a listener, credentials are yours to remove: `authorization` and `cookie` fields go along even to another host.
+   */
   on(event: 'redirect', listener: (this: WebSocket, url: string, request: ClientRequest) => void): this;
+  /**
+   * `unexpected-response`, on a client: the server has answered something other than 101.
+   *
+   * With a listener nothing else happens: read the response if you like, then call `terminate`. Without one, the handshake fails
+   * with the error `Unexpected server response: <status>`.
+   */
   on(
     event: 'unexpected-response',
     listener: (this: WebSocket, request: ClientRequest, response: IncomingMessage) => void,
   ): this;
+  /** Any other event, such as one that you emit yourself. */
   on(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this;
 
-  /** As `on`, at the first event only. */
+  /** Adds a listener for the next event only. The events and their arguments are those of `on`. */
   once(event: 'close', listener: (this: WebSocket, code: number, reason: Buffer) => void): this;
   once(event: 'error', listener: (this: WebSocket, error: Error) => void): this;
   once(event: 'upgrade', listener: (this: WebSocket, request: IncomingMessage) => void): this;
@@ -216,7 +339,7 @@ declare class WebSocket extends EventEmitter {
   ): this;
   once(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this;
 
-  /** Takes back what `on` or `once` did. */
+  /** Removes a listener that `on` or `once` has added. */
   off(event: 'close', listener: (this: WebSocket, code: number, reason: Buffer) => void): this;
   off(event: 'error', listener: (this: WebSocket, error: Error) => void): this;
   off(event: 'upgrade', listener: (this: WebSocket, request: IncomingMessage) => void): this;
@@ -230,7 +353,7 @@ declare class WebSocket extends EventEmitter {
   ): this;
   off(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this;
 
-  /** The same as `on`. */
+  /** Adds a listener, as `on` does. */
   addListener(event: 'close', listener: (code: number, reason: Buffer) => void): this;
   addListener(event: 'error', listener: (error: Error) => void): this;
   addListener(event: 'upgrade', listener: (request: IncomingMessage) => void): this;
@@ -244,7 +367,7 @@ declare class WebSocket extends EventEmitter {
   ): this;
   addListener(event: string | symbol, listener: (...args: any[]) => void): this;
 
-  /** The same as `off`. */
+  /** Removes a listener, as `off` does. */
   removeListener(event: 'close', listener: (code: number, reason: Buffer) => void): this;
   removeListener(event: 'error', listener: (error: Error) => void): this;
   removeListener(event: 'upgrade', listener: (request: IncomingMessage) => void): this;
