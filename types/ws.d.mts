@@ -1,4 +1,4 @@
-// As ws.d.ts describes it, with the names that ECMAScript modules import.
+// The types of ws.d.ts, under the names that ECMAScript modules import.
 
 import WebSocket = require('./ws.js');
 import Server = WebSocket.Server;
@@ -19,34 +19,58 @@ export import ServerOptions = WebSocket.ServerOptions;
 export import VerifyClientCallbackAsync = WebSocket.VerifyClientCallbackAsync;
 export import VerifyClientCallbackSync = WebSocket.VerifyClientCallbackSync;
 
-/** The class of servers; as a value it is `WebSocketServer` here. */
+/** A server that accepts WebSockets, as a type. The class is `WebSocketServer` here. */
 export { type Server };
 
-/** Accepts WebSockets. */
+/**
+ * The class of servers, which accept WebSockets.
+ *
+ * @example
+ * ```js
+ * import { WebSocketServer } from 'wasock/ws';
+ *
+ * const wss = new WebSocketServer({ port: 8080 });
+ * wss.on('connection', (ws, request) => {
+ *   ws.on('error', (error) => console.error(request.url, error.message));
+ *   ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary }));
+ * });
+ * ```
+ */
 export const WebSocketServer: typeof WebSocket.Server;
 /** A server with the default classes of sockets and requests. */
 export interface WebSocketServer extends Server {}
 
-/** Wraps a WebSocket in a Duplex: a chunk is a message. */
+/**
+ * Wraps a WebSocket in a Duplex stream: each chunk that you write is sent as a message, and each message can be read.
+ *
+ * @example
+ * ```js
+ * import WebSocket, { createWebSocketStream } from 'wasock/ws';
+ *
+ * const stream = createWebSocketStream(new WebSocket('ws://localhost:8080'));
+ * stream.on('error', (error) => console.error(error.message));
+ * process.stdin.pipe(stream).pipe(process.stdout);
+ * ```
+ */
 export const createWebSocketStream: typeof WebSocket.createWebSocketStream;
 
 /** Makes frames and writes them to a stream. */
 export const Sender: typeof WebSocket.Sender;
 /** Makes frames and writes them to a stream. */
 export interface Sender extends WebSocket.Sender {}
-/** Makes events of frames that are written to it. */
+/** Emits events for the frames in the bytes that are written to it. */
 export const Receiver: typeof WebSocket.Receiver;
-/** Makes events of frames that are written to it. */
+/** Emits events for the frames in the bytes that are written to it. */
 export interface Receiver extends WebSocket.Receiver {}
-/** The negotiation of permessage-deflate, and its codec. */
+/** Negotiates permessage-deflate (RFC 7692), and compresses and inflates messages with zlib. */
 export const PerMessageDeflate: typeof WebSocket.PerMessageDeflate;
-/** The negotiation of permessage-deflate, and its codec. */
+/** Negotiates permessage-deflate (RFC 7692), and compresses and inflates messages with zlib. */
 export interface PerMessageDeflate extends WebSocket.PerMessageDeflate {}
-/** Reads and writes Sec-WebSocket-Extensions. */
+/** Reads and writes the Sec-WebSocket-Extensions header field (RFC 6455 §9.1). */
 export const extension: typeof WebSocket.extension;
-/** Reads Sec-WebSocket-Protocol. */
+/** Reads the Sec-WebSocket-Protocol header field (RFC 6455 §4.1, item 10). */
 export const subprotocol: typeof WebSocket.subprotocol;
 
-/** A WebSocket, with everything else on it. */
+/** One end of a WebSocket connection: the class of sockets and clients, with everything else as its properties. */
 export { WebSocket };
 export default WebSocket;

@@ -2,8 +2,8 @@
 
 // biome-ignore-all lint/suspicious/noExplicitAny: whatever listeners take that @types/ws does not know is taken here too
 
-// A superset of the interface that @types/ws 8.18 describes: what compiles against that must compile against this. So no class has
-// a member that a stand-in for it would lack, and no type that users read is wider than it is there.
+// A superset of the interface that @types/ws 8.18 describes: what compiles against that must compile against this. So no class
+// has a member that a stand-in for it would lack, and no type that users read is wider than it is there.
 
 import { EventEmitter } from 'node:events';
 import type {
@@ -260,7 +260,7 @@ declare class WebSocket extends EventEmitter {
     options?: WebSocket.EventListenerOptions,
   ): void;
   /**
-   * Removes a listener that `addEventListener` has added.
+   * Removes a listener that `addEventListener` added.
    *
    * @param type the event
    * @param listener the same function or object
@@ -339,7 +339,7 @@ declare class WebSocket extends EventEmitter {
   ): this;
   once(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this;
 
-  /** Removes a listener that `on` or `once` has added. */
+  /** Removes a listener that `on` or `once` added. */
   off(event: 'close', listener: (this: WebSocket, code: number, reason: Buffer) => void): this;
   off(event: 'error', listener: (this: WebSocket, error: Error) => void): this;
   off(event: 'upgrade', listener: (this: WebSocket, request: IncomingMessage) => void): this;
@@ -386,167 +386,313 @@ declare const WebSocketClass: typeof WebSocket;
 interface WebSocketClass extends WebSocket {}
 
 declare namespace WebSocket {
-  /** What a `message` event hands over; a Blob in its place after `binaryType = 'blob'`. */
+  /** The data of a `message` event. After `binaryType = 'blob'` it may be a Blob as well. */
   type RawData = Buffer | ArrayBuffer | Buffer[];
 
-  /** What a MessageEvent hands over: text as a string. */
+  /** The data of a `MessageEvent`. Text is a string. After `binaryType = 'blob'` it may be a Blob as well. */
   type Data = string | Buffer | ArrayBuffer | Buffer[];
 
-  /** A certificate, or a key. */
+  /** One certificate or key, or several. */
   type CertMeta = string | string[] | Buffer | Buffer[];
 
-  /** Says whether a client may connect; one that may not is answered 401. */
+  /**
+   * Decides during the call whether a client may connect. `true` accepts it; `false` refuses it with status 401.
+   *
+   * @param info the Origin, whether the connection is secure, and the request
+   */
   type VerifyClientCallbackSync<Request extends IncomingMessage = IncomingMessage> = (info: {
-    /** The Origin field, which browsers send. */
+    /** The value of the Origin header field, which browsers send. Without it `undefined`, although the type says string. */
     origin: string;
-    /** Whether the request came over TLS. */
+    /** Whether the connection uses TLS. */
     secure: boolean;
+    /** The upgrade request. */
     req: Request;
   }) => boolean;
 
   /**
-   * Says later whether a client may connect, by a call of `callback`. A function with two parameters is taken for one of this kind.
-   * The three that follow `res` are those of the refusal: by default 401, its name and no fields.
+   * Decides later whether a client may connect. A `verifyClient` with exactly two parameters is called in this way.
+   *
+   * @param info the Origin, whether the connection is secure, and the request
+   * @param callback `res`: `true` accepts the client. If it is refused, the answer has the status `code` (default 401), the
+   *   body `message` (default: the name of the status) and the header fields `headers` besides its own
    */
   type VerifyClientCallbackAsync<Request extends IncomingMessage = IncomingMessage> = (
     info: { origin: string; secure: boolean; req: Request },
     callback: (res: boolean, code?: number, message?: string, headers?: OutgoingHttpHeaders) => void,
   ) => void;
 
-  /** Completes the request of an opening handshake, and has to call `request.end()`. */
+  /**
+   * Completes the request of an opening handshake, and must call `request.end()`.
+   *
+   * @param request the request, which is not sent yet
+   * @param websocket the client that made it
+   */
   type FinishRequestCallback = (request: ClientRequest, websocket: WebSocket) => void;
 
-  /** The options of a client. Those of `http.request` and `https.request` may stand among them. */
+  /**
+   * Options of a client. Other options go on to `http.request`, `https.request`, `net.connect` and `tls.connect`.
+   *
+   * Host, port and path of the request are those of the URL. As in npm `ws`, an option that is present with the value
+   * `undefined` can lose its default: `maxPayload: undefined`, for example, is no limit. Leave such options out.
+   */
   interface ClientOptions extends SecureContextOptions {
-    /** Without effect. */
+    /** Has no effect. */
     protocol?: string | undefined;
-    /** Whether redirections are followed. Default false. */
+    /**
+     * Whether redirects are followed. Credentials do not go along to another host or from `wss:` to `ws:`, unless there is a
+     * listener for `redirect`.
+     *
+     * @defaultValue `false`
+     */
     followRedirects?: boolean | undefined;
-    /** Writes the masking key of a frame into 4 bytes. Default: an unpredictable one. */
+    /**
+     * Writes the masking key of each frame into the 4 bytes that it gets. Default: an unpredictable key, as RFC 6455 §5.3
+     * demands.
+     */
     generateMask?(mask: Buffer): void;
-    /** Milliseconds for the opening handshake. Default: no limit. */
+    /**
+     * How many milliseconds the server may be silent during the opening handshake, connecting included. Then `error` and
+     * `close` are emitted. Unlike in npm `ws`, the wait for a connection from an `agent` is limited, too. Default: no limit.
+     */
     handshakeTimeout?: number | undefined;
-    /** Default 10. */
+    /**
+     * How many redirects are followed. One more fails the opening handshake.
+     *
+     * @defaultValue `10`
+     */
     maxRedirects?: number | undefined;
-    /** Whether compression is offered (RFC 7692), and how. Default true. */
+    /**
+     * Whether compression is offered (RFC 7692), and how messages are compressed.
+     *
+     * @defaultValue `true`
+     */
     perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
+    /** The local address to connect from, as in `net.connect`. */
     localAddress?: string | undefined;
+    /** The local port to connect from, as in `net.connect`. */
     localPort?: number | undefined;
-    /** 13, the default, or 8. */
+    /**
+     * The protocol version to speak: 13, or 8 for a draft that has the same frames.
+     *
+     * @defaultValue `13`
+     */
     protocolVersion?: number | undefined;
+    /** More header fields of the request. They do not replace those of the opening handshake. Default: none. */
     headers?: { [key: string]: string } | undefined;
-    /** The Origin field. */
+    /** The value of the Origin header field (Sec-WebSocket-Origin in version 8). Default: none. */
     origin?: string | undefined;
+    /** The agent that provides the connection, as in `http.request`. Default: none; each client makes its own connection. */
     agent?: Agent | undefined;
-    /** Without effect: the URL has it. */
+    /** Has no effect: the host is that of the URL. */
     host?: string | undefined;
-    /** Of the IP address: 4 or 6. Default: both. */
+    /** The IP version to look addresses up for, 4 or 6, as in `net.connect`. Default: both. */
     family?: number | undefined;
+    /** Looks up the address of the host, as in `net.connect`. Default: `dns.lookup`. */
     lookup?: TcpSocketConnectOpts['lookup'];
+    /** Whether several addresses of the host are tried, as in `net.connect`. Default: that of Node. */
     autoSelectFamily?: boolean | undefined;
+    /** How many milliseconds each of these attempts may take, as in `net.connect`. Default: that of Node. */
     autoSelectFamilyAttemptTimeout?: number | undefined;
-    /** Of TLS. Default: the host of the URL, unless that is an address. */
+    /** The server name for TLS, as in `tls.connect`. Default: the host of the URL, or none if that is an IP address. */
     servername?: ConnectionOptions['servername'];
-    /** Of TLS: returns the Error for which a certificate is refused. */
+    /** Checks the server's certificate, as in `tls.connect`: returns an Error to refuse it. Default: that of Node. */
     checkServerIdentity?(servername: string, cert: CertMeta | PeerCertificate): boolean | Error | undefined;
-    /** Of TLS. Default true. */
+    /**
+     * Whether a server must have a valid certificate, as in `tls.connect`.
+     *
+     * @defaultValue `true`
+     */
     rejectUnauthorized?: boolean | undefined;
-    /** Whether `message`, `ping` and `pong` may come several times in one turn of the event loop. Default true. */
+    /**
+     * Whether several of the events `message`, `ping` and `pong` may be emitted in one turn of the event loop. With `false`,
+     * each of them has a turn of its own.
+     *
+     * @defaultValue `true`
+     */
     allowSynchronousEvents?: boolean | undefined;
-    /** Whether Pings are answered. Default true. */
+    /**
+     * Whether Pings are answered.
+     *
+     * @defaultValue `true`
+     */
     autoPong?: boolean | undefined;
-    /** Milliseconds from `close` to the end of the connection. Default 30 000. */
+    /**
+     * How many milliseconds the closing handshake may take, from `close` or the server's Close frame to the end of the
+     * connection. The time starts anew while what was sent before leaves at 8 KiB/s or more; then the server has 8 s more for
+     * each MiB of it, at most 2 minutes. npm `ws` grants neither.
+     *
+     * @defaultValue `30000`
+     */
     closeTimeout?: number | undefined;
-    /** Octets of one message; more is Close 1009. 0 is unlimited. Default 100 MiB. */
+    /**
+     * How many bytes one message may have, after it was inflated. More fails the connection with 1009. 0 is no limit.
+     *
+     * @defaultValue `104857600`, 100 MiB
+     */
     maxPayload?: number | undefined;
-    /** Pieces of one message that wait for the rest; more is Close 1008. 0 is unlimited. Default 262 144. */
+    /**
+     * In how many reads the payload of one frame may arrive. More fails the connection with 1008. 0 is no limit.
+     *
+     * @defaultValue `262144`
+     */
     maxBufferedChunks?: number | undefined;
-    /** Fragments of one message; more is Close 1008. 0 is unlimited. Default 16 384. */
+    /**
+     * How many fragments one message may have. More fails the connection with 1008. 0 is no limit.
+     *
+     * @defaultValue `16384`
+     */
     maxFragments?: number | undefined;
-    /** Pongs that the server does not read; at more the connection ends. 0 is unlimited. Default 60. */
+    /**
+     * How many automatic Pongs may wait because the server does not read. One more ends the connection. 0 is no limit. npm
+     * `ws` also counts the Pongs of one read, which a server that reads cannot avoid.
+     *
+     * @defaultValue `60`
+     */
     maxPendingAutoPongs?: number | undefined;
-    /** Takes text that is not UTF-8 for what it is not. Default false. */
+    /**
+     * Whether text and close reasons are accepted without a check that they are UTF-8.
+     *
+     * @defaultValue `false`
+     */
     skipUTF8Validation?: boolean | undefined;
-    /** Whether an `error` that nobody listens for is thrown, which ends the process. Default false, unlike in npm `ws`. */
+    /**
+     * Whether an `error` event without a listener is thrown, which ends the process. npm `ws` always does this and has no such
+     * option.
+     *
+     * @defaultValue `false`
+     */
     throwUnlistened?: boolean | undefined;
-    /** Makes the connection. Default: that of `net` or of `tls`. */
+    /** Makes the connection if there is no `agent`, as in `http.request`. Default: `net.connect` or `tls.connect`. */
     createConnection?: typeof createConnection | undefined;
+    /** Completes the request, and must end it. Default: `request.end()`. */
     finishRequest?: FinishRequestCallback | undefined;
   }
 
-  /** What of RFC 7692 is asked for and allowed, and how to compress. */
+  /**
+   * Options of permessage-deflate (RFC 7692): what to ask of the peer, what to allow, and how to compress. docs/compression.md
+   * says what compression costs, and what not to compress.
+   */
   interface PerMessageDeflateOptions {
-    /** Whether the server forgets what it has sent, after each message. */
+    /**
+     * Whether the server compresses each message without reference to earlier ones (RFC 7692 §7.1.1.1). With `true` a client
+     * asks for this, and a server does it. With `false` a server declines offers that ask for it. Default: a client does not
+     * ask, and a server does what it is asked.
+     */
     serverNoContextTakeover?: boolean | undefined;
-    /** Whether the client forgets what it has sent, after each message. */
+    /**
+     * Whether the client compresses each message without reference to earlier ones (RFC 7692 §7.1.1.2). With `true` a client
+     * offers this, and a server demands it. With `false` a client takes no answer that demands it. Default: a client does what
+     * it is asked, and a server does not ask.
+     */
     clientNoContextTakeover?: boolean | undefined;
-    /** Bits of the LZ77 window, 8 to 15. */
+    /**
+     * The size of the server's LZ77 window, in bits: 8 to 15 (RFC 7692 §7.1.2.1). A client asks the server for it; a server
+     * uses it, and declines offers that ask for less. Default: a client does not ask, and a server does what it is asked.
+     */
     serverMaxWindowBits?: number | undefined;
-    /** Bits of the LZ77 window, 8 to 15. */
+    /**
+     * The size of the client's LZ77 window, in bits: 8 to 15 (RFC 7692 §7.1.2.2). A client offers it, and takes no answer with
+     * more; a server demands it, and declines offers that do not allow it. Default: a client leaves the size to the server, and
+     * a server does not ask.
+     */
     clientMaxWindowBits?: number | undefined;
     /**
-     * `level` 1 to 3 (the default) compresses in less time, 4 to 6 to fewer bytes. For 0 and 7 to 9, and for `memLevel`,
-     * `strategy` and `dictionary`, zlib compresses.
+     * How to compress, in terms of zlib. `level` 1 to 3 takes less time and is the default; 4 to 6 gives fewer bytes. Both are
+     * done by the codec of wasock. zlib compresses for level 0, levels 7 to 9, and `memLevel`, `strategy` and `dictionary`:
+     * messages of up to 16 KiB at once, longer ones asynchronously; all asynchronously if they may refer to earlier ones. If
+     * zlib does not accept the options, `send` throws.
      */
     zlibDeflateOptions?:
       | (Omit<ZlibOptions, 'dictionary'> & { dictionary?: Buffer | Buffer[] | DataView | undefined })
       | undefined;
-    /** Without effect on connections: zlib inflates nothing there. */
+    /** Has no effect on connections: the codec of wasock inflates. npm `ws` hands these options on to zlib. */
     zlibInflateOptions?: ZlibOptions | undefined;
-    /** Without takeover, messages below this many bytes leave as they are. Default 1024. */
+    /**
+     * Messages of fewer bytes are sent uncompressed, unless they may refer to earlier ones.
+     *
+     * @defaultValue `1024`
+     */
     threshold?: number | undefined;
-    /** Asynchronous calls of zlib at the same time, in this thread. Default 10. */
+    /**
+     * How many asynchronous calls of zlib may run at the same time in this thread. 0 is no limit. Each connection has its own
+     * limit; in npm `ws` the first one that is used holds for the whole process.
+     *
+     * @defaultValue `10`
+     */
     concurrencyLimit?: number | undefined;
   }
 
-  /** What listeners of the EventTarget kind get for `open`. */
+  /** The event that `onopen`, and listeners of `addEventListener` for `open`, get. */
   interface Event {
+    /** The name of the event: `'open'`. */
     type: string;
+    /** The socket that emitted it. */
     target: WebSocket;
   }
 
-  /** What listeners of the EventTarget kind get for `error`. */
+  /** The event that `onerror`, and listeners of `addEventListener` for `error`, get. */
   interface ErrorEvent {
+    /** The Error of the `error` event. */
     error: any;
+    /** The message of that Error. */
     message: string;
+    /** The name of the event: `'error'`. */
     type: string;
+    /** The socket that emitted it. */
     target: WebSocket;
   }
 
-  /** What listeners of the EventTarget kind get for `close`. */
+  /** The event that `onclose`, and listeners of `addEventListener` for `close`, get. */
   interface CloseEvent {
-    /** Whether Close frames went both ways. */
+    /** Whether both sides have sent a Close frame. */
     wasClean: boolean;
-    /** RFC 6455 §7.4; 1005 for a Close without a code, 1006 for an end without a Close. */
+    /** The code of the peer's Close frame (RFC 6455 §7.4): 1005 if it has none, 1006 if there was no Close frame. */
     code: number;
+    /** The reason of the peer's Close frame; an empty string if there is none. */
     reason: string;
+    /** The name of the event: `'close'`. */
     type: string;
+    /** The socket that emitted it. */
     target: WebSocket;
   }
 
-  /** What listeners of the EventTarget kind get for `message`. */
+  /** The event that `onmessage`, and listeners of `addEventListener` for `message`, get. */
   interface MessageEvent {
+    /** Text as a string; a Binary message as `binaryType` says. The listener may keep it. */
     data: Data;
+    /** The name of the event: `'message'`. */
     type: string;
+    /** The socket that emitted it. */
     target: WebSocket;
   }
 
-  /** The events of the EventTarget kind. */
+  /** The events that `addEventListener` knows, by name. */
   interface WebSocketEventMap {
+    /** The opening handshake has succeeded. */
     open: Event;
+    /** Something has failed; `close` follows. */
     error: ErrorEvent;
+    /** The connection has ended. */
     close: CloseEvent;
+    /** A message has arrived. */
     message: MessageEvent;
   }
 
-  /** The options of `addEventListener`. */
+  /** Options of `addEventListener`. */
   interface EventListenerOptions {
-    /** Whether the listener is taken back after the first event. Default false. */
+    /**
+     * Whether the listener is removed after its first event.
+     *
+     * @defaultValue `false`
+     */
     once?: boolean | undefined;
   }
 
   /**
-   * The options of a server, of which exactly one of `port`, `server` and `noServer` is given.
+   * Options of a server. Exactly one of `port`, `server` and `noServer` must be given.
+   *
+   * As in npm `ws`, an option that is present with the value `undefined` can lose its default: `maxPayload: undefined`, for
+   * example, is no limit. Leave such options out.
    *
    * @typeParam U the class of the sockets
    * @typeParam V the class of the requests
@@ -555,92 +701,205 @@ declare namespace WebSocket {
     U extends typeof WebSocket.WebSocket = typeof WebSocket.WebSocket,
     V extends typeof IncomingMessage = typeof IncomingMessage,
   > {
-    /** Default: all addresses. */
+    /** The address to listen on, with `port`. Default: all addresses. */
     host?: string | undefined;
-    /** 0 for one that is free. */
+    /** The port to listen on, with an HTTP server of its own; 0 for any free one. Plain requests are answered with 426. */
     port?: number | undefined;
-    /** Connections that wait to be accepted. Default 511. */
+    /** How many connections may wait to be accepted, with `port`. Default: that of Node, 511. */
     backlog?: number | undefined;
-    /** Whose upgrade requests are answered. */
+    /**
+     * An HTTP or HTTPS server, all of whose upgrade requests are answered. It is yours to start and to close. For several
+     * WebSocketServers on one HTTP server use `noServer`.
+     */
     server?: HttpServer<V> | HttpsServer<V> | undefined;
-    /** Says who may connect. Default: everybody. */
+    /**
+     * Decides who may connect. A function with exactly two parameters decides by its callback. Default: everybody may,
+     * whatever the Origin.
+     */
     verifyClient?: VerifyClientCallbackAsync<InstanceType<V>> | VerifyClientCallbackSync<InstanceType<V>> | undefined;
-    /** Chooses one of the subprotocols that a client offers, or none by `false`. Default: the first one. */
+    /**
+     * Chooses one of the subprotocols that a client offers; `false` for none. It is called only if there are any. The
+     * result is not checked, and a client fails the handshake if it has not offered it. Default: the first offer.
+     */
     handleProtocols?: (protocols: Set<string>, request: InstanceType<V>) => string | false;
-    /** The path of the requests to answer; others are answered 400. Default: any. */
+    /** The path of the requests to accept, without a query; others are refused with 400. Default: any path. */
     path?: string | undefined;
-    /** Whether requests come by calls of `handleUpgrade` only. Default false. */
+    /**
+     * Whether it listens nowhere, and accepts only requests that are passed to `handleUpgrade`.
+     *
+     * @defaultValue `false`
+     */
     noServer?: boolean | undefined;
-    /** Whether `message`, `ping` and `pong` may come several times in one turn of the event loop. Default true. */
+    /**
+     * Whether several of the events `message`, `ping` and `pong` may be emitted in one turn of the event loop. With `false`,
+     * each of them has a turn of its own.
+     *
+     * @defaultValue `true`
+     */
     allowSynchronousEvents?: boolean | undefined;
-    /** Whether Pings are answered. Default true. */
+    /**
+     * Whether Pings are answered.
+     *
+     * @defaultValue `true`
+     */
     autoPong?: boolean | undefined;
-    /** Whether there is `clients`. Default true. */
+    /**
+     * Whether `clients` holds the open sockets.
+     *
+     * @defaultValue `true`
+     */
     clientTracking?: boolean | undefined;
-    /** Milliseconds from `close` of a socket to the end of its connection. Default 30 000. */
+    /**
+     * How many milliseconds the closing handshake of a socket may take, from `close` or the client's Close frame to the end of
+     * the connection. The time starts anew while what was sent before leaves at 8 KiB/s or more; then the client has 8 s more
+     * for each MiB of it, at most 2 minutes. npm `ws` grants neither.
+     *
+     * @defaultValue `30000`
+     */
     closeTimeout?: number | undefined;
-    /** Whether offers of compression are accepted (RFC 7692), and how. Default false. */
+    /**
+     * Whether offers of compression are accepted (RFC 7692), and how messages are compressed.
+     *
+     * @defaultValue `false`
+     */
     perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
-    /** Octets of one message; more is Close 1009. 0 is unlimited. Default 100 MiB. */
+    /**
+     * How many bytes one message may have, after it was inflated. More fails the connection with 1009. 0 is no limit.
+     *
+     * @defaultValue `104857600`, 100 MiB
+     */
     maxPayload?: number | undefined;
-    /** Pieces of one message that wait for the rest; more is Close 1008. 0 is unlimited. Default 262 144. */
+    /**
+     * In how many reads the payload of one frame may arrive. More fails the connection with 1008. 0 is no limit.
+     *
+     * @defaultValue `262144`
+     */
     maxBufferedChunks?: number | undefined;
-    /** Fragments of one message; more is Close 1008. 0 is unlimited. Default 16 384. */
+    /**
+     * How many fragments one message may have. More fails the connection with 1008. 0 is no limit.
+     *
+     * @defaultValue `16384`
+     */
     maxFragments?: number | undefined;
-    /** Pongs that a client does not read; at more its connection ends. 0 is unlimited. Default 60. */
+    /**
+     * How many automatic Pongs may wait because a client does not read. One more ends its connection. 0 is no limit. npm `ws`
+     * also counts the Pongs of one read, which a client that reads cannot avoid.
+     *
+     * @defaultValue `60`
+     */
     maxPendingAutoPongs?: number | undefined;
-    /** Takes text that is not UTF-8 for what it is not. Default false. */
+    /**
+     * Whether text and close reasons are accepted without a check that they are UTF-8.
+     *
+     * @defaultValue `false`
+     */
     skipUTF8Validation?: boolean | undefined;
-    /** Whether an `error` of a socket that nobody listens for is thrown. Default false, unlike in npm `ws`. */
+    /**
+     * Whether an `error` event of a socket without a listener is thrown, which ends the process. npm `ws` always does this and
+     * has no such option. An `error` event of the server itself without a listener is always thrown.
+     *
+     * @defaultValue `false`
+     */
     throwUnlistened?: boolean | undefined;
-    /** The class of the sockets. Default `WebSocket`. */
+    /**
+     * The class of the sockets.
+     *
+     * @defaultValue `WebSocket`
+     */
     WebSocket?: U | undefined;
   }
 
-  /** Where a server listens. */
+  /** The address that a server listens on. */
   interface AddressInfo {
+    /** The IP address. */
     address: string;
+    /** The IP version: `'IPv4'` or `'IPv6'`. */
     family: string;
+    /** The port. */
     port: number;
   }
 
   /**
-   * Accepts WebSockets.
+   * A server that accepts WebSockets. ECMAScript modules import the class as `WebSocketServer`.
    *
    * @typeParam T the class of the sockets
    * @typeParam U the class of the requests
+   *
+   * @example
+   * ```js
+   * import { WebSocketServer } from 'wasock/ws';
+   *
+   * const wss = new WebSocketServer({ port: 8080 });
+   * wss.on('connection', (ws, request) => {
+   *   ws.on('error', (error) => console.error(request.url, error.message));
+   *   ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary }));
+   * });
+   * ```
    */
   class Server<
     T extends typeof WebSocket.WebSocket = typeof WebSocket.WebSocket,
     U extends typeof IncomingMessage = typeof IncomingMessage,
   > extends EventEmitter {
-    /** May be changed: all but the place to listen on are read at each upgrade. */
+    /**
+     * The options, with defaults. They are read at each upgrade and may be changed, except for `port`, `host`, `backlog`,
+     * `server`, `noServer` and `clientTracking`.
+     */
     options: ServerOptions<T, U>;
-    /** For those who set it: it has no effect, and is undefined before. */
+    /** A property for you to set. It has no effect, and is `undefined` before; the path to accept is `options.path`. */
     path: string;
-    /** The open sockets; undefined with `clientTracking: false`. */
+    /** The sockets that are not CLOSED. With `clientTracking: false` it is `undefined`, although the type does not say so. */
     clients: Set<InstanceType<T>>;
 
     /**
-     * @param callback a listener for `listening`, with a `port`
+     * Makes a server, and with `port` starts to listen. If that fails, `error` is emitted.
+     *
+     * @param options exactly one of `port`, `server` and `noServer`, and others
+     * @param callback a listener for `listening`. It is called only with `port`
      * @throws TypeError unless exactly one of `port`, `server` and `noServer` is given
      */
     constructor(options?: ServerOptions<T, U>, callback?: () => void);
 
-    /** Where it listens; `null` once it is closed. @throws Error with `noServer` */
+    /**
+     * Returns the address that the HTTP server listens on.
+     *
+     * @returns the address; a string if it listens on a Unix socket; `null` before it listens, and after `close`
+     * @throws Error with `noServer`
+     */
     address(): AddressInfo | string | null;
     /**
-     * Accepts no more. Its sockets stay open; `close` comes once the last of them is closed.
+     * Stops accepting sockets. `handleUpgrade` answers 503 from now on.
      *
-     * @param cb a listener for `close`; with an Error if the server was closed before
+     * Open sockets stay open, and `close` is emitted after the last of them is closed. Without `port` and with
+     * `clientTracking: false` it does not wait for them. A `server` that you gave is not closed.
+     *
+     * @param cb a listener for `close`. It gets an Error if the server was closed before
      */
     close(cb?: (err?: Error) => void): void;
     /**
-     * Answers an upgrade request.
+     * Answers an upgrade request (RFC 6455 §4.2). Call it in a listener for `upgrade` of an HTTP server, at once or later.
      *
-     * @param upgradeHead bytes that came behind the request
-     * @param callback gets the open socket, in this call unless `verifyClient` is asynchronous; not for what was refused
-     * @throws Error for a socket on which there is a WebSocket already
+     * @param request the request
+     * @param socket its connection, which is the server's from now on
+     * @param upgradeHead the bytes that came after the request
+     * @param callback gets the open socket, during this call unless `verifyClient` has two parameters. It is not called if
+     *   the request is refused or the client has left. No `connection` event is emitted; emit it in the callback
+     * @throws Error if there is a WebSocket on `socket` already
+     *
+     * @example
+     * ```js
+     * import { createServer } from 'node:http';
+     * import { WebSocketServer } from 'wasock/ws';
+     *
+     * const wss = new WebSocketServer({ noServer: true });
+     * wss.on('connection', (ws) => ws.send('hello'));
+     *
+     * const server = createServer();
+     * server.on('upgrade', (request, socket, head) => {
+     *   if (request.url !== '/chat') return socket.destroy();
+     *   wss.handleUpgrade(request, socket, head, (ws) => wss.emit('connection', ws, request));
+     * });
+     * server.listen(8080);
+     * ```
      */
     handleUpgrade(
       request: InstanceType<U>,
@@ -648,27 +907,48 @@ declare namespace WebSocket {
       upgradeHead: Buffer,
       callback: (client: InstanceType<T>, request: InstanceType<U>) => void,
     ): void;
-    /** Whether a request is for this server: by default if its path is `options.path`. To be overridden. */
+    /**
+     * Decides whether a request is for this server. Override it to decide otherwise than by path.
+     *
+     * @param request the upgrade request
+     * @returns whether its path is `options.path`, or there is no such option; `false` refuses the request with 400. As in
+     *   npm `ws`, a promise is not awaited and counts as `true`
+     */
     shouldHandle(request: InstanceType<U>): boolean | Promise<boolean>;
 
     /**
-     * Calls the listener at each event. `headers` are the lines of the 101 answer, to be changed before they are written.
-     * With a listener for `wsClientError`, faulty requests are left to it: it has to answer or destroy the socket.
+     * `connection`: a WebSocket was accepted, and is open. Add its listeners during the call, because messages may arrive right
+     * after it. With `noServer`, you emit this event yourself.
      */
     on(
       event: 'connection',
       listener: (this: Server<T>, websocket: InstanceType<T>, request: InstanceType<U>) => void,
     ): this;
+    /** `error`: the HTTP server has failed, for example because the port is taken. Without a listener it is thrown. */
     on(event: 'error', listener: (this: Server<T>, error: Error) => void): this;
+    /**
+     * `headers`: a request is about to be accepted. `headers` are the lines of the 101 answer, the status line first; change
+     * the array in place.
+     */
     on(event: 'headers', listener: (this: Server<T>, headers: string[], request: InstanceType<U>) => void): this;
+    /**
+     * `listening`: the HTTP server listens. `close`: the server is closed, after a call of `close`. Neither has arguments.
+     */
     on(event: 'close' | 'listening', listener: (this: Server<T>) => void): this;
+    /**
+     * `wsClientError`: the request breaks the rules of the opening handshake (RFC 6455 §4.2.1).
+     *
+     * With a listener the request is left to it: answer it, or destroy `socket`. Without one it is refused. Requests that
+     * `path` or `verifyClient` refuses are not reported.
+     */
     on(
       event: 'wsClientError',
       listener: (this: Server<T>, error: Error, socket: Duplex, request: InstanceType<U>) => void,
     ): this;
+    /** Any other event, such as one that you emit yourself. */
     on(event: string | symbol, listener: (this: Server<T>, ...args: any[]) => void): this;
 
-    /** As `on`, at the first event only. */
+    /** Adds a listener for the next event only. The events and their arguments are those of `on`. */
     once(
       event: 'connection',
       listener: (this: Server<T>, websocket: InstanceType<T>, request: InstanceType<U>) => void,
@@ -682,7 +962,7 @@ declare namespace WebSocket {
     ): this;
     once(event: string | symbol, listener: (this: Server<T>, ...args: any[]) => void): this;
 
-    /** Takes back what `on` or `once` did. */
+    /** Removes a listener that `on` or `once` added. */
     off(
       event: 'connection',
       listener: (this: Server<T>, websocket: InstanceType<T>, request: InstanceType<U>) => void,
@@ -696,7 +976,7 @@ declare namespace WebSocket {
     ): this;
     off(event: string | symbol, listener: (this: Server<T>, ...args: any[]) => void): this;
 
-    /** The same as `on`. */
+    /** Adds a listener, as `on` does. */
     addListener(event: 'connection', listener: (websocket: InstanceType<T>, request: InstanceType<U>) => void): this;
     addListener(event: 'error', listener: (error: Error) => void): this;
     addListener(event: 'headers', listener: (headers: string[], request: InstanceType<U>) => void): this;
@@ -707,7 +987,7 @@ declare namespace WebSocket {
     ): this;
     addListener(event: string | symbol, listener: (...args: any[]) => void): this;
 
-    /** The same as `off`. */
+    /** Removes a listener, as `off` does. */
     removeListener(event: 'connection', listener: (websocket: InstanceType<T>, request: InstanceType<U>) => void): this;
     removeListener(event: 'error', listener: (error: Error) => void): this;
     removeListener(event: 'headers', listener: (headers: string[], request: InstanceType<U>) => void): this;
@@ -719,19 +999,36 @@ declare namespace WebSocket {
     removeListener(event: string | symbol, listener: (...args: any[]) => void): this;
   }
 
-  /** The same class as `Server`. */
+  /** The class of servers, which accept WebSockets. The same as `Server`. */
   const WebSocketServer: typeof Server;
   /** A server with the default classes of sockets and requests. */
   interface WebSocketServer extends Server {}
-  /** The class itself. */
+  /** The class of sockets and clients: what `require` returns, by its name. */
   const WebSocket: typeof WebSocketClass;
-  /** A socket, by its name in the namespace. */
+  /** One end of a WebSocket connection. */
   interface WebSocket extends WebSocketClass {}
 
   /**
-   * Wraps a WebSocket in a Duplex: a chunk is a message.
+   * Wraps a WebSocket in a Duplex stream: each chunk that you write is sent as a message, and each message can be read.
    *
-   * @param options those of the Duplex
+   * Written strings are sent as Binary, unless `decodeStrings` is `false`. Messages are read as bytes, which may be joined;
+   * with `readableObjectMode` each message is one chunk, and text is a string. Writes wait until the WebSocket is open. A
+   * slow reader pauses the WebSocket. Ending the stream starts the closing handshake; destroying it ends the connection.
+   *
+   * An error of the WebSocket destroys the stream with it, and is thrown if the stream has no `error` listener.
+   *
+   * @param websocket the WebSocket, whose messages the stream reads from now on
+   * @param options options of the Duplex. `autoDestroy`, `emitClose`, `objectMode` and `writableObjectMode` have no effect
+   * @returns the stream
+   *
+   * @example
+   * ```js
+   * import WebSocket, { createWebSocketStream } from 'wasock/ws';
+   *
+   * const stream = createWebSocketStream(new WebSocket('ws://localhost:8080'));
+   * stream.on('error', (error) => console.error(error.message));
+   * process.stdin.pipe(stream).pipe(process.stdout);
+   * ```
    */
   function createWebSocketStream(websocket: WebSocket, options?: DuplexOptions): Duplex;
 
@@ -739,17 +1036,17 @@ declare namespace WebSocket {
   const Sender: typeof parts.Sender;
   /** Makes frames and writes them to a stream. */
   interface Sender extends parts.Sender {}
-  /** Makes events of frames that are written to it. */
+  /** Emits events for the frames in the bytes that are written to it. */
   const Receiver: typeof parts.Receiver;
-  /** Makes events of frames that are written to it. */
+  /** Emits events for the frames in the bytes that are written to it. */
   interface Receiver extends parts.Receiver {}
-  /** The negotiation of permessage-deflate, and its codec. */
+  /** Negotiates permessage-deflate (RFC 7692), and compresses and inflates messages with zlib. */
   const PerMessageDeflate: typeof parts.PerMessageDeflate;
-  /** The negotiation of permessage-deflate, and its codec. */
+  /** Negotiates permessage-deflate (RFC 7692), and compresses and inflates messages with zlib. */
   interface PerMessageDeflate extends parts.PerMessageDeflate {}
-  /** Reads and writes Sec-WebSocket-Extensions. */
+  /** Reads and writes the Sec-WebSocket-Extensions header field (RFC 6455 §9.1). */
   const extension: parts.Extension;
-  /** Reads Sec-WebSocket-Protocol. */
+  /** Reads the Sec-WebSocket-Protocol header field (RFC 6455 §4.1, item 10). */
   const subprotocol: parts.Subprotocol;
 }
 
