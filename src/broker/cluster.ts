@@ -10,10 +10,34 @@ import { BATCH, type ToPrimary, toWorker } from './cluster-messages.js';
 const PATIENCE = 2000;
 
 /**
- * Carries topics between the workers of one node:cluster, by way of their primary process, which has to import this entry
- * point. The primary may publish and listen, too.
+ * Makes a broker that carries topics between the workers of one node:cluster, through their primary process.
  *
- * @throws TypeError if there is no such option
+ * The primary process must import wasock/cluster, and may make brokers as well. A worker whose primary process does not
+ * answer within 2 s reports it: the server's `error` handler gets the reason, and `server.broker` emits `down`. This does
+ * not work in PM2's cluster mode, whose primary process is PM2's own.
+ *
+ * @param options options of the broker
+ * @returns a broker for one server or publisher
+ * @throws TypeError if there is an unknown option
+ *
+ * @example
+ * ```js
+ * import cluster from 'node:cluster';
+ * import { availableParallelism } from 'node:os';
+ * import { serve } from 'wasock';
+ * import { cluster as clusterBroker } from 'wasock/cluster';
+ *
+ * if (cluster.isPrimary) {
+ *   for (let i = 0; i < availableParallelism(); i++) cluster.fork();
+ * } else {
+ *   const server = await serve({
+ *     port: 9001,
+ *     broker: clusterBroker(),
+ *     open: (ws) => void ws.subscribe('chat'),
+ *     message: (ws, data) => void server.publish('chat', data),
+ *   });
+ * }
+ * ```
  */
 export function cluster(options: BrokerOptions = {}): Broker {
   checkBrokerOptions(options);

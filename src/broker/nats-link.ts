@@ -6,23 +6,34 @@ interface NatsSubscription {
   unsubscribe(): void;
 }
 
-/** What a connection tells: what is used of it. */
+/** An event of a connection, as far as the broker uses it. */
 export interface NatsEvent {
+  /** The name of the event, such as `'disconnect'`. */
   readonly type: string;
+  /** The error of an `'error'` event. */
   readonly error?: Error;
 }
 
-/** A connection of the npm package `@nats-io/transport-node`: what is used of it. */
+/**
+ * A connection of the npm package `@nats-io/transport-node`, as far as the broker uses it. It belongs to the broker, which
+ * closes it.
+ */
 export interface NatsConnectionLike {
+  /** Sends a payload to all that have subscribed to `subject`. */
   publish(subject: string, payload: Uint8Array): void;
+  /** Subscribes to a subject. `callback` gets each message, or the error with which the subscription ends. */
   subscribe(
     subject: string,
     options: { callback: (error: Error | null, message: { data: Uint8Array }) => void },
   ): NatsSubscription;
+  /** Resolves when the server has handled everything that was sent before. */
   flush(): Promise<void>;
+  /** Resolves when the connection has ended for good, with the error if that is the cause. */
   // biome-ignore lint/suspicious/noConfusingVoidType: what the client returns
   closed(): Promise<void | Error>;
+  /** Iterates over the events of the connection. */
   status(): AsyncIterable<NatsEvent>;
+  /** Ends the connection for good. */
   close(): Promise<void>;
 }
 

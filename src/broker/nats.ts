@@ -6,7 +6,13 @@ import type { Broker, BrokerOptions } from './broker.js';
 import { ChannelBroker, checkBrokerOptions, reconnectDelay } from './channel-broker.js';
 import { type NatsConnectionLike, type NatsEvent, NatsLink } from './nats-link.js';
 
-/** Settings that a connection needs; `connect` of your function should have them. */
+/**
+ * Settings that a connection must have, as options for `connect` of `@nats-io/transport-node`. Your function should hand
+ * them on last, so that they override its own: `connect({ servers, ...settings })`.
+ *
+ * They make the client reconnect forever, after delays that the broker chooses, notice a silent server, and not hear its
+ * own messages.
+ */
 export type NatsSettings = Readonly<Record<string, unknown>>;
 
 const DEFAULT_PREFIX = 'wasock.';
@@ -38,13 +44,32 @@ const SETTINGS: NatsSettings = {
 };
 
 /**
- * Carries topics over NATS, for processes on any number of machines. It connects by itself, because what it needs is settled
- * when it connects.
+ * Makes a broker that carries topics over NATS, for processes on any number of machines.
  *
- * @param connection options for `connect` of `@nats-io/transport-node`, or a function that connects, with the settings that
- *   it is given
- * @throws TypeError if it is neither, if there is no such option, or the prefix is not one of subjects
+ * It makes its own connection when a server takes it, because some settings cannot be changed later. It reconnects by
+ * itself after a random wait of 0.1 s to 10 s, and `server.broker` then emits `gap`, as messages may have been lost.
+ *
+ * @param connection options for `connect` of the npm package `@nats-io/transport-node`, which is loaded then; or a function
+ *   that connects with the settings it gets. The function is called again if a connection has ended for good. The broker
+ *   closes its connections
+ * @param options options of the broker. The prefix must begin a subject, and has at most 512 characters
+ * @returns a broker for one server or publisher
+ * @throws TypeError if `connection` is neither, if there is an unknown option, or if the prefix cannot begin a subject
  * @throws RangeError if the prefix is too long
+ *
+ * @example
+ * ```js
+ * import { serve } from 'wasock';
+ * import { nats } from 'wasock/nats';
+ *
+ * const server = await serve({
+ *   port: 9001,
+ *   broker: nats({ servers: process.env.NATS_URL }),
+ *   open: (ws) => void ws.subscribe('chat'),
+ *   message: (ws, data) => void server.publish('chat', data),
+ *   error: (error) => console.error(error),
+ * });
+ * ```
  */
 export function nats(
   connection: object | ((settings: NatsSettings) => Promise<NatsConnectionLike>),

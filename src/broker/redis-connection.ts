@@ -2,13 +2,20 @@ import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { toError } from '../protocol/errors.js';
 
-/** A client of the npm package `redis`, made by `createClient` or `createCluster`. */
+/**
+ * A client of the npm package `redis`, made by `createClient` or `createCluster`. Of these methods the broker calls only
+ * `duplicate`.
+ */
 export interface RedisClientLike {
+  /** Makes another client with the same settings, except for `overrides`. */
   duplicate(overrides?: object): unknown;
+  /** Sends PUBLISH. */
   publish(channel: string, message: string): unknown;
+  /** Sends SPUBLISH. */
   sPublish(channel: string, message: string): unknown;
 }
 
+/** Gets the messages of one channel. */
 export type Listener = (message: Buffer) => void;
 
 interface Emits {

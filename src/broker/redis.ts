@@ -5,11 +5,11 @@ import { type Broker, type BrokerOptions, DEFAULT_PREFIX } from './broker.js';
 import { ChannelBroker, checkBrokerOptions, reconnectDelay } from './channel-broker.js';
 import { type Listener, type RedisClientLike, RedisConnection, type Role } from './redis-connection.js';
 
-/** Options of `redis`. */
+/** Options of `redis`: those of all brokers, and one more. */
 export interface RedisBrokerOptions extends BrokerOptions {
   /**
-   * Sharded pub/sub (SPUBLISH, SSUBSCRIBE): a message goes to the node of its channel alone. Default: for the clients of
-   * `createCluster`.
+   * Whether to use sharded pub/sub (SPUBLISH and SSUBSCRIBE, from Redis 7 on): a message goes only to the node of its
+   * channel, instead of to all nodes of a cluster. Default: `true` for a client of `createCluster`, otherwise `false`.
    */
   readonly sharded?: boolean;
 }
@@ -24,11 +24,32 @@ const MOST_CONNECTING = 10;
 const NO_PAYLOAD = Buffer.alloc(0);
 
 /**
- * Carries topics over Redis pub/sub, for processes on any number of machines.
+ * Makes a broker that carries topics over Redis pub/sub, for processes on any number of machines.
  *
- * @param client a template, whose settings two clients get that the broker makes, one to publish and one to subscribe. It is
- *   itself neither used nor closed
- * @throws TypeError if it is none, or there is no such option
+ * It connects when a server takes it, and reconnects by itself after a random wait of 0.1 s to 10 s. It also notices and
+ * replaces a connection that has gone silent. If messages may have been lost, `server.broker` emits `gap`.
+ *
+ * @param client a client of the npm package `redis`, version 6, as a template: the broker makes two of its own with the
+ *   same settings, one to publish and one to subscribe. The template need not be connected; the broker neither uses it nor
+ *   closes it
+ * @param options options of the broker
+ * @returns a broker for one server or publisher
+ * @throws TypeError if `client` is no such client, if there is an unknown option, or if `sharded` is not a boolean
+ *
+ * @example
+ * ```js
+ * import { createClient } from 'redis';
+ * import { serve } from 'wasock';
+ * import { redis } from 'wasock/redis';
+ *
+ * const server = await serve({
+ *   port: 9001,
+ *   broker: redis(createClient({ url: process.env.REDIS_URL })),
+ *   open: (ws) => void ws.subscribe('chat'),
+ *   message: (ws, data) => void server.publish('chat', data),
+ *   error: (error) => console.error(error),
+ * });
+ * ```
  */
 export function redis(client: RedisClientLike, options: RedisBrokerOptions = {}): Broker {
   checkBrokerOptions(options, ['sharded']);

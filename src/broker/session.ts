@@ -9,27 +9,40 @@ import { Interests } from './interests.js';
 import { Outgoing } from './outgoing.js';
 import { Numbers, Progress } from './sequences.js';
 
-/** What a hole is in: `null` stands for all topics, or for a process that is not known. */
+/** What a `gap` event is about: messages of other processes that did not arrive, or may not have. */
 export interface BrokerGap {
+  /** The topic; `null` if any topic may be affected. */
   readonly topic: string | null;
-  /** The process that published, as 32 hexadecimal digits. */
+  /**
+   * The server or publisher whose messages are missing, as 32 hexadecimal digits that it draws when it starts; `null` if
+   * that is not known.
+   */
   readonly origin: string | null;
 }
 
-/** Messages that other processes will not get. */
+/** What a `dropped` event is about: a message of this process that other processes will not get. */
 export interface BrokerDrop {
+  /** The topic of the message. */
   readonly topic: string;
+  /** The size of the payload that was dropped; of a message longer than `maxMessage`, that of its frame. In bytes. */
   readonly bytes: number;
 }
 
-/** The events of a `ServerBroker`. */
+/** The events of a `ServerBroker`, with their listeners. */
 interface BrokerEvents {
+  /** The broker is connected: for the first time, or again. */
   up: () => void;
-  /** With the reason, if it is known. */
+  /**
+   * The connection to the broker is lost, or another attempt to connect has failed. The listener gets the reason if it is
+   * known.
+   */
   down: (error?: Error) => void;
-  /** Messages of other processes did not come. */
+  /** Messages of other processes did not arrive, or may not have. */
   gap: (gap: BrokerGap) => void;
-  /** A message of this process was dropped: the broker was away for too long, does not take it, or it is too long. */
+  /**
+   * A message of this process will not reach the others: it is longer than `maxMessage`, the broker was away or slow for too
+   * long, or the broker refuses it.
+   */
   dropped: (drop: BrokerDrop) => void;
 }
 
@@ -64,10 +77,30 @@ interface BrokerSettings {
 const METHODS = ['publish', 'subscribe', 'unsubscribe', 'close'] as const;
 
 /**
- * What connects the topics of one server with those of other processes.
+ * The link between the topics of one server and those of other processes: `server.broker`.
  *
- * Events: `up`; `down` (error?); `gap` ({ topic, origin }): messages of other processes did not come; `dropped` ({ topic,
- * bytes }): a message of this process will not reach the others.
+ * - `up`: the broker is connected, for the first time or again.
+ * - `down` (error?): the connection is lost, or another attempt to connect has failed.
+ * - `gap` ({ topic, origin }): messages of other processes did not arrive, or may not have.
+ * - `dropped` ({ topic, bytes }): a message of this process will not reach the others.
+ *
+ * What a listener throws goes to the server's `error` handler.
+ *
+ * @example
+ * ```js
+ * import { createClient } from 'redis';
+ * import { serve } from 'wasock';
+ * import { redis } from 'wasock/redis';
+ *
+ * const server = await serve({
+ *   port: 9001,
+ *   broker: redis(createClient({ url: process.env.REDIS_URL })),
+ *   open: (ws) => void ws.subscribe('chat'),
+ *   message: (ws, data) => void server.publish('chat', data),
+ * });
+ * server.broker.on('down', (error) => console.error('Redis is away', error));
+ * server.broker.on('gap', ({ topic }) => console.error('Messages were lost on', topic ?? 'any topic'));
+ * ```
  */
 export class ServerBroker extends EventEmitter {
   readonly #broker: Broker;
@@ -84,11 +117,15 @@ export class ServerBroker extends EventEmitter {
   /** A broker that has never been up may be set up wrongly: the first error is reported. */
   #isUntried = true;
 
-  /** Messages of this process that other processes will not get. */
+  /** How many messages of this process other processes will not get: one for each `dropped` event. */
   dropped = 0;
-  /** Holes in what came from other processes, each told by a `gap`. */
+  /** How many gaps there were in the messages of other processes: one for each `gap` event. */
   gaps = 0;
-  /** Payloads that were not taken, by reason: somebody else wrote them. */
+  /**
+   * How many payloads were rejected, because somebody else has written them or the options differ. By reason: `format`, no
+   * payload of this library; `version`, one of another version; `signature`, signed with none of the keys; `topic`,
+   * published on another topic; `frame`, no whole Text or Binary message, or longer than `maxMessage`.
+   */
   readonly rejected: Readonly<Record<Rejection, number>> = { format: 0, version: 0, signature: 0, topic: 0, frame: 0 };
 
   /**
@@ -115,26 +152,30 @@ export class ServerBroker extends EventEmitter {
       .catch((error) => handlers.report(toError(error)));
   }
 
-  /** How the broker stands. */
+  /** The state of the broker. `up` and `down` report its changes. */
   get status(): BrokerStatus {
     return this.#broker.status;
   }
 
-  /** Bytes that were published and that the broker does not have yet. */
+  /** How many bytes of published payloads the broker does not have yet. */
   get buffered(): number {
     return this.#outgoing.bytes;
   }
 
   /**
-   * Resolves when the broker has everything that this process has published so far. Rejects if something was dropped of what
-   * was published since this was last read. Ignoring it raises no `unhandledRejection`.
+   * Resolves when the broker has everything that this server has published so far. It rejects with a `WebSocketError` with
+   * the code `WASOCK_BROKER_DROPPED` if any message was dropped that was published since this property was last read. You
+   * may ignore it: that raises no `unhandledRejection`.
    */
   get published(): Promise<void> {
     return this.#outgoing.published;
   }
 
+  /** Adds a listener. See the class for the events and their arguments. */
   declare on: <Name extends keyof BrokerEvents>(name: Name, listener: BrokerEvents[Name]) => this;
+  /** Adds a listener for the next event only. */
   declare once: <Name extends keyof BrokerEvents>(name: Name, listener: BrokerEvents[Name]) => this;
+  /** Removes a listener. */
   declare off: <Name extends keyof BrokerEvents>(name: Name, listener: BrokerEvents[Name]) => this;
 
   /**
