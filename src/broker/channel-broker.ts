@@ -8,15 +8,17 @@ const FIRST_DELAY = 100;
 const LONGEST_DELAY = 10_000;
 
 /**
- * How long to wait before the next attempt: random, so that the processes that a broker has lost do not come back all at once.
+ * Draws the wait before the next attempt to connect. It is random, so that processes that lost their broker together do not
+ * all come back at once.
  *
- * @param attempt from 0
+ * @param attempt how many attempts have failed since the last connection
+ * @returns milliseconds
  */
 export function reconnectDelay(attempt: number): number {
   return randomInt(FIRST_DELAY, Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(attempt + 1, 10)) + 1);
 }
 
-/** What the brokers of this package have in common: options, status, and reports. */
+/** The base of the brokers of this package: options, status, and reports of its changes. */
 export abstract class ChannelBroker implements Broker {
   readonly prefix: string;
   readonly maxBuffered: number | undefined;
@@ -39,7 +41,11 @@ export abstract class ChannelBroker implements Broker {
     return this.#status;
   }
 
-  /** Changes the status, unless it is closed, and reports it. An error that says why it stays away is reported, too. */
+  /**
+   * Changes the status and reports it, unless the broker is closed.
+   *
+   * @param error the reason. It is reported even if the status stays the same
+   */
   protected setStatus(status: BrokerStatus, error?: Error): void {
     if (this.#status === 'closed') return;
     const hasChanged = this.#status !== status;
@@ -59,8 +65,8 @@ const NAMES = ['prefix', 'maxBuffered', 'maxMessage', 'key'];
 /**
  * Checks the names of a broker's options. Their values are checked when a server takes the broker.
  *
- * @param others names that this broker has besides
- * @throws TypeError with the value
+ * @param others names of options that only this broker has
+ * @throws TypeError with the value, if `options` is not an object or has an unknown option
  */
 export function checkBrokerOptions(options: unknown, others: readonly string[] = []): void {
   if (typeof options !== 'object' || options === null)

@@ -5,9 +5,14 @@ import { BATCH, type ToPrimary, type ToWorker, toPrimary } from './cluster-messa
 /** Characters of payloads that wait for one worker, at most. Then the oldest are dropped, and the worker is told. */
 const MOST_WAITING = 16_777_216;
 
-/** One broker that listens to topics. */
+/** A broker that has joined topics. */
 export interface Member {
-  /** Sends it a message. Never throws. */
+  /**
+   * Sends it a message. Never throws.
+   *
+   * @param topic the topic, with the prefix
+   * @param payload the bytes in base64
+   */
   deliver(topic: string, payload: string): void;
 }
 
@@ -151,6 +156,6 @@ class Hub {
   }
 }
 
-/** The one of this process; `null` in a worker. */
+/** The hub of this process; `null` in a worker. */
 export const hub: Hub | null = cluster.isPrimary ? new Hub() : null;
 hub?.serve();

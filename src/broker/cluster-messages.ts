@@ -3,7 +3,7 @@
  * serialization that is the default, bytes would become lists of numbers.
  */
 
-/** A member is one broker in one worker. Numbers of requests are answered by an `ack`. */
+/** What a worker tells its primary process. `member` numbers the brokers of a worker. An `ack` answers each `request`. */
 export type ToPrimary =
   | { readonly wasock: 'hello'; readonly member: number }
   | { readonly wasock: 'bye'; readonly member: number }
@@ -16,15 +16,19 @@ export type ToPrimary =
     }
   | { readonly wasock: 'publish'; readonly member: number; readonly request: number; readonly messages: Messages };
 
+/** What the primary process tells a worker. With `hasGap`, messages before these were dropped. */
 export type ToWorker =
   | { readonly wasock: 'welcome'; readonly member: number }
   | { readonly wasock: 'ack'; readonly member: number; readonly request: number }
   | { readonly wasock: 'messages'; readonly member: number; readonly hasGap: boolean; readonly messages: Messages };
 
-/** Topic, payload, topic, payload … */
+/** Topics and payloads in turns: topic, payload, topic, payload … */
 export type Messages = readonly string[];
 
-/** Characters of payloads that one message over the channel has, about: more make nothing faster, and others wait. */
+/**
+ * How many characters of payloads one message over the channel carries, about. More would make nothing faster, and others
+ * would wait.
+ */
 export const BATCH = 262_144;
 
 interface Fields {
@@ -52,7 +56,7 @@ function areMessages(value: unknown): boolean {
   return areTopics(value) && (value as Messages).length % 2 === 0;
 }
 
-/** @returns `null` if it is none of ours */
+/** Checks a message from a worker. @returns `null` if it is not one of ours */
 export function toPrimary(message: unknown): ToPrimary | null {
   const fields = fieldsOf(message);
   if (fields === null) return null;
@@ -65,7 +69,7 @@ export function toPrimary(message: unknown): ToPrimary | null {
   return isOurs ? (fields as ToPrimary) : null;
 }
 
-/** @returns `null` if it is none of ours */
+/** Checks a message from the primary process. @returns `null` if it is not one of ours */
 export function toWorker(message: unknown): ToWorker | null {
   const fields = fieldsOf(message);
   if (fields === null) return null;

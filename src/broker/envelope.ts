@@ -28,32 +28,36 @@ const KNOWN_FLAGS = START | PLAIN | SIGNED;
 
 const FIXED = 30;
 const MAC_LENGTH = 16;
+/** The length of an origin, in bytes. */
 export const ORIGIN_LENGTH = 16;
-/** Bytes of a topic: what its length can say. */
+/** The longest topic, in bytes: what the field for its length can hold. */
 export const MAX_TOPIC = 65_535;
 
-/** One message on its way. */
+/** A message as it travels between processes. */
 export interface Envelope {
-  /** 16 bytes, as a string of as many characters (latin1). */
+  /** The 16 bytes of the origin as 16 characters (latin1). */
   readonly origin: string;
+  /** The number of the message, among those of this origin on this topic. */
   readonly sequence: number;
+  /** Whether the origin has forgotten its earlier numbers, so that there is no gap before this one. */
   readonly isStart: boolean;
+  /** Whether the message may be compressed. */
   readonly compresses: boolean;
-  /** A view of the payload. */
+  /** The message as one unmasked frame; a view of the payload. */
   readonly frame: Uint8Array;
 }
 
-/** Why a payload is not taken. */
+/** Why a payload is rejected. */
 export type Rejection = 'format' | 'version' | 'signature' | 'topic' | 'frame';
 
-/** Makes and judges the payloads of one process. */
+/** Makes the payloads of one server, and judges those that arrive. */
 export class Envelopes {
   readonly #origin: Buffer;
   /** The prefix, with its length. */
   readonly #prefix: Buffer;
   readonly #keys: readonly Buffer[];
 
-  /** @param origin 16 bytes */
+  /** @param origin 16 random bytes @param keys the first signs, each is accepted; none: nothing is signed */
   constructor(origin: Buffer, prefix: string, keys: readonly Buffer[]) {
     this.#origin = origin;
     const bytes = Buffer.from(prefix);
@@ -61,12 +65,12 @@ export class Envelopes {
     this.#keys = keys;
   }
 
-  /** Whether this process has made a payload, or somebody who says so. */
+  /** Whether a payload names this origin. */
   isOwn(payload: Buffer): boolean {
     return payload.length >= FIXED && this.#origin.compare(payload, 4, 4 + ORIGIN_LENGTH) === 0;
   }
 
-  /** Puts a frame into a payload. */
+  /** Makes a payload that contains a frame. @returns memory of its own */
   seal(topic: string, sequence: number, isStart: boolean, compresses: boolean, frame: Uint8Array): Buffer {
     const isSigned = this.#keys.length > 0;
     const topicLength = Buffer.byteLength(topic);
@@ -86,9 +90,10 @@ export class Envelopes {
   }
 
   /**
-   * Judges a payload that came on the channel of `topic`. Whoever can write to the broker may have made it.
+   * Judges a payload that arrived on the channel of `topic`. Anyone who can write to the broker may have made it.
    *
-   * @param most bytes of a frame
+   * @param most the longest frame to accept, in bytes
+   * @returns the envelope, or why the payload is rejected
    */
   open(topic: string, payload: Buffer, most: number): Envelope | Rejection {
     if (payload.length < FIXED || payload.readUInt16BE(0) !== MAGIC) return 'format';
@@ -150,9 +155,9 @@ function payloadStart(frame: Buffer): number {
 const SHORTEST_KEY = 16;
 
 /**
- * Checks the user's keys, and copies them.
+ * Checks the user's keys and copies them.
  *
- * @throws TypeError, RangeError without the value, which is a secret
+ * @throws TypeError, RangeError if one is invalid. The message does not show it, because it is a secret
  */
 export function checkKeys(key: BrokerKey | undefined): readonly Buffer[] {
   if (key === undefined) return [];

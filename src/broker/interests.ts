@@ -20,8 +20,8 @@ interface Interest {
 }
 
 /**
- * The topics that one process listens to, kept the same on the broker: one subscription each, however many sockets listen.
- * The operations of a topic never overlap.
+ * Keeps the subscriptions on the broker equal to the topics that sockets of this server listen to: one for each topic,
+ * however many sockets there are. The operations of a topic never overlap.
  */
 export class Interests {
   readonly #broker: Broker;
@@ -38,7 +38,7 @@ export class Interests {
   #epoch = 0;
   #isClosed = false;
 
-  /** @param onLeft is told of a topic of which nothing will come any more */
+  /** @param report gets the errors of refused operations @param onLeft is told of a topic that is not subscribed any more */
   constructor(broker: Broker, report: (error: Error) => void, onLeft: (topic: string) => void) {
     this.#broker = broker;
     this.#report = report;
@@ -67,13 +67,13 @@ export class Interests {
     this.#linger();
   }
 
-  /** The broker is away: it may have forgotten everything. */
+  /** The broker is away, and may have forgotten all subscriptions. */
   onDown(): void {
     this.#epoch++;
     for (const interest of this.#all.values()) interest.isSubscribed = false;
   }
 
-  /** The broker is there. */
+  /** The broker is up: subscribes to all topics that are wanted. */
   onUp(): void {
     this.#wait = FIRST_RETRY;
     this.#runAll();

@@ -61,7 +61,7 @@ class Batch {
   }
 }
 
-/** A connection from the time at which it is up to the time at which it breaks. The client may then use it for the next. */
+/** A connection from when it is up until it breaks. After that the client may restore it, for another link. */
 export class NatsLink {
   readonly #connection: NatsConnectionLike;
   readonly #subscriptions = new Map<string, NatsSubscription>();
@@ -75,15 +75,18 @@ export class NatsLink {
     this.#connection = connection;
   }
 
-  /** @returns resolves when the server has it */
+  /** Publishes a payload. @returns resolves when the server has it @throws Error if the link is broken */
   publish(subject: string, payload: Buffer): Promise<void> {
     this.#connection.publish(subject, payload);
     return this.#batch().confirmedFor(subject);
   }
 
   /**
-   * @param listener must not throw: the client would stop reading
-   * @param revoked hears when the server ends a subscription that it had granted
+   * Subscribes to a subject.
+   *
+   * @param listener gets each payload. It must not throw, or the client would stop reading
+   * @param revoked is called if the server ends a subscription that it had granted
+   * @returns resolves when the server has granted the subscription, and rejects if it does not
    */
   async subscribe(subject: string, listener: (payload: Uint8Array) => void, revoked: () => void): Promise<void> {
     if (!this.#subscriptions.has(subject)) {
@@ -100,20 +103,24 @@ export class NatsLink {
     if (!this.#subscriptions.has(subject)) throw new Error(`NATS does not let us subscribe to ${subject}`);
   }
 
+  /** Unsubscribes from a subject. */
   unsubscribe(subject: string): void {
     this.#subscriptions.get(subject)?.unsubscribe();
     this.#subscriptions.delete(subject);
   }
 
-  /** The server does not let us publish on a subject. Which of the messages it was that are not confirmed is not known. */
+  /**
+   * The server does not let us publish on a subject. Which of the unconfirmed messages that was about is not known, so it
+   * fails all of them.
+   */
   refuse(subject: string): void {
     this.#flushing?.refused.add(subject);
     this.#next?.refused.add(subject);
   }
 
   /**
-   * What is not confirmed may be lost: the client throws away what it has not written, and a flush that begins later says
-   * nothing about it. Without subscriptions the client restores none, and those that nobody wants any more are gone.
+   * Ends the link. What is not confirmed may be lost: the client drops what it has not written, and a later flush says
+   * nothing about it. The subscriptions are removed, so that the client restores none that are no longer wanted.
    */
   break(error: Error): void {
     this.#broken = error;

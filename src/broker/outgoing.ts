@@ -35,10 +35,10 @@ interface Waiter {
 type OnDropped = (topic: string, bytes: number) => void;
 
 /**
- * What one process publishes, in its order, until the broker has it.
+ * Holds what one server publishes, in order, until the broker has it.
  *
- * While the broker is up, a burst of up to 64 MiB goes out, as fast as the broker takes it. While it is away, or takes less than comes for
- * more than a second, `maxBuffered` bytes are kept, and the oldest are dropped first.
+ * While the broker is up, a burst of up to 64 MiB may wait. While it is away, or takes less than is published for more than
+ * a second, `maxBuffered` bytes are kept, and the oldest are dropped first.
  */
 export class Outgoing {
   readonly #broker: Broker;
@@ -68,7 +68,7 @@ export class Outgoing {
     this.#onDropped = onDropped;
   }
 
-  /** Bytes that the broker does not have yet. */
+  /** How many bytes the broker does not have yet. */
   get bytes(): number {
     return this.#queued + this.#inFlightBytes;
   }
@@ -89,7 +89,7 @@ export class Outgoing {
     this.#watch();
   }
 
-  /** A message that will not be sent, in its place among the others. */
+  /** Counts a message that is not sent as dropped, in its place among the others. */
   skip(topic: string, bytes: number): void {
     this.#published = null;
     this.#lastId++;
@@ -99,8 +99,8 @@ export class Outgoing {
   }
 
   /**
-   * Resolves when the broker has everything that was pushed so far. Rejects if something was dropped of what came since this
-   * was last asked for. Ignoring it raises no unhandledRejection.
+   * Resolves when the broker has everything that was pushed so far. Rejects if anything was dropped that was pushed since
+   * this was last read. Ignoring it raises no `unhandledRejection`.
    */
   get published(): Promise<void> {
     if (this.#published !== null) return this.#published;
@@ -116,7 +116,7 @@ export class Outgoing {
     return promise;
   }
 
-  /** Gives to the broker what it can take. */
+  /** Gives the broker what it can take. */
   pump(): void {
     while (this.#head < this.#queue.length && this.#canSend()) {
       this.#send(this.#shift());
@@ -255,7 +255,7 @@ export class Outgoing {
     this.#timer.unref();
   }
 
-  /** Drops all that waits. What the broker was given may still arrive. */
+  /** Drops everything that the broker has not confirmed. What it was given may still arrive. */
   close(): void {
     this.#isClosed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);

@@ -79,10 +79,10 @@ const OURS = {
 /** With more masters than a tenth of it, some may stay without a probe. */
 const PROBES = 256;
 
-/** What a connection is for. Redis ends one that subscribes if it is slow; the other goes on then. */
+/** What a connection is for. If Redis ends a slow subscriber, the publisher goes on. */
 export type Role = 'publisher' | 'subscriber';
 
-/** A client for one stretch of time in which Redis is there. */
+/** One connection to Redis. When it is lost it reports that once, and another takes its place. */
 export class RedisConnection {
   readonly #isCluster: boolean;
   readonly #isSharded: boolean;
@@ -141,7 +141,7 @@ export class RedisConnection {
     this.#handlers.onLost(error);
   }
 
-  /** Connects. Reports by `onLost` when it cannot. @returns whether it could */
+  /** Connects. If that fails, it calls `onLost`. @returns whether it is connected */
   async open(): Promise<boolean> {
     try {
       await this.#client.connect();
@@ -157,7 +157,11 @@ export class RedisConnection {
     return !this.#isOver;
   }
 
-  /** Channels that show whether messages come: one of each node that has some. @param prefix begins their names */
+  /**
+   * Chooses channels that show whether messages arrive: one for each master of a sharded cluster, otherwise one.
+   *
+   * @param prefix how their names begin
+   */
   probes(prefix: string): string[] {
     const name = `${prefix}\0probe ${randomBytes(16).toString('hex')}`;
     if (!this.#isCluster || !this.#isSharded) return [name];
@@ -171,24 +175,31 @@ export class RedisConnection {
     return [...channels.values()];
   }
 
+  /** Publishes a payload. @returns resolves when Redis has it */
   publish(channel: string, payload: Buffer): Promise<unknown> {
     return this.#isSharded ? this.#through.sPublish(channel, payload) : this.#through.publish(channel, payload);
   }
 
+  /** Subscribes to a channel. @returns resolves when Redis has confirmed it */
   subscribe(channel: string, listener: Listener): Promise<void> {
     return this.#isSharded
       ? this.#client.sSubscribe(channel, listener, true)
       : this.#client.subscribe(channel, listener, true);
   }
 
-  /** @param listener that of `subscribe`: without it, the client would not hear of the channel after the next subscription */
+  /**
+   * Unsubscribes from a channel.
+   *
+   * @param listener the one that subscribed. Without it, the client would hear nothing of the channel after another
+   *   subscription
+   */
   unsubscribe(channel: string, listener: Listener): Promise<void> {
     return this.#isSharded
       ? this.#client.sUnsubscribe(channel, listener, true)
       : this.#client.unsubscribe(channel, listener, true);
   }
 
-  /** Disconnects at once, and reports nothing any more. */
+  /** Disconnects at once, and reports nothing from then on. */
   close(): void {
     this.#isOver = true;
     this.#destroy();

@@ -1,22 +1,24 @@
 /** How many topics an origin counts at least. */
 const COUNTED = 50_000;
 
-/** A number for the next message of a topic. */
+/** The number of a message. */
 export interface Numbered {
+  /** The number, among the messages of one origin on one topic. */
   readonly sequence: number;
-  /** It continues no number that receivers may know. */
+  /** Whether it does not follow the number before, so that there is no gap before it. */
   readonly isStart: boolean;
 }
 
 /**
- * Numbers what one process publishes, for each topic without holes. Topics on which nothing was published for long are
- * forgotten; they go on with a number that is higher than any before.
+ * Numbers what one server publishes, on each topic without gaps. A topic on which nothing was published for long is
+ * forgotten, and goes on with a higher number than any before.
  */
 export class Numbers {
   #recent = new Map<string, number>();
   #older = new Map<string, number>();
   #highest = 0;
 
+  /** Returns the number of the next message on `topic`. */
   next(topic: string): Numbered {
     const last = this.#recent.get(topic) ?? this.#older.get(topic);
     const sequence = (last ?? this.#highest) + 1;
@@ -30,16 +32,17 @@ export class Numbers {
   }
 }
 
-/** What a number says about a message: it is the next, the first after a hole, or one that came before. */
+/** What a number says about a message: it is the next one, the first after a gap, or one that came before. */
 export type Place = 'next' | 'after a gap' | 'repeated';
 
 /** How many processes that publish on one topic are remembered. */
 const ORIGINS = 4096;
 
-/** How far the messages of one topic have come, by origin. */
+/** Which messages of one topic have arrived, by origin. */
 export class Progress {
   readonly #last = new Map<string, number>();
 
+  /** Judges the number of a message that has arrived, and remembers it. */
   place(origin: string, { sequence, isStart }: Numbered): Place {
     const last = this.#last.get(origin);
     if (last !== undefined && sequence <= last) return 'repeated';

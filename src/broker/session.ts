@@ -46,12 +46,12 @@ interface BrokerEvents {
   dropped: (drop: BrokerDrop) => void;
 }
 
-/** What a session does with what it hears, and whom it tells of errors. */
+/** What a session does with messages of other processes, and with errors. */
 interface SessionHandlers {
-  /** @param frame a view; copy what you keep. Must not throw */
+  /** Gets a message of another process. Must not throw. @param frame a view; copy what you keep */
   readonly deliver: (topic: string, frame: Uint8Array, compresses: boolean) => void;
   /**
-   * Errors of the broker that concern the application, such as a subscription that is refused, or why it was not there at
+   * Gets errors of the broker that concern the application, such as a refused subscription, or why it could not connect at
    * first.
    */
   readonly report: (error: Error) => void;
@@ -130,7 +130,8 @@ export class ServerBroker extends EventEmitter {
 
   /**
    * @internal
-   * @throws TypeError, RangeError if it is no broker, one of its options is invalid, or it has a session already
+   * @throws TypeError if `broker` is not a broker, or serves another server already
+   * @throws TypeError, RangeError if one of its options is invalid
    */
   constructor(broker: Broker, handlers: SessionHandlers) {
     super();
@@ -198,7 +199,7 @@ export class ServerBroker extends EventEmitter {
       throw new RangeError(`With a broker, topics have at most ${MAX_TOPIC} bytes, not ${length}`);
   }
 
-  /** Publishes a message, if it is not too long. @internal */
+  /** Publishes a message to other processes, unless it is too long. @internal */
   publish(topic: string, frame: Uint8Array, compresses: boolean): void {
     const { sequence, isStart } = this.#numbers.next(topic);
     if (frame.length > this.#maxMessage) return this.#outgoing.skip(topic, frame.length);
@@ -211,13 +212,13 @@ export class ServerBroker extends EventEmitter {
     this.#interests.join(topic);
   }
 
-  /** The last socket has stopped. @internal */
+  /** The last socket has stopped listening to `topic`. @internal */
   leave(topic: string): void {
     this.#interests.leave(topic);
   }
 
   /**
-   * Publishes what still can be, and disconnects. A second call waits for the same end.
+   * Waits until the broker has what was published, and disconnects. A second call returns the same promise.
    *
    * @internal
    * @param timeout milliseconds for both
@@ -315,7 +316,7 @@ export class ServerBroker extends EventEmitter {
   }
 }
 
-/** @throws TypeError, RangeError with the value */
+/** Checks a broker and its options. @throws TypeError, RangeError with the value, unless that is a key */
 export function checkBroker(broker: Broker): BrokerSettings {
   if (typeof broker !== 'object' || broker === null)
     throw new TypeError(`broker must be a broker, not ${String(broker)}`);
