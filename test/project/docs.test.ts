@@ -51,7 +51,9 @@ describe('docs/conformance.md', () => {
   });
 });
 
-describe('README.md', () => {
+describe('docs/limits.md', () => {
+  const rows = rowsOf('docs/limits.md');
+
   /** What the table says of a number: `1 MiB`, `10 000`, `off`, `unlimited`. */
   function numberOf(text: string): number {
     const [amount] = text.split(',');
@@ -63,7 +65,7 @@ describe('README.md', () => {
 
   test('tells the defaults as they are', () => {
     const defaults = resolveLimits('server') as unknown as Record<string, unknown>;
-    const listed = rowsOf('README.md').filter(([name]) => typeof defaults[name] === 'number');
+    const listed = rows.filter(([name]) => typeof defaults[name] === 'number');
     const told = Object.fromEntries(listed.map(([name, text]) => [name, numberOf(text)]));
     // An option of `wasock/ws` only.
     const { maxPieces: _, ...ours } = defaults;
@@ -74,7 +76,7 @@ describe('README.md', () => {
   test('tells what a client has otherwise', () => {
     const { pingInterval, slowPeer } = resolveLimits('client');
     expect({ pingInterval, slowPeer }).toEqual({ pingInterval: 0, slowPeer: 'wait' });
-    const text = rowsOf('README.md').map((cells) => cells.join(' '));
+    const text = rows.map((cells) => cells.join(' '));
     expect(text.some((row) => row.startsWith('pingInterval 25 000, client off'))).toBe(true);
     expect(text.some((row) => row.startsWith("slowPeer 'terminate', client 'wait'"))).toBe(true);
   });
