@@ -1,8 +1,9 @@
 // The demo behind `npm start`: a page, an echo at /ws and a chat at /chat, all on one port. With `--processes 4` as many
 // processes share the port and the chat.
 import cluster from 'node:cluster';
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { refuse, serve } from 'wasock';
+import { codec, refuse, serve } from 'wasock';
 import { newBroker, processCount, startProcesses, UsageError } from './processes.mjs';
 
 const PORT = process.env.PORT || '9001';
@@ -19,6 +20,8 @@ const FILES = {
   '/demo.css': { type: 'text/css; charset=utf-8', body: read('demo.css') },
   '/demo.js': { type: 'text/javascript; charset=utf-8', body: read('demo.js') },
   '/icon.svg': { type: 'image/svg+xml', body: read('icon.svg') },
+  '/server.mjs': { type: 'text/plain; charset=utf-8', body: read('server.mjs') },
+  '/about.json': { type: 'application/json', body: JSON.stringify({ codec: codec.kind }) },
 };
 
 const HEADERS = {
@@ -32,9 +35,23 @@ const HEADERS = {
 
 const pathOf = (req) => req.url.split('?')[0];
 
+const LONGEST_NAME = 30;
+
+/** What somebody says in the chat: that they have `joined`, are still `here`, or have `said` something. Undefined for anything else. */
+function parse(data) {
+  try {
+    const { kind, name, text = '' } = JSON.parse(data);
+    const isKnown = ['joined', 'here', 'said'].includes(kind) && typeof name === 'string' && typeof text === 'string';
+    return isKnown ? { kind, name: name.slice(0, LONGEST_NAME), text } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Serves the page and the sockets in this process. @param broker undefined if the chat is this process's alone */
 async function start(broker) {
-  // Who has sent it stands in a line of its own: the page shows it.
+  // The page shows which process has sent something, if there are several.
+  const pid = broker === undefined ? undefined : process.pid;
   const tag = broker === undefined ? '' : `\nprocess ${process.pid}`;
   const tagged = (data) => (typeof data === 'string' ? data + tag : data);
 
@@ -51,16 +68,27 @@ async function start(broker) {
 
     upgrade(req) {
       const path = pathOf(req);
-      return path === '/ws' || path === '/chat' ? { data: { path } } : refuse(404);
+      if (path === '/ws') return { data: { path } };
+      return path === '/chat' ? { data: { path, id: randomUUID(), name: '' } } : refuse(404);
     },
 
     open(ws) {
-      if (ws.data.path === '/chat') ws.subscribe('chat');
+      if (ws.data.path !== '/chat') return;
+      ws.subscribe('chat');
+      ws.send(JSON.stringify({ kind: 'welcome', id: ws.data.id }));
     },
 
     message(ws, data) {
-      if (ws.data.path === '/chat') server.publish('chat', tagged(data));
-      else ws.send(tagged(data));
+      if (ws.data.path !== '/chat') return void ws.send(tagged(data));
+      const said = parse(data);
+      if (said === undefined) return void ws.close(1008, 'not a message of this chat');
+      ws.data.name = said.name;
+      server.publish('chat', JSON.stringify({ ...said, id: ws.data.id, time: Date.now(), process: pid }));
+    },
+
+    close(ws) {
+      const { id, name } = ws.data;
+      if (name) server.publish('chat', JSON.stringify({ kind: 'left', id, name, process: pid }));
     },
 
     error(error) {

@@ -16,6 +16,29 @@ async function start() {
   return { server, url, socketUrl: (path: string) => new URL(path, url).href.replace(/^http/, 'ws') };
 }
 
+type Client = Awaited<ReturnType<typeof connectWs>>;
+
+/** Something that the chat tells: its kind, who it is about, and more. */
+interface Told {
+  readonly kind: string;
+  readonly id: string;
+  readonly name: string;
+  readonly text?: string;
+  readonly process?: number;
+}
+
+/** The next message of that kind. */
+async function told(client: Client, kind: string): Promise<Told> {
+  for (;;) {
+    const message = JSON.parse(String(await client.next())) as Told;
+    if (message.kind === kind) return message;
+  }
+}
+
+function say(client: Client, kind: string, name: string, text = ''): void {
+  client.ws.send(JSON.stringify({ kind, name, text }));
+}
+
 async function endsWhenInterrupted({
   server,
   socketUrl,
@@ -40,11 +63,11 @@ describe('the demo', () => {
     expect(page).not.toMatch(/\b(?:src|href)="(?:https?:)?\/\//);
 
     const parts = [...page.matchAll(/\b(?:src|href)="([^"]+)"/g)].map(([, part]) => part);
-    expect(parts.sort()).toEqual(['demo.css', 'demo.js', 'icon.svg']);
+    expect(parts.sort()).toEqual(['demo.css', 'demo.js', 'icon.svg', 'server.mjs']);
     for (const part of parts) expect((await fetch(new URL(part, url))).status).toBe(200);
   });
 
-  test.each(['/nothing', '/server.mjs', '/%2e%2e/client.mjs', '/constructor', '/__proto__'])(
+  test.each(['/nothing', '/processes.mjs', '/%2e%2e/client.mjs', '/constructor', '/__proto__'])(
     'has no %s',
     async (path) => {
       const { url } = await start();
@@ -66,14 +89,37 @@ describe('the demo', () => {
   test('lets those at /chat hear each other, and nobody else', async () => {
     const { socketUrl } = await start();
     const [ada, grace] = [await connectWs(socketUrl('/chat')), await connectWs(socketUrl('/chat'))];
+    const { id } = await told(ada, 'welcome');
     const echo = await connectWs(socketUrl('/ws'));
-    ada.ws.send('Ada: How are you?');
-    expect(await ada.next()).toBe('Ada: How are you?');
-    expect(await grace.next()).toBe('Ada: How are you?');
+    say(ada, 'joined', 'Ada');
+    expect(await told(grace, 'joined')).toMatchObject({ id, name: 'Ada' });
+    say(ada, 'said', 'Ada', 'How are you?');
+    for (const client of [ada, grace]) {
+      expect(await told(client, 'said')).toMatchObject({ id, name: 'Ada', text: 'How are you?' });
+    }
     echo.ws.send('only mine');
     expect(await echo.next()).toBe('only mine');
-    grace.ws.send('Grace: Good, you?');
-    expect(await ada.next()).toBe('Grace: Good, you?');
+    say(grace, 'said', 'Grace', 'Good, you?');
+    expect(await told(ada, 'said')).toMatchObject({ name: 'Grace', text: 'Good, you?' });
+    ada.ws.close();
+    expect(await told(grace, 'left')).toMatchObject({ id, name: 'Ada' });
+  });
+
+  test.each(['hello', '{}', '{"kind":"left","name":"Ada"}', '{"kind":"said","name":1}', Buffer.from('{}')])(
+    'closes with 1008 after a message that is none of the chat: %j',
+    async (message) => {
+      const { socketUrl } = await start();
+      const client = await connectWs(socketUrl('/chat'));
+      client.ws.send(message);
+      expect(await client.closed).toEqual({ code: 1008, reason: 'not a message of this chat' });
+    },
+  );
+
+  test('tells which codec it uses', async () => {
+    const { url } = await start();
+    expect(await (await fetch(new URL('about.json', url))).json()).toEqual({
+      codec: expect.stringMatching(/^wasm|^ts$/),
+    });
   });
 
   test('accepts a WebSocket nowhere else, nor from a page of another site', async () => {
@@ -134,21 +180,19 @@ describe('--processes', () => {
   }
 
   /** Everybody hears everybody, whichever process they are in; returns the processes that have sent something. */
-  async function chat(urls: string[]): Promise<Set<string>> {
+  async function chat(urls: string[]): Promise<Set<number>> {
     const clients = await Promise.all(urls.map((url) => connectWs(url)));
-    const processes = new Set<string>();
+    const processes = new Set<number>();
     const heard = clients.map(() => new Set<string>());
     // The broker is asked for a topic when the first of a process has subscribed: until then nobody else hears of it.
     for (let round = 0; heard.some((names) => names.size < clients.length); round++) {
-      for (const [i, { ws }] of clients.entries()) ws.send(`${i}: round ${round}`);
+      for (const [i, client] of clients.entries()) say(client, 'said', String(i), String(round));
       for (const [i, client] of clients.entries()) {
         for (let own = -1; own < round; ) {
-          const [text, tag] = String(await client.next()).split('\n');
-          expect(tag).toMatch(/^process \d+$/);
-          processes.add(tag);
-          const [name, number] = text.split(': round ');
+          const { name, text, process } = await told(client, 'said');
+          processes.add(process!);
           heard[i].add(name);
-          if (name === String(i)) own = Number(number);
+          if (name === String(i)) own = Number(text);
         }
       }
     }
@@ -200,8 +244,8 @@ describe('--processes', () => {
   test('a broker that is not there is one line of each process, and the rest goes on', async () => {
     const { server, socketUrl } = await startMany({ REDIS_URL: `redis://127.0.0.1:${await freePort()}` }, '1');
     const client = await connectWs(socketUrl('/chat'));
-    client.ws.send('Ada: hello');
-    expect(await client.next()).toMatch(/^Ada: hello\n/);
+    say(client, 'said', 'Ada', 'hello');
+    expect(await told(client, 'said')).toMatchObject({ name: 'Ada', text: 'hello' });
     await until(() => server.stderr !== '');
     expect(server.stderr).toMatch(/^Process \d+ is without its broker: connect ECONNREFUSED [\d.:]+\n$/);
   });
