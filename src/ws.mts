@@ -1,6 +1,6 @@
-import ws from './ws.js';
+import { exported } from './ws/exported.js';
 
-export default ws;
+export default exported;
 export const {
   createWebSocketStream,
   extension,
@@ -10,4 +10,4 @@ export const {
   subprotocol,
   WebSocket,
   WebSocketServer,
-} = ws;
+} = exported;

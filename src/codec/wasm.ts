@@ -61,7 +61,7 @@ function instantiate(kind: 'wasm-simd' | 'wasm'): CodecExports {
   const api = (globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly;
   if (api === undefined) throw new Error('This runtime has no WebAssembly');
   try {
-    const module = new api.Module(Buffer.from(kind === 'wasm-simd' ? simd : plain, 'base64'));
+    const module = new api.Module(Buffer.from(kind === 'wasm-simd' ? simd : plain, 'hex'));
     return new api.Instance(module).exports as CodecExports;
   } catch (cause) {
     throw new Error(`The ${kind} codec cannot be instantiated: ${cause}`, { cause });

@@ -137,9 +137,6 @@ export class WebSocketError extends Error {
     super(message, options);
     this.code = code;
   }
-  override get name(): string {
-    return this.constructor.name;
-  }
 }
 
 /** How a connection ended. */
@@ -295,6 +292,20 @@ export class WebSocketProtocolError extends WebSocketError {
     this.sentCloseCode = fault.closeCode;
     this.section = fault.section;
   }
+}
+
+// The names of the classes are no use: bundlers shorten them.
+for (const [name, { prototype }] of Object.entries({
+  WebSocketError,
+  WebSocketClosedError,
+  WebSocketCreationError,
+  WebSocketPacketTypeError,
+  WebSocketProtocolMismatchError,
+  WebSocketFailedUpgradeError,
+  WebSocketHandshakeError,
+  WebSocketProtocolError,
+})) {
+  Object.defineProperty(prototype, 'name', { value: name, configurable: true, writable: true });
 }
 
 /**

@@ -36,7 +36,7 @@ describe('the memory map', () => {
     { name: 'simd', bytes: simd },
     { name: 'plain', bytes: plain },
   ])('is the one of the $name module, which imports nothing and holds no data', ({ bytes }) => {
-    const module = new api.Module(Buffer.from(bytes, 'base64'));
+    const module = new api.Module(Buffer.from(bytes, 'hex'));
     expect(api.Module.imports(module)).toEqual([]);
     const { memory, ...others } = new api.Instance(module).exports;
     expect(Buffer.from((memory as { buffer: ArrayBuffer }).buffer).every((octet) => octet === 0)).toBe(true);
