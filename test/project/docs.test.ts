@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { resolveLimits } from '../../src/api/limits.js';
@@ -79,5 +79,48 @@ describe('docs/limits.md', () => {
     const text = rows.map((cells) => cells.join(' '));
     expect(text.some((row) => row.startsWith('pingInterval 25 000, client off'))).toBe(true);
     expect(text.some((row) => row.startsWith("slowPeer 'terminate', client 'wait'"))).toBe(true);
+  });
+});
+
+describe('links', () => {
+  const PAGES = [
+    'README.md',
+    'CHANGELOG.md',
+    'CONTRIBUTING.md',
+    'SECURITY.md',
+    'bench/README.md',
+    'alias/package/README.md',
+  ];
+  const docs = readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' });
+  const pages = [...PAGES, ...docs.filter((file) => file.endsWith('.md')).map((file) => `docs/${file}`)];
+
+  /** The anchors of a page, as GitHub makes them of headings. */
+  function anchorsOf(file: string): Set<string> {
+    const text = readFileSync(file, 'utf8').replace(/^```[\s\S]*?^```/gm, '');
+    const anchors = new Set([...text.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id));
+    for (const [, heading] of text.matchAll(/^#{1,6} (.+)$/gm)) {
+      const slug = heading
+        .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}_\- ]/gu, '')
+        .replaceAll(' ', '-');
+      let anchor = slug;
+      for (let i = 1; anchors.has(anchor); i++) anchor = `${slug}-${i}`;
+      anchors.add(anchor);
+    }
+    return anchors;
+  }
+
+  test.each(pages)('of %s lead somewhere', (page) => {
+    const text = readFileSync(path.join(ROOT, page), 'utf8').replace(/^```[\s\S]*?^```/gm, '');
+    const broken: string[] = [];
+    for (const [, target] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      const [file, anchor] = target.split('#');
+      const absolute = file === '' ? path.join(ROOT, page) : path.resolve(ROOT, path.dirname(page), file);
+      if (!existsSync(absolute)) broken.push(target);
+      else if (anchor && !anchorsOf(absolute).has(anchor)) broken.push(target);
+    }
+    expect(broken).toEqual([]);
   });
 });
