@@ -188,6 +188,22 @@ function writeManifest() {
   writeFileSync(path.join(TARGET, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
+/**
+ * The README, whose links lead to the repository that package.json names. Until it names one, they would lead nowhere, so that
+ * their text stands alone.
+ */
+function writeReadme() {
+  const home = own.repository?.url?.replace(/^git\+/, '').replace(/\.git$/, '');
+  const text = readFileSync(path.join(ROOT, 'README.md'), 'utf8').replace(
+    /(!?)\[([^\]]*)\]\((?![a-z]+:)([^)]+)\)/g,
+    (_, image, label, target) => {
+      if (home === undefined) return image ? '' : label;
+      return `${image}[${label}](${home}/${image ? 'raw' : 'blob'}/HEAD/${target})`;
+    },
+  );
+  writeFileSync(path.join(TARGET, 'README.md'), text.replaceAll(/\n{3,}/g, '\n\n'));
+}
+
 rmSync(TARGET, { recursive: true, force: true });
 rmSync(MODULES, { recursive: true, force: true });
 mkdirSync(path.join(TARGET, 'browser'), { recursive: true });
@@ -197,4 +213,5 @@ writeWrappers();
 writeBrowser();
 copyTypings();
 writeManifest();
-for (const file of ['README.md', 'LICENSE']) cpSync(path.join(ROOT, file), path.join(TARGET, file));
+writeReadme();
+cpSync(path.join(ROOT, 'LICENSE'), path.join(TARGET, 'LICENSE'));

@@ -1,7 +1,9 @@
 // The packed wasock, used from TypeScript: strict, its declarations checked too, under both ways to resolve modules, as an
 // ECMAScript module and (copied to consumer.cts) as a CommonJS one.
 
+import type { IncomingMessage } from 'node:http';
 import {
+  type CloseResult,
   newWebSocket,
   Opcode,
   type PreparedMessage,
@@ -45,8 +47,9 @@ async function main(): Promise<void> {
   check(count === 1 && server.subscriberCount('all') === 1, 'published');
   check((await ws.receiveStrPacket()) === 'to all', 'a prepared message came');
 
-  const { closeCode, wasClean } = await ws.close(1000);
-  check(closeCode === 1000 && wasClean, 'closed');
+  check(ws.response?.status === 101, 'the answer is known');
+  const { closeCode, wasClean, cause } = await ws.close(1000);
+  check(closeCode === 1000 && wasClean && cause === undefined, 'closed');
   try {
     await ws.receivePacket();
     check(false, 'rejected');
@@ -59,8 +62,21 @@ async function main(): Promise<void> {
   const wrongTopic = (): unknown => ws.subscribe(42);
   // @ts-expect-error: what was prepared does not change
   const wrongChange = (): unknown => (prepared.opcode = Opcode.Binary);
+  // `data` gives its value and its type; without it nothing is known.
+  const withData = (req: IncomingMessage): Promise<string> =>
+    newWebSocket(req, [], { data: { user: 'Ada' } }).then((accepted) => accepted.data.user.toUpperCase());
+  const withHandler = (req: IncomingMessage): Promise<CloseResult> =>
+    newWebSocket(req, [], { data: { user: 'Ada' } }, (accepted) => accepted.data.user.toUpperCase());
+  // @ts-expect-error: it is unknown what data is
+  const withoutData = (req: IncomingMessage) => newWebSocket(req).then((accepted) => accepted.data.user);
+  // @ts-expect-error: a type alone gives no value
+  const typeAlone = (req: IncomingMessage) => newWebSocket<{ user: string }>(req);
+  // @ts-expect-error: a limit of a whole server
+  const ofServer = (req: IncomingMessage) => newWebSocket(req, [], { maxConnections: 1 });
   check(
-    [wrong, wrongTopic, wrongChange].every((call) => typeof call === 'function'),
+    [wrong, wrongTopic, wrongChange, withData, withHandler, withoutData, typeAlone, ofServer].every(
+      (call) => typeof call === 'function',
+    ),
     'a wrong argument is an error of types',
   );
   await server.close();
