@@ -2,29 +2,37 @@ import type { CompressionSettings, DeflateParameters } from '../deflate/negotiat
 import { checkNames } from '../protocol/option-names.js';
 import { choice, flag, own, show, whole } from './option-checks.js';
 
-/** How to compress messages with permessage-deflate (RFC 7692), if the peer agrees. */
+/**
+ * How to compress messages with permessage-deflate (RFC 7692), if the peer agrees. An invalid value throws a TypeError
+ * or a RangeError at the call.
+ */
 export interface CompressionOptions {
-  /** Messages below this many bytes are sent uncompressed; `Infinity` is all of them. Default 1024. */
+  /** Messages of fewer bytes are sent uncompressed. With `Infinity`, all are. Default 1024. */
   threshold?: number;
-  /** Compress in less time, or to fewer bytes. Default `'fast'`. */
+  /** Whether to compress in less time (`'fast'`), or to fewer bytes (`'small'`). Default `'fast'`. */
   level?: 'fast' | 'small';
   /**
-   * Keep what was sent before in memory for each connection, so that messages that resemble earlier ones become smaller,
-   * and let the peer do the same. Default off: each message is compressed by itself, and the peer is asked to do so, too.
+   * Keep the compressor of each connection between messages, so that messages that resemble earlier ones become
+   * smaller, and let the peer do the same (RFC 7692 §7.1.1). This takes memory for each connection. Default off: each
+   * message is compressed by itself, and the peer is asked to do so, too.
    */
   contextTakeover?: boolean;
   /**
-   * The base-2 logarithm of the window within which repetitions are found, 8 to 15, in both directions. Smaller ones
-   * take less memory with `contextTakeover`, and find less. Default 15, which is 32 KiB.
+   * The base-2 logarithm of the window within which repetitions are found, 8 to 15, in both directions (RFC 7692
+   * §7.1.2). A smaller window takes less memory with `contextTakeover`, and finds fewer repetitions. Default 15, which
+   * is 32 KiB.
    */
   windowBits?: number;
 }
 
-/** What was agreed about the compression of messages in an opening handshake, and what of it is up to this side. */
+/**
+ * How the messages of a socket are compressed: the parameters that both sides agreed on in the opening handshake (RFC
+ * 7692 §7.1), and the settings of this side. `ws.compression` has it. It is frozen, and shared with other sockets.
+ */
 export interface Compression extends DeflateParameters {
-  /** Messages below this many bytes are sent uncompressed. */
+  /** This side sends messages of fewer bytes uncompressed. */
   readonly threshold: number;
-  /** Whether this side compresses in less time, or to fewer bytes. */
+  /** Whether this side compresses in less time (`'fast'`), or to fewer bytes (`'small'`). */
   readonly level: 'fast' | 'small';
 }
 

@@ -14,94 +14,125 @@ import { checkRateLimit, type RateLimit } from './rate-limit.js';
 import type { SlowPeer } from './slow-peer.js';
 
 /**
- * What a peer may cost. Durations are whole milliseconds, 0 is off. Sizes are in bytes. `Infinity` is unlimited.
- * docs/limits.md gives the reasons for the defaults.
+ * Limits of one connection: what a peer may cost in memory and time. Durations are whole milliseconds, and 0 turns one
+ * off. Sizes are in bytes, and 0 is an error. `Infinity` is unlimited. An invalid value throws a TypeError or a
+ * RangeError at the call. docs/limits.md gives the reasons for the defaults.
  */
 export interface ConnectionLimits {
-  /** Bytes of one message, at most. A larger one is answered with Close 1009. Default 1 MiB. */
+  /**
+   * The most bytes of one message, after inflating. A larger one is answered with Close 1009 as soon as a frame header
+   * announces it. Default 1 MiB.
+   */
   maxPayload?: number;
-  /** Fragments of one message, at most. More are answered with Close 1008. Default 1024. */
+  /** The most fragments of one message (RFC 6455 §5.4). More are answered with Close 1008. Default 1024. */
   maxFragments?: number;
   /**
-   * Bytes of a head, at most: of the response on a client, of a request if `serve` makes the HTTP server. Default 16
-   * KiB.
+   * The most bytes of an HTTP head. On a client, of the response: if it is longer, the opening handshake fails. On a
+   * server, of the request, if `serve` makes the HTTP server: if it is longer, the answer is 431. On an HTTP server of
+   * your own, set its `maxHeaderSize` instead. Default 16 KiB.
    */
   maxHeaderBytes?: number;
-  /** Time for the whole opening handshake. Default 10 000. */
+  /**
+   * Milliseconds for the opening handshake. On a client they cover all of it, from the call to the 101. On a server
+   * they limit each step: the TLS handshake, the head of the request, and the answer, which includes your handlers; if
+   * that takes longer, the client gets 503. On an HTTP server of your own, the first two steps are limited by its
+   * `handshakeTimeout` and `headersTimeout`. Default 10 000.
+   */
   handshakeTimeout?: number;
-  /** Time between two Pings. Default 25 000 on a server, off on a client. */
+  /** Milliseconds between two Pings (RFC 6455 §5.5.2). Default 25 000 on a server, off on a client. */
   pingInterval?: number;
-  /** Time from a Ping to its Pong. Default 20 000. */
+  /**
+   * Milliseconds from a Ping of `pingInterval` to its Pong. Then the connection ends with `WASOCK_PONG_TIMEOUT`. A peer
+   * that has much to read gets more time. Default 20 000.
+   */
   pongTimeout?: number;
-  /** Time without a byte from the peer. Default off. */
+  /**
+   * Milliseconds without a byte from the peer. Then the connection ends with `WASOCK_IDLE_TIMEOUT`. A peer that has
+   * much to read gets more time. Default off.
+   */
   idleTimeout?: number;
-  /** Time from the first byte of a message to its last; each 8 KiB of it adds one second. Default 30 000. */
+  /**
+   * Milliseconds from the first byte of a message to its last. Each 8 KiB of it that has arrived adds one second. Then
+   * the peer gets Close 1008. Default 30 000.
+   */
   messageTimeout?: number;
-  /** Time from our Close frame to the end of the connection. Default 5000. */
+  /**
+   * Milliseconds for the connection to end after this side's Close frame has left (RFC 6455 §7.1.1). Then this side
+   * ends it. Until the Close has left, the connection ends only if the peer reads slower than 8 KiB/s. Default 5000.
+   */
   closeTimeout?: number;
   /** If more bytes than this wait to be written, `send` returns a promise. Default 64 KiB. */
   highWaterMark?: number;
-  /** If more bytes than this wait, `slowPeer` decides about the next message. Default 1 MiB. */
+  /**
+   * If more bytes than this wait to be written, `slowPeer` decides about the next message. It is checked before a
+   * message is added, so any single message can be sent. Default 1 MiB.
+   */
   maxBackpressure?: number;
-  /** What becomes of messages for a peer that is too slow. Default `'terminate'` on a server, `'wait'` on a client. */
+  /**
+   * What happens to a message if more than `maxBackpressure` waits to be written; see `SlowPeer`. Default `'terminate'`
+   * on a server, `'wait'` on a client.
+   */
   slowPeer?: SlowPeer;
   /**
-   * permessage-deflate (RFC 7692): `true`, or how to compress. A peer that does not support it is served without it. Raw
-   * sockets never use it, because a raw frame does not tell whether it is compressed. Default off.
+   * Compresses messages with permessage-deflate (RFC 7692), if the peer agrees: `true`, or how to compress. With a peer
+   * that does not support it, messages are uncompressed. Raw sockets never use it, because a raw frame does not tell
+   * whether it is compressed. Default off.
    */
   compression?: boolean | CompressionOptions;
-  /** How much each peer may send. Default unlimited. */
+  /** How much each peer may send in a given time. Default unlimited. */
   rateLimit?: RateLimit;
 }
 
-/** What a server demands of one opening handshake, besides the limits of its connection. */
+/** Limits of one opening handshake on a server, and of the connection that follows. */
 export interface RequestLimits extends ConnectionLimits {
-  /** Header lines of a request, at most. Default 100. */
+  /** The most header lines of an upgrade request. More are answered with 431. Default 100. */
   maxHeaders?: number;
   /**
-   * Which web pages may connect: origins as strings, patterns, a function, or `'*'` for all. Default: pages of the same
-   * host and port. A request without an Origin does not come from a browser, and passes.
+   * Which web pages may connect, by the Origin header (RFC 6455 §10.2): origins as strings, patterns, a function, or
+   * `'*'` for all. Others get 403. A request without Origin does not come from a page in a browser, and passes.
+   * Default: pages of the host and port that the Host header names.
    */
   allowedOrigins?: Rule<IncomingMessage>;
   /**
-   * Which hosts clients may believe they talk to (the Host header), against DNS rebinding; as `allowedOrigins`. Default
-   * any.
+   * Which values of the Host header are allowed, in the same forms as `allowedOrigins`. Others get 403. Set it to the
+   * hosts that you serve, against DNS rebinding. Default any.
    */
   allowedHosts?: Rule<IncomingMessage>;
 }
 
-/** What a server demands of opening handshakes and of all its connections together. */
+/** Limits of a server: of opening handshakes, of each connection, and of all its connections together. */
 export interface ServerLimits extends RequestLimits {
-  /** Pending opening handshakes, at most. More are answered with 503. Default 1024. */
+  /** The most opening handshakes that may wait for an answer at once. More are answered with 503. Default 1024. */
   maxPendingHandshakes?: number;
-  /** WebSockets, at most, pending opening handshakes included. More are answered with 503. Default unlimited. */
+  /** The most WebSockets, pending opening handshakes included. More are answered with 503. Default unlimited. */
   maxConnections?: number;
   /**
-   * WebSockets from one address, at most, pending opening handshakes included. More are answered with 429. An IPv6 /64
+   * The most WebSockets from one address, pending opening handshakes included. More are answered with 429. An IPv6 /64
    * counts as one address, because one subscriber has all of it. Default unlimited.
    */
   maxConnectionsPerAddress?: number;
   /**
-   * Returns the address that a request comes from, without a port, for `maxConnectionsPerAddress` behind a proxy. Take it
-   * from a header that the proxy sets and that no client can set; of `X-Forwarded-For` take the last entry, because a proxy
-   * may add to what the client has sent. A request without an address (`undefined`) is not counted. If the function throws,
-   * the client gets 500. Default: the address of the TCP connection.
+   * Returns the address of the client that sent a request, without a port. `maxConnectionsPerAddress` needs it on a
+   * server behind a proxy. Take the address from a header that the proxy sets and that no client can set. From
+   * `X-Forwarded-For` take the last entry, because a proxy may add to what the client has sent. If it returns
+   * `undefined`, the request is not counted. If it throws, the client gets 500. Default: the address of the TCP
+   * connection.
    */
   addressOf?(request: IncomingMessage): string | undefined;
   /**
-   * Connects the topics of this server with those of other processes: what `redis`, `nats` or `cluster` return, or a broker of
-   * your own. It serves this server alone, which closes it. Default none.
+   * Connects the topics of this server with those of other processes: the result of `redis`, `nats` or `cluster`, or a
+   * broker of your own. It serves this server alone, and the server closes it. Default none.
    */
   broker?: Broker;
 }
 
-/** How messages are handed over. */
+/** How messages are delivered. */
 interface DeliveryOptions {
   /** Text as a string, or as its UTF-8 bytes. Default `'string'`. */
   textAs?: 'string' | 'bytes';
-  /** Views of the receive window, valid only until the handler returns. Default off. */
+  /** Deliver views of the receive window, which are valid only until the handler returns. Default off. */
   zeroCopy?: boolean;
-  /** Frames instead of messages. Default off. */
+  /** Deliver frames instead of messages. Default off. */
   raw?: boolean;
 }
 
@@ -131,15 +162,16 @@ const DURATIONS: Partial<Record<Numbers, number>> = {
   closeTimeout: 5000,
 };
 
-/** Options of a socket whose messages are awaited. */
+/** Options of a socket in await style, whose messages you receive with `for await` or `receivePacket`. */
 export interface AwaitOptions {
-  /** Hand over every frame as it is, and leave Pong and Close to the user. Default off. */
+  /** Receive every frame as it is, instead of whole messages, and answer Pings and Closes yourself. Default off. */
   raw?: boolean;
-  /** Text as a string, or as its UTF-8 bytes. Default `'string'`. */
+  /** Whether Text messages are received as strings, or as Buffers with their UTF-8 bytes. Default `'string'`. */
   textAs?: 'string' | 'bytes';
   /**
-   * What `send` does if the socket is not open, or closes before the message has left: reject, or nothing. `ping` then
-   * rejects, or resolves with NaN. Default `'reject'`.
+   * What `send` and `ping` do if the socket is not open, or closes before the message has left. `'reject'`: the promise
+   * rejects with a `WebSocketClosedError`. `'ignore'`: `send` does nothing, and `ping` resolves with NaN. Default
+   * `'reject'`.
    */
   onClosed?: 'reject' | 'ignore';
 }
@@ -172,9 +204,9 @@ export const AWAIT_OPTIONS: readonly string[] = ['raw', 'textAs', 'onClosed'];
 export type ResolvedLimits = Readonly<Record<Numbers, number>> &
   ConnectionOptions & {
     readonly slowPeer: SlowPeer;
-    /** What to negotiate; `null` is nothing. */
+    /** What to negotiate; `null` negotiates nothing. */
     readonly compression: CompressionSettings | null;
-    /** What was agreed on the connections that have these limits; `null` without compression, and before. */
+    /** What the connections with these limits have agreed on; `null` without compression, and before the handshake. */
     readonly agreed: Compression | null;
     readonly allowedOrigins: Rule<IncomingMessage> | undefined;
     readonly allowedHosts: Rule<IncomingMessage> | undefined;
@@ -186,8 +218,8 @@ const SLOW_PEER: readonly unknown[] = ['terminate', 'drop', 'wait'];
 /**
  * Checks the user's limits and adds the defaults.
  *
- * @param awaited whether messages are awaited rather than handed to a handler
- * @param counters what the connections count in
+ * @param awaited whether messages are awaited rather than passed to a handler
+ * @param counters count what the connections do
  * @throws TypeError, RangeError with the value, if it is invalid
  */
 export function resolveLimits(
@@ -235,8 +267,8 @@ export function resolveLimits(
 const limitsWhenAgreed = new WeakMap<ResolvedLimits, Map<DeflateParameters, ResolvedLimits>>();
 
 /**
- * The limits of a socket that has agreed on compression. All sockets of a server that have agreed on the same share one
- * object, so that an idle one costs nothing more.
+ * The limits of a socket that has agreed on compression. All sockets of a server that have agreed on the same
+ * parameters share one object, so that an idle socket costs nothing more.
  *
  * @param deflate `null` without compression
  */
@@ -315,7 +347,7 @@ function rule<T>(name: string, value: T): T {
   throw new TypeError(`${name} must be a string, a RegExp, an array of these or a function, not ${show(value)}`);
 }
 
-/** @throws TypeError with the value, if it is no rule, or has a string that nothing can be equal to */
+/** @throws TypeError with the value, if it is not a rule, or has a string that nothing can equal */
 function possible<T>(name: string, value: T, fault: (pattern: string) => string | undefined): T {
   rule(name, value);
   for (const pattern of [value].flat() as unknown[]) {
@@ -325,13 +357,13 @@ function possible<T>(name: string, value: T, fault: (pattern: string) => string 
   return value;
 }
 
-/** @throws TypeError with the value, if it is neither `undefined` nor of that type */
+/** @throws TypeError with the value, if it is neither `undefined` nor of the given type */
 export function checkType(name: string, value: unknown, type: 'string' | 'boolean' | 'function'): void {
   if (value === undefined || typeof value === type) return;
   throw new TypeError(`${name} must be a ${type}, not ${show(value)}`);
 }
 
-/** @throws TypeError with the value, if `path` is no `PathRule` */
+/** @throws TypeError with the value, if `path` is not a `PathRule` */
 export function checkPath(path: unknown): void {
   rule('path', path);
   const strings = [path].flat().filter((pattern) => typeof pattern === 'string');

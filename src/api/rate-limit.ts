@@ -3,21 +3,25 @@ import { checkNames } from '../protocol/option-names.js';
 import { choice, own, show, whole } from './option-checks.js';
 
 /**
- * How much a peer may send. Each limit is a token bucket that is full at first, and that fills up again within `per`
- * milliseconds. At least one of `messages`, `frames` and `bytes` must be given; the others are unlimited.
+ * How much a peer may send within `per` milliseconds. Each limit is a token bucket: it is full at first, and fills up
+ * again within `per` milliseconds. Give at least one of `messages`, `frames` and `bytes`; the others are unlimited. The
+ * values are whole numbers, 1 or more.
  */
 export interface RateLimit {
-  /** Whole messages. */
+  /** The most whole messages. Default unlimited. */
   messages?: number;
-  /** Frames of any kind, fragments, empty frames, Pings and Pongs included. */
+  /** The most frames of any kind: fragments, empty frames, Pings and Pongs count. Default unlimited. */
   frames?: number;
-  /** Bytes as they come from the network, headers and control frames included, compressed or not. */
+  /**
+   * The most bytes as they come from the network: frame headers and control frames count, and compressed messages count
+   * as they are. Default unlimited.
+   */
   bytes?: number;
-  /** Milliseconds. Default 1000. */
+  /** The time that the limits are for, in milliseconds. Default 1000. */
   per?: number;
   /**
-   * What happens to a peer that sends more. `'pause'`: the socket reads nothing until the peer may send again, so the
-   * peer has to wait. `'close'`: the peer gets Close 1008, and the error is `WASOCK_RATE_LIMIT`. Default `'pause'`.
+   * What happens if the peer sends more. `'pause'`: the socket reads nothing until the peer may send again, so the peer
+   * has to wait. `'close'`: the peer gets Close 1008, and the error is `WASOCK_RATE_LIMIT`. Default `'pause'`.
    */
   action?: 'pause' | 'close';
 }

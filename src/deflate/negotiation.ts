@@ -22,17 +22,17 @@ export interface CompressionSettings {
 }
 
 /**
- * What both sides keep to when they compress (RFC 7692 §7.1). Connections with the same parameters share one frozen
- * object.
+ * The parameters that both sides follow when they compress (RFC 7692 §7.1). Connections with the same parameters share
+ * one frozen object.
  */
 export interface DeflateParameters {
-  /** Whether the server forgets each message before it compresses the next. */
+  /** Whether the server forgets each message before it compresses the next (RFC 7692 §7.1.1.1). */
   readonly serverNoContextTakeover: boolean;
-  /** Whether the client forgets each message before it compresses the next. */
+  /** Whether the client forgets each message before it compresses the next (RFC 7692 §7.1.1.2). */
   readonly clientNoContextTakeover: boolean;
-  /** The base-2 logarithm of the server's LZ77 sliding window, at most: 8 to 15. */
+  /** The largest base-2 logarithm of the server's LZ77 sliding window, 8 to 15 (RFC 7692 §7.1.2.1). */
   readonly serverMaxWindowBits: number;
-  /** The base-2 logarithm of the client's LZ77 sliding window, at most: 8 to 15. */
+  /** The largest base-2 logarithm of the client's LZ77 sliding window, 8 to 15 (RFC 7692 §7.1.2.2). */
   readonly clientMaxWindowBits: number;
 }
 
