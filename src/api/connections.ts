@@ -11,28 +11,30 @@ import { offer } from './sending-socket.js';
 import { Topics } from './topics.js';
 import type { WebSocket } from './websocket.js';
 
-/** Options for closing a server. */
+/** Options for closing a server: `server.close` and `upgrades.close` take them. */
 export interface CloseOptions {
-  /** The close code for each client. Default 1001, going away. */
+  /** The close code for each client: one that `ws.close` takes. Default 1001, going away. */
   code?: number;
   /** The close reason for each client: at most 123 bytes of UTF-8. Default none. */
   reason?: string;
   /**
-   * Milliseconds after which the server ends everything that is still open; 0 and `Infinity` mean never. Default: each
+   * Milliseconds after which the server ends everything that is still open. 0 and `Infinity` mean never. Default: each
    * socket has `closeTimeout` after its Close has left, so that what was sent before still arrives.
    */
   timeout?: number;
   /**
    * Milliseconds over which the server spreads the Closes evenly, in random order, so that the clients do not all come
-   * back at once. Meanwhile each socket works until its turn, new clients get 503 with `Retry-After`, and the HTTP server
-   * still answers requests. At most `timeout`, and not `Infinity`. Default 0: all sockets close at once.
+   * back at once. Meanwhile each socket works until its turn, new clients get 503 with `Retry-After`, and the HTTP
+   * server still answers requests. It may not exceed `timeout`, or be `Infinity`. Default 0: all sockets close at once.
    */
   over?: number;
 }
 
-/** The open sockets of a server. */
+/**
+ * The sockets of a server that are open or closing: `server.connections` and `upgrades.connections`. Iterate over it.
+ */
 export interface Connections<UserData> extends Iterable<WebSocket<UserData>> {
-  /** How many there are. */
+  /** How many sockets there are. */
   readonly size: number;
 }
 
@@ -56,7 +58,7 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
     return this.#sockets.values();
   }
 
-  /** @param address the one that it counts for; `undefined` if addresses are not counted */
+  /** @param address the socket counts for this one; `undefined` if addresses are not counted */
   add(ws: WebSocket<UserData>, address?: string): void {
     this.total++;
     this.#sockets.add(ws);
@@ -85,8 +87,8 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
   }
 
   /**
-   * Closes the sockets evenly over `over` milliseconds, in random order. Clients that come back after the same wait then
-   * come as evenly. Resolves when every socket has got its Close, or none is left.
+   * Closes the sockets evenly over `over` milliseconds, in random order. Clients that come back after the same wait
+   * then come as evenly. Resolves when every socket has got its Close, or none is left.
    */
   closeOver(code: number, reason: string, over: number): Promise<void> {
     const waiting = shuffled([...this.#sockets]);
@@ -97,7 +99,7 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
     return new Promise((resolve) => {
       const timer = setInterval(() => {
         const now = performance.now();
-        // After a stall of our own loop, what is late is spread over the rest of the time rather than told in one burst.
+        // After a stall of our own loop, the late Closes are spread over the rest of the time, not sent in one burst.
         const elapsed = Math.min(now - last, LONGEST_STEP);
         due = end - last > elapsed ? due + ((waiting.length - due) * elapsed) / (end - last) : waiting.length;
         last = now;
@@ -118,10 +120,10 @@ export class ConnectionSet<UserData> implements Connections<UserData> {
 /** Milliseconds between two steps of `closeOver`. */
 const SPREAD_STEP = 20;
 
-/** Milliseconds for which one step of `closeOver` closes at most. */
+/** The most milliseconds that one step of `closeOver` makes up for. */
 const LONGEST_STEP = 4 * SPREAD_STEP;
 
-/** Shuffles a list in place (Fisher and Yates), so that the order tells nothing about who came when. */
+/** Shuffles a list in place (Fisher and Yates), so that the order does not depend on when each client came. */
 function shuffled<T>(list: T[]): T[] {
   for (let last = list.length - 1; last > 0; last--) {
     const other = randomInt(last + 1);
@@ -152,7 +154,7 @@ export function checkCloseOptions(options: CloseOptions): CheckedCloseOptions {
   const { code = CloseCode.GoingAway, reason = '' } = options;
   formatClosePayload(code, reason);
   const timeout = options.timeout === undefined ? undefined : checkDuration('timeout', options.timeout, 0);
-  // An infinite time-out is none. Over an infinite time no socket would ever get its Close.
+  // `timeout: Infinity` means no time-out. With `over: Infinity` no socket would ever get its Close.
   if (options.over === Number.POSITIVE_INFINITY) throw new RangeError('over must be finite, not Infinity');
   const over = checkDuration('over', options.over, 0);
   if (timeout && over > timeout) throw new RangeError(`over must be at most timeout, ${timeout}, not ${over}`);

@@ -4,36 +4,40 @@ import { handled, rejected } from './handled-promise.js';
 
 /** If more messages than this are queued, further ones fill the reserve. */
 export const MAX_QUEUED = 16;
-/** As `MAX_QUEUED`, in bytes of data. A string counts one byte per UTF-16 code unit. */
+/** Like `MAX_QUEUED`, in bytes of data. A string counts one byte per UTF-16 code unit. */
 export const MAX_QUEUED_BYTES = 1_048_576;
 /**
  * Bytes of messages beyond these limits after which the socket stops reading. The reserve lets a Close or a FIN after a
  * few more messages be noticed.
  */
 export const QUEUE_RESERVE = 65_536;
-/** Places of packets that were taken, at most, before those that wait move to the front. */
+/** When this many packets were taken from the front of the array, the waiting ones move there. */
 const MAX_TAKEN = 64;
-/** Bytes that a message in the reserve counts for besides its data. */
+/** A message in the reserve counts for this many bytes more than its data. */
 const MESSAGE_COST = 64;
 
-/** One message or, in raw mode, one frame, as it waits to be received. */
+/** One received message; in raw mode, one received frame. `receivePacket` resolves with it. It is the receiver's. */
 export interface Packet {
-  /** Text or Binary; in raw mode any `Opcode`. */
+  /** Text or Binary. In raw mode, any `Opcode`. */
   readonly opcode: Opcode;
-  /** Text is a string (unless `textAs: 'bytes'`), everything else a Buffer, which the receiver may keep. */
+  /**
+   * The payload: a string for Text (unless `textAs` is `'bytes'`), and a Buffer for everything else. In raw mode, a
+   * fragment of a Text message is a Buffer, too. The Buffer is the receiver's to keep and to change.
+   */
   readonly data: string | Buffer;
-  /** Only in raw mode: `false` if more fragments of the message follow. */
+  /** Whether this is the last frame of its message (RFC 6455 §5.2). Present only in raw mode. */
   readonly fin?: boolean;
 }
 
 /** Makes the result of a receive. */
 export interface Reading<Result> {
-  /** From the next packet. What it throws is the rejection. */
+  /** Makes the result from the next packet. If it throws, the receive rejects with that. */
   packet(packet: Packet): Result;
   /**
-   * From the end, if that comes first. `undefined`, or without this method: its error is the rejection.
+   * Makes the result from the end, if that comes first. If it returns `undefined` or is missing, the receive rejects
+   * with the error of the end.
    *
-   * @param isOrderly whether the end is not an error for whoever only wants the messages
+   * @param isOrderly whether a loop over the messages should end without an error
    */
   end?(isOrderly: boolean): Result | undefined;
 }
@@ -72,7 +76,7 @@ class Receiver {
     else this.#resolve(result);
   }
 
-  /** Nobody needs to await it. */
+  /** The promise may be ignored. */
   #fail(error: unknown): void {
     handled(this.promise);
     this.#reject(error);
@@ -80,28 +84,28 @@ class Receiver {
 }
 
 /**
- * Messages that have arrived and were not received yet, or the one receiver that waits for the next. Each message costs
- * one promise: its result is computed before the promise settles, not in a second promise.
+ * Messages that have arrived and were not received yet, or the one receiver that waits for the next message. Each
+ * message costs one promise: its result is computed before the promise settles, not in a second promise.
  */
 export class MessageQueue {
-  /** What waits is `#count` packets from `#first` on. `Array.prototype.shift` would move the others each time. */
+  /** `#count` packets wait, from `#first` on. `Array.prototype.shift` would move the others each time. */
   readonly #packets: (Packet | null)[] = [];
   #first = 0;
   #count = 0;
   #bytes = 0;
-  /** The cost of the messages that came while more than the limits waited. */
+  /** The cost of the messages that arrived while the queue was above its limits. */
   #reserveUsed = 0;
   #receiver: Receiver | null = null;
   #end: Error | null = null;
   #isEndOrderly = false;
 
-  /** Whether so much waits that the socket must stop reading. */
+  /** Whether the socket must stop reading, because too much waits. */
   get isFull(): boolean {
     return this.#reserveUsed > QUEUE_RESERVE;
   }
 
   /**
-   * Whether so little waits that a stopped socket should read again. This is well below full, because each stop costs.
+   * Whether a stopped socket should read again. That is well below full, because each stop costs time.
    */
   get hasRoom(): boolean {
     return this.#count <= MAX_QUEUED / 2 && this.#bytes <= MAX_QUEUED_BYTES / 2;

@@ -1,6 +1,9 @@
 import type { Buffer } from 'node:buffer';
 
-/** Which implementation of the codec is in use. */
+/**
+ * An implementation of the codec: WebAssembly with SIMD (`'wasm-simd'`), WebAssembly without it (`'wasm'`), or
+ * TypeScript (`'ts'`).
+ */
 export type CodecKind = 'wasm-simd' | 'wasm' | 'ts';
 
 /**
@@ -8,7 +11,8 @@ export type CodecKind = 'wasm-simd' | 'wasm' | 'ts';
  * that no view of it is ever detached. `memory-map.ts` describes its layout.
  *
  * All three implementations are equal: they write the same rows and bytes, return the same values, and touch no byte
- * outside the range given. Only what `deflate` makes may differ. The codec decodes; it never judges a frame (that is `protocol/frame-rules.ts`).
+ * outside the range given. Only what `deflate` makes may differ. The codec decodes; it never judges a frame (that is
+ * `protocol/frame-rules.ts`).
  */
 export interface Codec extends DeflateCodec {
   readonly kind: CodecKind;
@@ -70,21 +74,21 @@ export interface DeflateCodec {
    * Inflates `[start, end)`, the payload of one compressed message (RFC 7692 §7.2.2), to the output area. Distances are
    * valid up to `windowSize`, and not beyond the bytes of the message so far and `history`.
    *
-   * Blocks that are marked as final are blocks like any other: after one, the next begins at the next byte (§7.2.1). The
-   * message is whole if it ends after the header of a stored block, whose empty length is what the sender leaves out, or
-   * between two blocks at a byte boundary, or after a final block.
+   * Blocks that are marked as final are blocks like any other: after one, the next begins at the next byte (§7.2.1).
+   * The message is whole if it ends after the header of a stored block, whose empty length is what the sender leaves
+   * out, or between two blocks at a byte boundary, or after a final block.
    *
-   * Where RFC 1951 leaves room, valid is what zlib takes: codes must be complete, save that a literal/length or distance
-   * code may be a single one of one bit, and distance codes may be missing; 256 needs a code; no more than 286 and 30 codes.
-   * A distance is judged before the bytes that it stands for are counted.
+   * Where RFC 1951 leaves room, valid is what zlib takes: codes must be complete, save that a literal/length or
+   * distance code may be a single one of one bit, and distance codes may be missing; 256 needs a code; no more than 286
+   * and 30 codes. A distance is judged before the bytes that it stands for are counted.
    *
    * @param history how many bytes right before `INFLATE_OUT` the message may refer to, at most `HISTORY_SIZE`
    * @param windowSize 256 to 32,768: the window of the peer's compressor
    * @param most bytes that the message may have, below 2^32. Not one more is written
    * @param goesOn whether the payload has more bytes, which `inflateMore` will be given
-   * @returns how many bytes the message has; or `INFLATE_FULL`, `INFLATE_NEEDS_INPUT`, `INFLATE_PAUSED`, after which `words[INFLATE_TAKEN]`
-   *   says how many bytes of the input were taken; or `INFLATE_TOO_LONG`, `INFLATE_INVALID`, after which the output area
-   *   holds nothing of use
+   * @returns how many bytes the message has; or `INFLATE_FULL`, `INFLATE_NEEDS_INPUT`, `INFLATE_PAUSED`, after which
+   *   `words[INFLATE_TAKEN]` says how many bytes of the input were taken; or `INFLATE_TOO_LONG`, `INFLATE_INVALID`,
+   *   after which the output area holds nothing of use
    */
   inflate(start: number, end: number, history: number, windowSize: number, most: number, goesOn: boolean): number;
 
@@ -100,8 +104,8 @@ export interface DeflateCodec {
   inflateMore(start: number, end: number, goesOn: boolean): number;
 
   /**
-   * Deflates `[start, end)`, one message of at most `DEFLATE_MOST` bytes with the history, to the output area, without the
-   * four bytes that RFC 7692 §7.2.1 removes.
+   * Deflates `[start, end)`, one message of at most `DEFLATE_MOST` bytes with the history, to the output area, without
+   * the four bytes that RFC 7692 §7.2.1 removes.
    *
    * With `keep`, the message is part of a stream that keeps its last bytes: the caller keeps `keep` bytes before `end`,
    * which are the history of the next message, and the bytes of the index, `INDEX_SIZE` from `INDEX_START` on, and puts
@@ -113,7 +117,8 @@ export interface DeflateCodec {
    * @param windowSize 256 to 32,768: no distance is longer
    * @param level `LEVEL_FAST` or `LEVEL_SMALL`
    * @param most bytes for the result
-   * @returns how many bytes it wrote; 0 if it needs more than `most`, and then the stream is as if nothing had been called
+   * @returns how many bytes it wrote; 0 if it needs more than `most`, and then the stream is as if nothing had been
+   *   called
    */
   deflate(
     start: number,

@@ -1,11 +1,16 @@
-/** RFC 6455 §5.2: how to interpret the payload of a frame. */
+/** The opcodes of frames: how to interpret a payload (RFC 6455 §5.2). */
 export const Opcode = {
-  /** A continuation frame. */
+  /** A continuation frame: a fragment of a message, but not the first (§5.4). */
   Cont: 0x0,
+  /** A message in UTF-8, or its first fragment (§5.6). */
   Text: 0x1,
+  /** A message of arbitrary bytes, or its first fragment (§5.6). */
   Binary: 0x2,
+  /** Begins or answers the closing handshake (§5.5.1). */
   Close: 0x8,
+  /** Asks for a Pong (§5.5.2). */
   Ping: 0x9,
+  /** Answers a Ping, or comes unsolicited (§5.5.3). */
   Pong: 0xa,
 } as const;
 
