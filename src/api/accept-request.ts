@@ -35,20 +35,25 @@ import { tellRefusal } from './refusals.js';
 import { type AwaitedUpgrade, awaitedUpgrade, refusalOf } from './upgrades.js';
 import type { WebSocket } from './websocket.js';
 
-/** Options of a server that accepts one upgrade request. They override those of `acceptUpgrades`. */
+/** Options of `newWebSocket` with an upgrade request. They override those of `acceptUpgrades`. */
 export interface AcceptOptions<UserData = unknown> extends RequestLimits, AwaitOptions {
   /** The value of `ws.data`. Default undefined. */
   data?: UserData;
-  /** The socket of the `'upgrade'` event, if you listen for it yourself. The library then writes refusals itself. */
+  /**
+   * The socket of the `'upgrade'` event, if you listen for it yourself instead of calling `acceptUpgrades`. The library
+   * then writes refusals itself. Default none.
+   */
   socket?: Duplex;
-  /** The head of the `'upgrade'` event: bytes that came after the request. Default none. */
+  /**
+   * The head of the `'upgrade'` event: the bytes that came after the request. It becomes the library's. Default none.
+   */
   head?: Buffer;
-  /** Whether it is a mismatch too if only one side names subprotocols. Default off. */
+  /** Whether to refuse the request also if only one side names subprotocols. Default off. */
   requireProtocol?: boolean;
   /**
    * Further headers of the 101: a record, or pairs if a name must appear twice. Headers that were set on the response
-   * before are sent, too, except those of a body or of the connection; one here replaces one of the same name, unless it
-   * is Set-Cookie.
+   * before the upgrade are sent, too, except those of a body or of the connection. A header here replaces one of the
+   * same name, except for Set-Cookie. Default none.
    */
   headers?: ExtraHeaders;
 }
@@ -60,10 +65,13 @@ export const ACCEPT_OPTIONS: readonly string[] = [
   ...['data', 'socket', 'head', 'requireProtocol', 'headers'],
 ];
 
-/** None were given. It has no prototype, so that a polluted one adds none. */
+/** Stands for options that were left out. It has no prototype, so that a polluted one adds no option. */
 export const NO_OPTIONS: Readonly<Record<never, never>> = Object.freeze(Object.create(null));
 
-/** What frameworks call a request: that of node:http, or an object that has it. */
+/**
+ * An upgrade request: that of node:http, or the object of a framework that has it. Express has the former; Fastify has
+ * it as `raw`, Koa as `req`, and Hono on node-server as `env.incoming`.
+ */
 export type UpgradeSource =
   | IncomingMessage
   /** Fastify. */
@@ -73,7 +81,7 @@ export type UpgradeSource =
   /** Hono on node-server. */
   | { readonly env: { readonly incoming: IncomingMessage } };
 
-/** @throws TypeError if it is not such an object */
+/** @throws TypeError if `source` is not such an object */
 function messageOf(source: unknown): IncomingMessage {
   if (Array.isArray((source as Partial<IncomingMessage> | undefined)?.rawHeaders)) return source as IncomingMessage;
   const { raw, req, env } = Object(source) as Record<string, unknown>;
@@ -86,7 +94,7 @@ function messageOf(source: unknown): IncomingMessage {
 /** Handles one socket from its upgrade to its end. */
 export type Handler = (ws: WebSocket) => unknown;
 
-/** As `acceptRequest`, and then runs `handler`. @returns how the connection ended */
+/** Does what `acceptRequest` does, and then runs `handler`. @returns how the connection ended */
 export function acceptFor(
   source: unknown,
   wanted: string[],
@@ -102,7 +110,7 @@ export function acceptFor(
     answerFor(request, error);
     throw error;
   }
-  // After this call has returned, so that what `handler` throws is not taken for a refusal.
+  // `handler` runs after this call has returned, so that what it throws is not taken for a refusal.
   Promise.resolve(ws)
     .then(handler)
     .then(
@@ -112,7 +120,7 @@ export function acceptFor(
   return ws.closed;
 }
 
-/** Answers a request that cannot be accepted: whoever drops the promise would leave the client waiting. */
+/** Answers a request that cannot be accepted. A caller that ignores the promise would leave the client waiting. */
 function answerFor(request: IncomingMessage, error: unknown): void {
   const upgrade = awaitedUpgrade(request);
   const pending = upgrade?.pending;
@@ -126,7 +134,7 @@ function answerFor(request: IncomingMessage, error: unknown): void {
   }
 }
 
-/** Accepts an upgrade request. @throws as `newWebSocket` rejects and throws */
+/** Accepts an upgrade request. @throws what `newWebSocket` throws or rejects with */
 export function acceptRequest(source: unknown, wanted: string[], options: AcceptOptions): WebSocket {
   const request = messageOf(source);
   const upgrade = awaitedUpgrade(request);
@@ -134,7 +142,7 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
   if (upgrade?.pending === null) throw new WebSocketCreationError(ANSWERED);
   const pending = upgrade?.pending ?? ownPending(request, options, limits);
   const fail = (refusal: Refusal) => {
-    // A caller who passed the socket has no response to answer with.
+    // A caller that passed the socket has no response to answer with.
     if (upgrade === undefined) pending?.refuse(refusal);
     else if (pending !== null) pending.refusal = refusal;
   };
@@ -168,7 +176,7 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
   return ws;
 }
 
-/** Options of which one connection keeps others than its server. */
+/** Options that may differ between a connection and its server. */
 const OF_CONNECTIONS: readonly string[] = [...REQUEST_LIMITS, 'raw', 'textAs'];
 
 /** The limits of the server, so that all its connections share one object, unless this call has limits of its own. */
@@ -179,7 +187,7 @@ function limitsFor(upgrade: AwaitedUpgrade | undefined, options: AcceptOptions):
   return resolveLimits('server', { ...given, ...options }, true, limits?.counters);
 }
 
-/** The subprotocol that is chosen, and the further headers of the 101. */
+/** The chosen subprotocol, and the further headers of the 101. */
 function acceptance(
   verdict: Accepted,
   wanted: string[],
@@ -222,7 +230,7 @@ const NO_SOCKET =
 /** The owner of the handshakes whose sockets were passed. */
 const OWN: PendingOwner = { ...NO_OWNER, onRefused: ({ request }, refusal) => tellRefusal(request, refusal) };
 
-/** One upgrade per socket: after a call that threw, another may follow, but no socket is upgraded twice. */
+/** One upgrade per socket: after a call that threw, another call may follow, but no socket is upgraded twice. */
 const ownUpgrades = new WeakMap<Duplex, PendingUpgrade>();
 
 function ownPending(request: IncomingMessage, options: AcceptOptions, limits: ResolvedLimits): PendingUpgrade | null {

@@ -6,12 +6,24 @@ import { type AcceptUpgradesOptions, Upgrades } from './upgrades.js';
 const OPTIONS: readonly string[] = [...SERVER_LIMITS, 'path', 'onError', 'refused'];
 
 /**
- * Lets the `'request'` listeners of an HTTP server, including a framework's, accept WebSockets with
- * `await newWebSocket(req)`. WebSocket upgrades reach them like any other request. Upgrades to other protocols are plain
- * requests, as without this library, unless somebody else listens for `'upgrade'`.
+ * Lets the request handlers of an HTTP server, including a framework's, accept WebSockets with `await
+ * newWebSocket(req)`. WebSocket upgrades reach them like any other request. Upgrades to other protocols are plain
+ * requests, as without this library, unless something else listens for `'upgrade'`.
  *
- * @throws TypeError, RangeError if an option is invalid, or if upgrades at one of these paths are accepted already on
- *   this server
+ * @example
+ * ```js
+ * import { createServer } from 'node:http';
+ * import { acceptUpgrades, newWebSocket } from 'wasock';
+ *
+ * const echo = async (ws) => { for await (const message of ws) await ws.send(message); };
+ * const server = createServer((req, res) => (req.url === '/ws' ? newWebSocket(req, echo) : res.end('Hello')));
+ * acceptUpgrades(server, { path: '/ws' });
+ * server.listen(9001);
+ * ```
+ * @param server a server of node:http or node:https
+ * @returns the accepted WebSockets: to publish to them, and to close them
+ * @throws TypeError, RangeError if an option is invalid
+ * @throws TypeError if `server` is not an HTTP server, or if upgrades at one of these paths are accepted already
  */
 export function acceptUpgrades(server: HttpServer, options: AcceptUpgradesOptions = {}): Upgrades {
   if (typeof server?.on !== 'function' || typeof server === 'function') {

@@ -6,32 +6,40 @@ import { errorChannel, messageChannel } from './diagnostics.js';
 import { connectionOf } from './sending-socket.js';
 import { internals, type WebSocket } from './websocket.js';
 
-/** The event handlers of `serve`. Each may be async: calls start in order and are not awaited. */
+/**
+ * The event handlers of `serve`. Each may be async: calls start in order, and nothing waits for them. If a handler
+ * throws or rejects, its socket closes with 1011, and `error` gets the error.
+ */
 export interface SocketHandlers<UserData> {
-  /** The socket is open. Called before its first message. */
+  /** Called when a socket is open, before its first message. */
   open?(ws: WebSocket<UserData>): unknown;
   /**
-   * A whole message: Text is a string unless `textAs: 'bytes'`, Binary is a Buffer. With `zeroCopy` a Buffer is valid
-   * only until this returns.
+   * Called for each whole message. `data` is a string for Text (unless `textAs` is `'bytes'`), and a Buffer for Binary.
+   * The Buffer is yours to keep and to change. With `zeroCopy` it is valid only until the handler returns.
    */
   message?(ws: WebSocket<UserData>, data: string | Buffer, opcode: Opcode): unknown;
-  /** A Ping. Its Pong is sent automatically. */
+  /**
+   * Called for each Ping (RFC 6455 §5.5.2). Its Pong is sent automatically. `data` has up to 125 bytes, and is yours.
+   */
   ping?(ws: WebSocket<UserData>, data: Buffer): unknown;
-  /** A Pong, solicited or not. */
+  /** Called for each Pong, solicited or not (RFC 6455 §5.5.3). `data` has up to 125 bytes, and is yours. */
   pong?(ws: WebSocket<UserData>, data: Buffer): unknown;
-  /** The peer had fallen behind by more than `highWaterMark` and has caught up. */
+  /** Called when a peer has caught up, after more than `highWaterMark` bytes had waited to be written. */
   drain?(ws: WebSocket<UserData>): unknown;
-  /** The connection is closed; code, reason and cause are those of `CloseResult`. The last call for this socket. */
+  /**
+   * Called when the connection is closed. Code, reason and cause are those of `CloseResult`. It is the last call for
+   * this socket.
+   */
   close?(ws: WebSocket<UserData>, closeCode: number, reason: string, cause?: Error): unknown;
   /**
-   * A handler threw or rejected, or the peer broke the protocol, was too slow, or was silent for too long. The socket
-   * is about to close. Without a socket, the error is of an upgrade, a request or the listening socket. Default:
-   * `console.error` for these and for what handlers throw, nothing for what peers do.
+   * Called if a handler threw or rejected, or if the peer broke the protocol, was too slow, or was silent for too long.
+   * The socket is about to close. Without a socket, the error is of an upgrade, a request, the listening socket or the
+   * broker. Default: `console.error` for all of these but what peers do. See docs/errors.md.
    */
   error?(error: Error, ws?: WebSocket<UserData>): unknown;
 }
 
-/** Is told that a socket is closed. */
+/** Forgets sockets that are closed. */
 interface SocketOwner<UserData> {
   delete(ws: WebSocket<UserData>): void;
 }
@@ -114,8 +122,9 @@ export class HandlerDelivery<UserData> implements ConnectionHandler {
 }
 
 /**
- * A handler failed after the upgrade: Close 1011. It has not failed if it waited for something that the end of its own
- * connection made impossible: that is the peer's doing, of which a clean end is none to report.
+ * Closes a socket with 1011, because its handler failed after the upgrade. A `WebSocketClosedError` of a connection
+ * that has ended is not the handler's failure: it is not reported if the end was clean, and otherwise as caused by the
+ * peer.
  */
 export function failSocket<UserData>(
   ws: WebSocket<UserData>,
@@ -131,9 +140,10 @@ export function failSocket<UserData>(
 }
 
 /**
- * Hands an error to the user's `error` handler, whose own failure must not end the process.
+ * Passes an error to the user's `error` handler. If that fails, too, the process must not end.
  *
- * @param isTheirs whether a peer has caused it: without a handler it is not printed, because peers must not fill a log
+ * @param isTheirs whether a peer has caused the error. Without a handler it is then not printed, because peers must not
+ *   fill a log
  */
 export function reportError<UserData>(
   handlers: Pick<SocketHandlers<UserData>, 'error'>,

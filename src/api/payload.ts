@@ -3,21 +3,26 @@ import { types } from 'node:util';
 import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/opcode.js';
 import { checkNames } from '../protocol/option-names.js';
 
-/** What can be sent: text, or bytes in any JavaScript form. */
+/** The data of a message: text as a string, or bytes in any JavaScript form. The bytes stay the caller's. */
 export type Data = string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
 
-/** How to send a message. */
+/** How to send a message: the last argument of `send`, `publish` and `prepare`. */
 export interface SendOptions {
-  /** Text or Binary; on one connection also Ping and Pong. Default: Text for a string, Binary for bytes. */
+  /**
+   * The opcode: Text or Binary; for `ws.send` also Ping or Pong. Bytes that are sent as Text must be UTF-8. Default:
+   * Text for a string, Binary for bytes.
+   */
   opcode?: Opcode;
-  /** Whether the message may be compressed, on connections that have agreed on compression. Default true. */
+  /** Whether the message may be compressed, on connections that have agreed on compression (RFC 7692). Default true. */
   compress?: boolean;
 }
 
 const NAMES: readonly string[] = ['opcode', 'compress'];
 const NO_OPTIONS: SendOptions = {};
 
-/** Up to this many bytes are always copied before `send` returns, so it does not matter who else can change them. */
+/**
+ * Up to this many bytes are always copied before `send` returns, so it does not matter if another thread changes them.
+ */
 const COPIED = 4096;
 
 /**
@@ -51,7 +56,7 @@ export function sendOptions(given: Opcode | SendOptions | undefined): SendOption
 }
 
 /**
- * Checks the user's opcode, and what RFC 6455 demands of its payload.
+ * Checks the user's opcode, and whether RFC 6455 allows the payload with it.
  *
  * @throws TypeError if the opcode may not be sent, or if bytes to send as Text are not UTF-8 (§5.6)
  * @throws RangeError if a Ping or Pong has more than 125 bytes (§5.5)
@@ -74,7 +79,7 @@ export function checkOpcode(opcode: unknown, payload: string | Uint8Array): void
 }
 
 /**
- * Gets the opcode of a message that goes to many: Text for a string and Binary for bytes, unless the user chose one.
+ * Gets the opcode of a message for many sockets: Text for a string and Binary for bytes, unless the user chose one.
  *
  * @throws TypeError if the opcode is neither, or if bytes to send as Text are not UTF-8
  */
@@ -87,7 +92,7 @@ export function messageOpcode(opcode: unknown, payload: string | Uint8Array): Op
   return opcode;
 }
 
-/** Whether no other thread can change the memory, and nobody its size, while it is being written. */
+/** Whether the memory cannot be changed by another thread, nor resized, while it is being written. */
 function isSteady(memory: ArrayBufferLike): boolean {
   return memory instanceof ArrayBuffer && (memory as { resizable?: boolean }).resizable !== true;
 }

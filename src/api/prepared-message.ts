@@ -3,7 +3,7 @@ import type { Opcode } from '../protocol/opcode.js';
 import { type Data, messageOpcode, type SendOptions, sendOptions, toPayload } from './payload.js';
 
 /**
- * Gets what is to be sent of a prepared message.
+ * Gets the shared message of a prepared message.
  *
  * @internal
  * @param options the argument that the user passed with it
@@ -12,8 +12,8 @@ import { type Data, messageOpcode, type SendOptions, sendOptions, toPayload } fr
 export let sharedOf: (message: PreparedMessage, options: unknown) => SharedMessage;
 
 /**
- * A message to be sent many times. `prepare` makes it. It is encoded once, and compressed once for all connections that have
- * agreed on the same parameters, each when it is first needed. It never changes.
+ * A message that is encoded once and sent many times: `prepare` makes it. It is compressed once for all connections
+ * that have agreed on the same parameters. Each encoding is made when it is first needed. The message never changes.
  */
 export class PreparedMessage {
   static {
@@ -37,12 +37,12 @@ export class PreparedMessage {
     this.#byteLength = this.#shared.byteLength;
   }
 
-  /** Text or Binary. */
+  /** The opcode of the message: Text or Binary. */
   get opcode(): Opcode {
     return this.#shared.opcode as Opcode;
   }
 
-  /** Bytes of the payload. */
+  /** The length of the payload in bytes, before compression. */
   get byteLength(): number {
     return this.#byteLength;
   }
@@ -52,9 +52,18 @@ export class PreparedMessage {
  * Encodes a message once, so that server sockets can `send` and `publish` it any number of times. A client cannot send
  * it, because each frame of a client is masked with a new key (RFC 6455 §5.3).
  *
- * @param data a string is Text, bytes are Binary, unless `opcode` says otherwise. Lone surrogates become U+FFFD. Bytes
- *   are copied, and stay the caller's
- * @param options an opcode, Text or Binary, as a Ping or Pong is not a message; or `{ opcode, compress }`
+ * @example
+ * ```js
+ * import { prepare, serve } from 'wasock';
+ *
+ * const server = await serve({ port: 9001, open: (ws) => ws.subscribe('news') });
+ * const reminder = prepare('Be kind to each other');
+ * setInterval(() => server.publish('news', reminder), 60_000);
+ * ```
+ * @param data a string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Lone surrogates become U+FFFD.
+ *   Bytes are copied, and stay the caller's
+ * @param options the opcode Text or Binary, or `{ opcode, compress }`
+ * @returns the message, which `send` and `publish` take without options
  * @throws TypeError if `data` cannot be sent, an option is invalid, or Text is not UTF-8
  */
 export function prepare(data: Data, options?: Opcode | SendOptions): PreparedMessage {

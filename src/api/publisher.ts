@@ -8,7 +8,7 @@ import type { Data, SendOptions } from './payload.js';
 import type { PreparedMessage } from './prepared-message.js';
 import { Topics } from './topics.js';
 
-/** Publishes to the sockets of other processes, from one that has none. */
+/** Publishes to the sockets of other processes, from a process without sockets: `publisher` makes it. */
 export class Publisher {
   readonly #session: ServerBroker;
   readonly #topics = new Topics<never>(() => false);
@@ -22,25 +22,31 @@ export class Publisher {
     this.#topics.shareWith(this.#session);
   }
 
-  /** How the broker stands, what was dropped, and its events. */
+  /** The session of the broker: its status, its counters and its events. */
   get broker(): ServerBroker {
     return this.#session;
   }
 
-  /** How the broker stands. */
+  /** The state of the broker. */
   get status(): BrokerStatus {
     return this.#session.status;
   }
 
-  /** As `server.broker.published`. */
+  /** Resolves when the broker has what was published before, and never rejects; see `ServerBroker.published`. */
   get published(): Promise<void> {
     return this.#session.published;
   }
 
   /**
-   * Publishes a message, as `server.publish` does, to the sockets of all servers that have the same broker.
+   * Publishes a message to the subscribers of a topic, on all servers that share the broker. It never waits: while the
+   * broker is away, messages wait in its `maxBuffered`.
    *
-   * @throws TypeError, RangeError as `server.publish`
+   * @param topic an exact string
+   * @param data a string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Bytes are copied
+   * @param options the opcode Text or Binary, or `{ opcode, compress }`; none for a prepared message
+   * @throws TypeError if `topic` is not a well-formed string, `data` cannot be sent, an option is invalid, or Text is
+   *   not UTF-8
+   * @throws RangeError if `topic` has more than 65,535 bytes
    */
   publish(topic: string, data: Data | PreparedMessage, options?: Opcode | SendOptions): void {
     this.#topics.publish(topic, data, options, null);
@@ -49,7 +55,8 @@ export class Publisher {
   /**
    * Waits until the broker has what was published, and disconnects. A second call waits for the same end.
    *
-   * @param options.timeout milliseconds, after which the rest is dropped; 0 and `Infinity` are never. Default 5000
+   * @param options.timeout milliseconds after which the rest is dropped; 0 and `Infinity` mean never. Default 5000
+   * @returns resolves when the broker is closed
    * @throws TypeError, RangeError if the time-out is invalid
    */
   close(options: { timeout?: number } = {}): Promise<void> {
@@ -59,10 +66,22 @@ export class Publisher {
 }
 
 /**
- * Publishes from a process that has no sockets, such as a job or a worker.
+ * Makes a publisher for a process without sockets, such as a job or a worker.
  *
- * @param broker of its own, which it closes
- * @throws TypeError, RangeError if it is no broker, or it is used already
+ * @example
+ * ```js
+ * import { createClient } from 'redis';
+ * import { publisher } from 'wasock';
+ * import { redis } from 'wasock/redis';
+ *
+ * const news = publisher(redis(createClient({ url: process.env.REDIS_URL })));
+ * news.publish('chat', 'The job is done');
+ * await news.close();
+ * ```
+ * @param broker the result of `redis`, `nats` or `cluster`, or a broker of your own. It serves this publisher alone,
+ *   and the publisher closes it
+ * @throws TypeError if `broker` is not a broker, or is used already
+ * @throws TypeError, RangeError if one of its options is invalid
  */
 export function publisher(broker: Broker): Publisher {
   return new Publisher(broker);

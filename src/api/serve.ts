@@ -29,43 +29,58 @@ import { checkAddress, createHttpServer, patienceOf, portOf } from './own-http-s
 import { type RefusedHandler, SocketServer } from './socket-server.js';
 import { agreedProtocol, checkAnswer, type UpgradeResult } from './upgrade-answer.js';
 
-/** What an `upgrade` handler gets besides the request. */
+/** What an `upgrade` handler of `serve` gets besides the request. */
 export interface UpgradeContext {
-  /** The subprotocols that the client offers, most wanted first. */
+  /** The subprotocols that the client offers, the most wanted first; empty if it offers none. */
   readonly protocols: readonly string[];
-  /** Aborted if the client leaves, or `handshakeTimeout` is over. */
+  /** Aborted if the client leaves or is refused before you decide, such as after `handshakeTimeout`. */
   readonly signal: AbortSignal;
 }
 
-/** Options of `serve`: where to listen, limits, and handlers. Handlers are called as methods of this object. */
+/**
+ * Options of `serve`: where to listen, limits, and handlers. Handlers are called as methods of this object. Only one of
+ * `port`, `unix` and `server` can be given.
+ */
 export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHandlers<UserData>, RefusedHandler {
-  /** The port to listen on: a number, or its digits, as they come from the environment. Default 0: any free one. */
+  /**
+   * The port to listen on: a number from 0 to 65535, or a string of its digits, as it comes from the environment.
+   * Default 0: any free port.
+   */
   port?: number | string;
-  /** The address to listen on. Default all. */
+  /** The host name or address to listen on. Default: all addresses. */
   host?: string;
-  /** The path of a Unix socket, instead of a port. */
+  /** The path of a Unix socket to listen on, instead of a port. Default none. */
   unix?: string;
-  /** Options of `tls.createServer`, for wss. */
+  /** Options of `https.createServer`, such as `key` and `cert`, to serve `wss:` URLs. Default: no TLS. */
   tls?: TlsOptions;
-  /** An HTTP server to share. `serve` then makes none of its own, and neither starts nor closes this one. */
+  /**
+   * An HTTP server to share, of node:http or node:https. `serve` then makes none of its own, and neither starts nor
+   * closes this one. Default: a server of its own.
+   */
   server?: HttpServer;
-  /** Which WebSocket upgrades to accept; see `PathRule`. Default all. */
+  /** Which WebSocket upgrades to accept, by their path; see `PathRule`. Default all. */
   path?: PathRule;
-  /** Handles all other requests. Default: they are answered with 404, or with 426 if the path serves WebSockets. */
+  /**
+   * Handles all other requests, as a request handler of node:http does. If it throws or rejects, the client gets 500.
+   * Default: they are answered with 404, or with 426 if the path serves WebSockets.
+   */
   request?(request: IncomingMessage, response: ServerResponse): unknown;
   /**
-   * Decides about an opening handshake that is valid. Its time counts towards `handshakeTimeout`. Return or throw a
-   * refusal from `refuse`. If the handler throws anything else, the answer is 500, and `error` gets the error. Any request
-   * that is not refused is accepted. If you write this handler before the others, TypeScript can infer the type of
-   * `ws.data`. Default: all requests are accepted, without a subprotocol.
+   * Decides about a valid opening handshake (RFC 6455 §4.2.2). To refuse it, return or throw a refusal from `refuse`.
+   * Any request that is not refused is accepted. If the handler throws anything else, the answer is 500, and `error`
+   * gets the error. The handler's time counts towards `handshakeTimeout`. If you write this handler before the others,
+   * TypeScript can infer the type of `ws.data`. Default: all requests are accepted, without a subprotocol.
    */
   upgrade?(
     request: IncomingMessage,
     context: UpgradeContext,
   ): UpgradeResult<UserData> | Promise<UpgradeResult<UserData>>;
-  /** Hand over views of the receive window, valid only until `message` returns, if that saves a copy. Default off. */
+  /**
+   * Deliver Binary messages as views of the receive buffer, if that saves a copy. A view is valid only until `message`
+   * returns. Default off.
+   */
   zeroCopy?: boolean;
-  /** Text as a string, or as its UTF-8 bytes. Default `'string'`. */
+  /** Whether Text messages are delivered as strings, or as Buffers with their UTF-8 bytes. Default `'string'`. */
   textAs?: 'string' | 'bytes';
 }
 
@@ -89,7 +104,17 @@ const OPTIONS: readonly string[] = [...ADDRESS_OPTIONS, ...HANDLERS, ...SERVER_L
 /**
  * Serves WebSockets in handler style, which has the highest throughput.
  *
- * @returns resolves when the server listens, and rejects if it cannot
+ * @example
+ * ```js
+ * import { serve } from 'wasock';
+ *
+ * const server = await serve({
+ *   port: 9001,
+ *   message: (ws, data) => void ws.send(data),
+ * });
+ * console.log(`ws://127.0.0.1:${server.port}/`);
+ * ```
+ * @returns resolves with the server when it listens, and rejects with the error of Node.js if it cannot
  * @throws TypeError, RangeError if an option is invalid
  */
 export function serve<UserData = unknown>(options: ServeOptions<UserData>): Promise<Server<UserData>> {
@@ -102,7 +127,7 @@ export function serve<UserData = unknown>(options: ServeOptions<UserData>): Prom
   return handled(new Server(options).listen());
 }
 
-/** A running server of `serve`. */
+/** A running server: `serve` makes it. */
 export class Server<UserData = unknown> extends SocketServer<UserData> {
   readonly #options: ServeOptions<UserData>;
   readonly #limits: ResolvedLimits;
@@ -138,7 +163,9 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
     reportError(this.#options, error);
   }
 
-  /** The port that it listens on; 0 for a Unix socket, and for a shared server that does not listen yet. */
+  /**
+   * The port that the server listens on. It is 0 for a Unix socket, and for a shared server that does not listen yet.
+   */
   get port(): number {
     return (this.#http.address() as AddressInfo | null)?.port ?? 0;
   }
@@ -170,7 +197,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
   protected override async end(options: CheckedCloseOptions): Promise<void> {
     const { code, reason, over } = options;
     this.#listener.refuseAll();
-    // Until then it goes on answering, for a health check and for clients that come back here.
+    // Until all Closes are sent, the HTTP server answers health checks and clients that come back.
     const timeout = over === 0 ? options.timeout : await this.#spread(options);
     const own = this.#options.server === undefined;
     const stopped = own ? new Promise<void>((resolve) => this.#http.close(() => resolve())) : Promise.resolve();
@@ -186,7 +213,7 @@ export class Server<UserData = unknown> extends SocketServer<UserData> {
     await stopped;
   }
 
-  /** Closes the sockets one after the other. @returns what is left of the time-out */
+  /** Closes the sockets one after the other. @returns the rest of the time-out */
   async #spread({ code, reason, timeout, over }: CheckedCloseOptions): Promise<number | undefined> {
     const began = performance.now();
     await this.sockets.closeOver(code, reason, over);

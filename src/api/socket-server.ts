@@ -24,21 +24,22 @@ import type { Data, SendOptions } from './payload.js';
 import type { PreparedMessage } from './prepared-message.js';
 import { tellRefusal } from './refusals.js';
 
-/** Milliseconds that a broker has to take the rest, if `close` was given no time-out. */
+/** Milliseconds that a broker has to take what was published, if `close` has no time-out. */
 const BROKER_TIMEOUT = 5000;
 
-/** The handler for refused handshakes. */
+/** The handler for refused opening handshakes. */
 export interface RefusedHandler {
   /**
-   * The library has refused an opening handshake; `refusal.reason` says why. It is not called for handshakes that the
-   * application refuses with `refuse`. An error that it throws goes to `error` or `onError`.
+   * Called when the library has refused an opening handshake; `refusal.reason` says why. It is not called for
+   * handshakes that the application refuses with `refuse`. If it throws or rejects, `error` or `onError` gets the
+   * error.
    */
   refused?(request: IncomingMessage, refusal: Refusal): unknown;
 }
 
 /** The common part of `Server` and `Upgrades`: the sockets of one server, publishing to them, and closing them all. */
 export abstract class SocketServer<UserData> {
-  /** The open sockets. */
+  /** The sockets of this server that are open or closing. It is a live view: sockets come and go. */
   readonly connections: Connections<UserData>;
   /** @internal */
   protected readonly sockets = new ConnectionSet<UserData>();
@@ -52,8 +53,8 @@ export abstract class SocketServer<UserData> {
 
   /**
    * @internal
-   * @param options its broker is checked; `shareTopics` uses it, once nothing else can fail
-   * @throws TypeError, RangeError if it is no broker, or it is used already
+   * @param options only checks the broker; `shareTopics` uses it, once nothing else can fail
+   * @throws TypeError, RangeError if the broker is invalid, or is used already
    */
   constructor(options: ServerLimits & RefusedHandler) {
     const { broker, refused } = options;
@@ -63,13 +64,25 @@ export abstract class SocketServer<UserData> {
     this.connections = this.sockets;
   }
 
-  /** Connects the topics with those of other processes; `null` without the option `broker`. */
+  /** The link between the topics of this server and those of other processes; `null` without the option `broker`. */
   get broker(): ServerBroker | null {
     return this.#broker;
   }
 
   /**
-   * Returns what the server has counted; see `ServerMetrics`. A call takes some microseconds, however many sockets there are.
+   * Returns what the server has counted. A call takes some microseconds, however many sockets there are.
+   *
+   * @example
+   * ```js
+   * import { serve } from 'wasock';
+   *
+   * const server = await serve({ port: 9001, message: (ws, data) => void ws.send(data) });
+   * setInterval(() => {
+   *   const { connectionsOpen, messagesReceived, closesByCode } = server.metrics();
+   *   console.log({ connectionsOpen, messagesReceived, closesByCode });
+   * }, 60_000);
+   * ```
+   * @returns a plain object, which is yours
    */
   metrics(): ServerMetrics {
     const { counters } = this;
@@ -96,20 +109,20 @@ export abstract class SocketServer<UserData> {
     };
   }
 
-  /** @internal @param listener has the pending handshakes, and counts the sockets by address */
+  /** @internal @param listener knows the pending handshakes, and counts the sockets by address */
   protected watch(listener: UpgradeListener): void {
     this.#listener = listener;
     this.sockets.admission = listener.admission;
   }
 
-  /** Counts a refused handshake, and tells whoever wants to hear of it. @internal */
+  /** Counts a refused handshake, and reports it to the channel and to the handler. @internal */
   protected onRefused(request: RequestHead, refusal: Refusal): void {
     const { reason } = refusal;
     this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
     tellRefusal(request, refusal);
     if (reason !== 'application') this.#callRefused(request, refusal);
     if (reason === 'unanswered') this.report(unansweredError(request, 'have ended'));
-    // What a handler may still wait for is its own affair; that the client got no answer is the application's.
+    // The handler may go on. But the application should learn that its client got no answer.
     else if (reason === 'timeout') this.report(unansweredError(request, 'took longer than handshakeTimeout'));
   }
 
@@ -144,35 +157,58 @@ export abstract class SocketServer<UserData> {
   }
 
   /**
-   * Sends a message, encoded once, to every socket that has subscribed to `topic`, with a broker also in other processes.
-   * A socket that is not open does not get it. `slowPeer` decides about a socket that is more than `maxBackpressure`
-   * behind; the others never wait for it.
+   * Sends a message to every socket that has subscribed to a topic; with a broker, also to those of other processes.
+   * The message is encoded once. Sockets that are not open do not get it. `publish` never waits, and no socket can make
+   * it throw: if more than `maxBackpressure` waits to be written to one, `slowPeer` decides.
    *
-   * @param data a string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Bytes are copied. A prepared
-   *   message has its options already
-   * @param options an opcode, or `{ opcode, compress }`. The message is compressed once for all sockets that have agreed on
-   *   the same, if that makes it shorter
+   * @example
+   * ```js
+   * import { serve } from 'wasock';
+   *
+   * const server = await serve({
+   *   port: 9001,
+   *   open: (ws) => ws.subscribe('chat'),
+   *   message: (ws, data, opcode) => server.publish('chat', data, opcode),
+   * });
+   * ```
+   * @param topic an exact string
+   * @param data a string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Bytes are copied, and stay
+   *   yours
+   * @param options the opcode Text or Binary, or `{ opcode, compress }`; none for a prepared message. The message is
+   *   compressed once for all sockets that have agreed on the same parameters, if that makes it shorter
    * @returns how many sockets of this process accepted the message
-   * @throws TypeError as `send`, if `topic` is not a string, or with a broker not well-formed, or if the opcode is neither Text
-   *   nor Binary
+   * @throws TypeError if `topic` is not a string, or is not well-formed and there is a broker; if `data` cannot be
+   *   sent, an option is invalid, or Text is not UTF-8
    * @throws RangeError if there is a broker and `topic` has more than 65,535 bytes
    */
   publish(topic: string, data: Data | PreparedMessage, options?: Opcode | SendOptions): number {
     return this.sockets.topics.publish(topic, data, options, null);
   }
 
-  /** How many sockets of this process have subscribed to `topic`. @throws TypeError if `topic` is not a string */
+  /**
+   * Counts the sockets of this process that have subscribed to a topic.
+   *
+   * @throws TypeError if `topic` is not a string
+   */
   subscriberCount(topic: string): number {
     return this.sockets.topics.subscriberCount(topic);
   }
 
   /**
-   * Accepts no more connections, and answers 503 to pending handshakes. Each socket gets a Close after what was sent
-   * before, all at once or spread `over` a time. At the time-out, whatever is left is ended. Then the broker may take what
-   * was published for the rest of that time, or for 5 s without a time-out. An HTTP server that the user passed is neither
-   * closed nor changed. A second call waits for the same end.
+   * Closes all sockets, and stops accepting new ones: handshakes get 503. Each socket gets a Close frame after what was
+   * sent before, all of them at once or spread `over` a time. At the time-out, everything that is left is ended. The
+   * broker is disconnected last: it may take what was published for the rest of the time, or for 5 s without a
+   * time-out. An HTTP server that you passed is not closed. A second call waits for the same end.
    *
-   * @throws TypeError, RangeError if an option is invalid
+   * @example
+   * ```js
+   * import { serve } from 'wasock';
+   *
+   * const server = await serve({ port: 9001, message: (ws, data) => void ws.send(data) });
+   * process.once('SIGTERM', () => server.close({ code: 1012, over: 20_000, timeout: 25_000 }));
+   * ```
+   * @returns resolves when all sockets are closed, and the broker, too
+   * @throws TypeError, RangeError if an option is invalid; nothing has changed then
    */
   close(options: CloseOptions = {}): Promise<void> {
     const checked = checkCloseOptions(options);
@@ -180,7 +216,7 @@ export abstract class SocketServer<UserData> {
     return this.#closed;
   }
 
-  /** What handlers publish while their sockets close still goes out. */
+  /** The broker goes last, so that what handlers publish while their sockets close still leaves. */
   async #end(options: CheckedCloseOptions): Promise<void> {
     const { timeout } = options;
     const end = timeout === 0 ? Number.POSITIVE_INFINITY : performance.now() + (timeout ?? 0);
@@ -198,7 +234,7 @@ export abstract class SocketServer<UserData> {
     await this.#broker?.end(timeout);
   }
 
-  /** As `close`, for `await using`. */
+  /** Closes the server with the default options, at the end of a block with `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -1,16 +1,19 @@
 import type { Accepted, ExtraHeaders, Refusal } from '../handshake/server.js';
 
-/** What an `upgrade` handler returns for a request that it accepts. */
+/** What an `upgrade` handler returns for a request that it accepts. Any other property is an error. */
 export interface UpgradeAnswer<UserData> {
-  /** Becomes `ws.data`. */
+  /** The value of `ws.data`. Default undefined. */
   data?: UserData;
-  /** One of the subprotocols that the client offers. Default none. */
+  /**
+   * The subprotocol to use (RFC 6455 §1.9): one of those that the client offers. If it offers none, this is ignored.
+   * Default none.
+   */
   protocol?: string;
-  /** Further headers of the 101. */
+  /** Further headers of the 101: a record, or pairs if a name must appear twice. Default none. */
   headers?: ExtraHeaders;
 }
 
-/** Everything that an `upgrade` handler may return. */
+/** What an `upgrade` handler may return: an answer or nothing to accept the request, or a refusal from `refuse`. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing is typed as returning void
 export type UpgradeResult<UserData> = UpgradeAnswer<UserData> | Refusal | undefined | void;
 

@@ -19,18 +19,19 @@ import { ReadyState } from './ready-state.js';
 import { type RefusedHandler, SocketServer } from './socket-server.js';
 import type { WebSocket } from './websocket.js';
 
-/** Options of `acceptUpgrades`: its own, and limits for its clients. */
+/** Options of `acceptUpgrades`: which upgrades to accept, handlers, and limits. */
 export interface AcceptUpgradesOptions extends ServerLimits, RefusedHandler {
   /**
-   * Which WebSocket upgrades to claim; see `PathRule`. Others are left to whoever else listens for `'upgrade'`, such as
-   * the development servers of Vite and Next.js. Default all.
+   * Which WebSocket upgrades to take, by their path; see `PathRule`. Others are left to other listeners for
+   * `'upgrade'`, such as the development servers of Vite and Next.js. Default all.
    */
   path?: PathRule;
   /**
-   * A handler threw or rejected: before the upgrade the client gets 500, after it Close 1011. Or it did not answer, or the
-   * broker failed. A refusal that it throws (`throw refuse(401)`) is the answer, and no error. This handler is not called if a handler rejects because the handshake is refused, which `refused` hears of, or
-   * because its client has left or has closed cleanly. Default: `console.error` for the user's own errors, nothing for
-   * what peers do. See docs/errors.md.
+   * Called if a request handler threw or rejected, if it did not answer, or if the broker failed. Before the upgrade
+   * the client gets 500, after it Close 1011. If a handler throws a refusal (`throw refuse(401)`), that is the answer,
+   * and not an error. `onError` is not called if a handler rejects because the library refused the handshake (`refused`
+   * is called then), or because its client has left or has closed cleanly. Default: `console.error` for errors of your
+   * code, nothing for what peers do. See docs/errors.md.
    */
   onError?(error: Error, ws?: WebSocket): unknown;
 }
@@ -50,7 +51,7 @@ export class AwaitedUpgrade implements DestroyedSocket {
     this.response = response;
   }
 
-  /** Whoever destroys the socket of the request after the upgrade closes its WebSocket. */
+  /** If the socket of the request is destroyed after the upgrade, its WebSocket closes. */
   onDestroyed(reason?: Error | null): void {
     if (this.ws?.readyState !== ReadyState.Open) return;
     failSocket(this.ws, reason ?? new Error(DESTROYED), { error: this.server.given.onError });
@@ -87,7 +88,7 @@ export function awaitedUpgrade(request: IncomingMessage): AwaitedUpgrade | undef
   return AwaitedRequest.upgradeOf(request);
 }
 
-/** The WebSockets that were accepted from the requests of one HTTP server. */
+/** The WebSockets that were accepted from the requests of one HTTP server: `acceptUpgrades` makes it. */
 export class Upgrades extends SocketServer<unknown> {
   readonly #server: HttpServer;
   readonly #options: AcceptUpgradesOptions;
@@ -171,7 +172,7 @@ export class Upgrades extends SocketServer<unknown> {
     if (isRefusal(reason) && pending?.isPending && !response?.headersSent) return pending.refuse(reason);
     const error = toError(reason);
     if (ws !== null || pending === null) return failSocket(ws!, reason, { error: this.#options.onError });
-    // The client has left, or gets the refusal, of which `refused` hears.
+    // The client has left, or it gets the refusal and `refused` is called.
     const hasLeft = pending.isGone && error instanceof WebSocketCreationError;
     const isRefused = pending.refusal !== null && isRefusalError(error);
     if (pending.isPending && response?.headersSent) pending.socket.destroy();
@@ -185,13 +186,13 @@ export class Upgrades extends SocketServer<unknown> {
   }
 }
 
-/** How to answer a plain request whose handler rejected: as the error says, if that can be said. */
+/** The answer to a plain request whose handler rejected: that of the error, if it has a valid one. */
 export function refusalOf(error: Error): Refusal {
   if (!(error instanceof WebSocketHandshakeError)) return refuse(500);
   try {
     return refuse(error.status, { headers: error.headers as Record<string, string> });
   } catch {
-    // It is the user's own, or that of a connection to another server.
+    // The user made the error, or it comes from a connection to another server.
     return refuse(500);
   }
 }

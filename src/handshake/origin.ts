@@ -6,12 +6,16 @@ export interface Authority {
   readonly port: number | undefined;
 }
 
-/** A whole origin or host, or a RegExp to search the value with, which the user has to anchor. */
+/**
+ * An origin or a host to compare with: a string is compared as a whole, and a RegExp is searched for in the value, so
+ * anchor it (`/^https:\/\/[a-z]+\.example\.org$/`).
+ */
 export type Pattern = string | RegExp;
 
 /**
- * Which values are allowed: all (`'*'`), those that one of some patterns matches, or those that a function returns
- * `true` for.
+ * Which origins or hosts are allowed: all (`'*'`), those that a pattern or one of several matches, or those for which a
+ * function returns `true`. Anything else that the function returns, such as a promise, means no. If it throws, the
+ * client gets 500.
  */
 export type Rule<Request> = Pattern | readonly Pattern[] | ((value: string, request: Request) => boolean);
 
@@ -61,7 +65,7 @@ export function isSameHost(origin: string, server: Authority): boolean {
 const ORIGIN_FORM = /^([a-z][a-z0-9+.-]*:\/\/)([^/?#]*)(.*)$/i;
 
 /**
- * Why no Origin header can be equal to a string (RFC 6454 §6.2), and what was probably meant; `undefined` if one can.
+ * Why no Origin header can equal a string (RFC 6454 §6.2), and what was probably meant; `undefined` if one can.
  */
 export function impossibleOrigin(pattern: string): string | undefined {
   if (pattern === '*' || pattern === 'null') return undefined;
@@ -74,7 +78,7 @@ export function impossibleOrigin(pattern: string): string | undefined {
   return isWeb && parseOrigin(pattern) === null ? 'it has no valid host and port' : undefined;
 }
 
-/** As `impossibleOrigin`, for the host that a client believes it talks to. */
+/** Like `impossibleOrigin`, for the host that a client believes it talks to. */
 export function impossibleHost(pattern: string): string | undefined {
   if (pattern === '*') return undefined;
   if (pattern.includes('*')) return 'for many hosts pass a RegExp';

@@ -50,19 +50,28 @@ const REASON_PHRASE: Readonly<Record<number, string>> = {
   511: 'Network Authentication Required',
 };
 
-/** Headers that only `formatRefusal` sets: a user who set these could smuggle a second response into the connection. */
+/** Headers that only `formatRefusal` sets: with these, a user could smuggle a second response into the connection. */
 const FRAMING = new Set(['connection', 'content-length', 'transfer-encoding']);
 
 /** RFC 9110 §15.4.5: "A 304 response is terminated by the end of the header section". */
 const NOT_MODIFIED = 304;
 
 /**
- * Why an opening handshake is refused: it is none by RFC 6455 (`request`); it breaks the server's rules (`headers`:
- * `maxHeaders`; `host`, `origin`: `allowedHosts`, `allowedOrigins`; `protocol`: no subprotocol in common; `path`: nobody
- * serves it; `ahead`: too much came before the answer); there are too many (`pending`: `maxPendingHandshakes`;
- * `connections`: `maxConnections`; `address`: `maxConnectionsPerAddress`); the server is `closing`; no answer came within
- * `handshakeTimeout` (`timeout`), or the handlers ended without one (`unanswered`); a handler failed (`error`); or the
- * application said so with `refuse` (`application`).
+ * Why an opening handshake is refused.
+ *
+ * - `request`: it breaks RFC 6455 §4.
+ * - `headers`: it has more than `maxHeaders` header lines.
+ * - `host`, `origin`: `allowedHosts` or `allowedOrigins` does not allow it.
+ * - `protocol`: client and server have no subprotocol in common.
+ * - `path`: nothing serves its path.
+ * - `ahead`: the client sent more than 64 KiB before it had an answer.
+ * - `pending`, `connections`, `address`: it exceeds `maxPendingHandshakes`, `maxConnections` or
+ *   `maxConnectionsPerAddress`.
+ * - `closing`: the server is closing.
+ * - `timeout`: the handlers gave no answer within `handshakeTimeout`.
+ * - `unanswered`: the handlers ended without an answer.
+ * - `error`: a handler threw or rejected.
+ * - `application`: the application refused it with `refuse`.
  */
 export type RefusalReason =
   | 'request'
@@ -81,16 +90,19 @@ export type RefusalReason =
   | 'error'
   | 'application';
 
-/** The HTTP answer to an opening handshake that is not accepted. Made by `refuse`; immutable. */
+/**
+ * The HTTP answer to an opening handshake that is refused. `refuse` makes it, as does the library. It never changes.
+ */
 export class Refusal {
-  /** HTTP status, 300 to 599. */
+  /** The HTTP status, 300 to 599. */
   readonly status: number;
-  /** Headers to send besides Connection, Content-Length and a default Content-Type. */
+  /** The headers of the answer, besides Connection, Content-Length and a default Content-Type. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Sent as UTF-8. */
+  /** The body of the answer. It is sent as UTF-8. */
   readonly body: string;
-  /** What was wrong with the request, for a log or an error. */
+  /** What is wrong with the request, for a log or an error. */
   readonly message: string;
+  /** Why the request is refused. For a refusal of your own, it is `'application'`. */
   readonly reason: RefusalReason;
   /** Makes the type nominal: an object that merely looks like a refusal may carry unchecked headers. */
   readonly #checked = true;
@@ -122,18 +134,32 @@ export function isRefusal(value: unknown): value is Refusal {
   return Refusal.is(value);
 }
 
+/** The answer to a refused request, apart from its status. */
 interface RefusalOptions {
+  /** Further headers. Default none. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The body, as text. Default: the status with its reason phrase. */
   readonly body?: string;
 }
 
 /**
- * Refuses an opening handshake, as the result of the `upgrade` hook of `serve` (RFC 6455 §4.2.2).
+ * Makes a refusal of an opening handshake (RFC 6455 §4.2.2). Return or throw it in the `upgrade` handler of `serve`, or
+ * throw it in a request handler of `acceptUpgrades`.
  *
- * `body` is text, sent as UTF-8; by default it is the status with its reason phrase. Its type is
- * `text/plain; charset=utf-8` unless `headers` name another. The answer always carries `Connection: close` and an exact
- * Content-Length.
+ * `body` is sent as UTF-8, with the type `text/plain; charset=utf-8` unless `headers` name another. The answer always
+ * has `Connection: close` and an exact Content-Length.
  *
+ * @example
+ * ```js
+ * import { refuse, serve } from 'wasock';
+ *
+ * await serve({
+ *   port: 9001,
+ *   upgrade: (req) => (req.headers.authorization === 'Bearer secret' ? {} : refuse(401, { body: 'Sign in first\n' })),
+ * });
+ * ```
+ * @param status an HTTP status from 300 to 599
+ * @param options `headers` and `body` of the answer. Default: no further headers, and the status with its reason phrase
  * @throws RangeError if `status` is not an integer from 300 to 599
  * @throws TypeError if a header cannot be written or is one of Connection, Content-Length and Transfer-Encoding, if
  *   `body` is not a string, or if a 304 has a body
@@ -143,7 +169,7 @@ export function refuse(status: number, options: RefusalOptions = {}): Refusal {
   return refusalFor('application', status, options);
 }
 
-/** As `refuse`, for a reason of the library's own. */
+/** Like `refuse`, for a reason of the library's own. */
 export function refusalFor(reason: RefusalReason, status: number, options: RefusalOptions = {}): Refusal {
   if (!Number.isInteger(status) || status < 300 || status > 599) {
     throw new RangeError(`The status of a refusal is an integer from 300 to 599, not ${quoted(status)}`);

@@ -28,23 +28,24 @@ import { ParsedHead } from './request-head.js';
 
 export { formatRefusal, isRefusal, type Refusal, type RefusalReason, refusalFor, refuse } from './refusal.js';
 
-/** The part of a request that is judged here. node:http's IncomingMessage has it. */
+/** The part of an HTTP request that the opening handshake depends on. `IncomingMessage` of node:http has it. */
 export interface UpgradeRequest {
+  /** The HTTP method. */
   readonly method?: string;
-  /** `'1.1'` */
+  /** The version of HTTP, such as `'1.1'`. */
   readonly httpVersion: string;
   /** The request target. */
   readonly url?: string;
-  /** Names and values in turn, as they were received. */
+  /** Names and values of the headers in turn, as they were received. */
   readonly rawHeaders: readonly string[];
 }
 
 /** What a server demands of an opening handshake beyond RFC 6455 §4.2.1. */
 export interface UpgradeRules<Request = UpgradeRequest> {
-  /** Header lines of a request, at most; `Infinity` is unlimited. */
+  /** The most header lines of a request; `Infinity` is unlimited. */
   readonly maxHeaders: number;
   /**
-   * Which pages may connect. Default: those that the host and port of this server serve. No Origin header always
+   * Which pages may connect. Default: those of this server's host and port. A request without an Origin header always
    * passes.
    */
   readonly allowedOrigins?: Rule<Request>;
@@ -55,13 +56,16 @@ export interface UpgradeRules<Request = UpgradeRequest> {
 /** An opening handshake that may be accepted. */
 export interface Accepted {
   readonly key: string;
-  /** The subprotocols offered, most wanted first; empty if none. */
+  /** The offered subprotocols, the most wanted first; empty if none. */
   readonly protocols: readonly string[];
   /** The first extensions offered, at most `MAX_EXTENSIONS`, in order; empty if none. */
   readonly extensions: readonly Extension[];
 }
 
-/** Extra headers of a 101: a record, or pairs if a name must appear twice. */
+/**
+ * Further headers of a 101: a record, or pairs of name and value if a name must appear twice. They cannot replace the
+ * headers of the opening handshake itself.
+ */
 export type ExtraHeaders = Iterable<readonly [string, string]> | Readonly<Record<string, string>>;
 
 /** How many extension offers are evaluated. An honest client sends one to three. */
@@ -110,8 +114,20 @@ function linesOf(request: UpgradeRequest): FieldLines {
 }
 
 /**
- * Whether `request` asks for a WebSocket: `websocket` in Upgrade and `upgrade` in Connection (RFC 6455 §4.2.1, items 3
- * and 4). It may still break every other rule of the opening handshake.
+ * Tells whether a request asks for a WebSocket: it has `websocket` in Upgrade and `upgrade` in Connection (RFC 6455
+ * §4.2.1, items 3 and 4). The request may still break every other rule of the opening handshake.
+ *
+ * @example
+ * ```js
+ * import { createServer } from 'node:http';
+ * import { acceptUpgrades, isUpgrade, newWebSocket } from 'wasock';
+ *
+ * const echo = async (ws) => { for await (const message of ws) await ws.send(message); };
+ * const server = createServer((req, res) => (isUpgrade(req) ? newWebSocket(req, echo) : res.end('Hello')));
+ * acceptUpgrades(server);
+ * server.listen(9001);
+ * ```
+ * @param request a request of node:http, such as Express passes to its handlers
  */
 export function isUpgrade(request: UpgradeRequest): boolean {
   const lines = new FieldLines(request.rawHeaders);
@@ -119,8 +135,20 @@ export function isUpgrade(request: UpgradeRequest): boolean {
 }
 
 /**
- * The subprotocols that the client offers, most wanted first (RFC 6455 §4.2.1, item 8). Empty if it offers none, or if
- * the header is malformed; such a request cannot be upgraded.
+ * Lists the subprotocols that the client offers, the most wanted first (RFC 6455 §4.2.1, item 8).
+ *
+ * @example
+ * ```js
+ * import { createServer } from 'node:http';
+ * import { acceptUpgrades, newWebSocket, offeredProtocols } from 'wasock';
+ *
+ * const versionOf = (req) => offeredProtocols(req).find((name) => name.startsWith('chat.'));
+ * const server = createServer((req) => newWebSocket(req, versionOf(req), (ws) => ws.send(`You speak ${ws.protocol}`)));
+ * acceptUpgrades(server.listen(9001));
+ * ```
+ * @param request a request of node:http
+ * @returns a list of the caller's own. It is empty if the client offers none, or if the header is malformed; such a
+ *   request cannot be upgraded
  */
 export function offeredProtocols(request: UpgradeRequest): string[] {
   const protocols = readProtocols(new FieldLines(request.rawHeaders));
@@ -169,7 +197,7 @@ export function formatAcceptance(key: string, protocol: string, headers?: ExtraH
   return `${text}\r\n`;
 }
 
-/** Names and values of extra headers. */
+/** Gets names and values of further headers. */
 export function pairsOf(headers: ExtraHeaders): Iterable<readonly [string, string]> {
   return Symbol.iterator in headers ? (headers as Iterable<readonly [string, string]>) : Object.entries(headers);
 }

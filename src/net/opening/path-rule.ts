@@ -4,14 +4,20 @@ import type { RequestHead } from './request-head.js';
 type PathPattern = string | RegExp;
 
 /**
- * Which upgrade requests to take: an exact pathname; a RegExp, which is searched for in the pathname, so anchor it
- * (`/^\/ws$/`); a list of both; or a function that returns `true` for them. Any other value means no; if the function
- * throws, or is async, the client gets 500. If several rules on one server match, an exact pathname wins
- * over a RegExp or a function, these win over no `path` at all, and the first wins among equals.
+ * Which upgrade requests to take, by their path.
+ *
+ * - A string is the exact pathname, such as `'/ws'`.
+ * - A RegExp is searched for in the pathname, so anchor it (`/^\/rooms\/\d+$/`).
+ * - A list takes what one of its strings and RegExps takes.
+ * - A function gets the request, and returns `true` to take it. Any other value means no. If the function throws or is
+ *   async, the client gets 500.
+ *
+ * If several rules on one server match, an exact pathname wins over a RegExp or a function, and these win over no
+ * `path` at all. Among equals, the first one wins.
  */
 export type PathRule = PathPattern | readonly PathPattern[] | ((request: IncomingMessage) => boolean);
 
-/** A request by which it is decided who takes it. */
+/** A request for which a listener is chosen. */
 export type RoutedRequest = Pick<RequestHead, 'fields' | 'message'>;
 
 /** How closely a rule fits a request. */
@@ -39,7 +45,10 @@ function fitOfPattern(pattern: PathPattern, pathname: string): number {
   return pathname.search(pattern) === -1 ? Fit.None : Fit.Pattern;
 }
 
-/** A path that both rules take, so that two listeners would claim the same requests; `undefined` if none is known. */
+/**
+ * A path that both rules take, so that two listeners would claim the same requests; `undefined` if there is no such
+ * path.
+ */
 export function conflictOf(rule: PathRule | undefined, other: PathRule | undefined): string | undefined {
   if (rule === undefined || other === undefined) return rule === other ? 'every path' : undefined;
   const [ours, theirs] = [rule, other].map((each) => (typeof each === 'function' ? [] : [each].flat()));
