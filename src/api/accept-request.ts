@@ -45,7 +45,7 @@ export interface AcceptOptions<UserData = unknown> extends RequestLimits, AwaitO
    */
   socket?: Duplex;
   /**
-   * The head of the `'upgrade'` event: the bytes that came after the request. It becomes the library's. Default none.
+   * The head of the `'upgrade'` event: the bytes that came after the request. Don't change it. Default none.
    */
   head?: Buffer;
   /** Whether to refuse the request also if only one side names subprotocols. Default off. */
@@ -221,7 +221,7 @@ function headersOf(response: ServerResponse): [string, string][] {
     .flatMap((name) => [response.getHeader(name)].flat().map((value): [string, string] => [name, String(value)]));
 }
 
-const ANSWERED = 'The request was answered already';
+const ANSWERED = 'The request was already answered';
 
 const NO_SOCKET =
   'This request cannot be upgraded here: call acceptUpgrades(server) once for its HTTP server, or pass the socket ' +

@@ -133,7 +133,7 @@ export class MessageQueue {
    */
   receive<Result>(reading: Reading<Result>): Promise<Result> {
     if (this.#receiver !== null) {
-      return rejected(new TypeError('Another receive… is waiting for a message already'));
+      return rejected(new TypeError('Another receive… call is already waiting for a message'));
     }
     const packet = this.#shift();
     try {

@@ -27,11 +27,11 @@ export function checkAddress({ port, host, unix, server, tls, path }: Address): 
   const given = Object.entries({ port, unix, server }).filter(([, value]) => value !== undefined);
   if (given.length > 1) throw new TypeError(`${given.map(([name]) => name).join(' and ')} exclude each other`);
   if (server !== undefined && tls !== undefined) {
-    throw new TypeError('tls is for a server of its own: pass a node:https server instead');
+    throw new TypeError('tls and server exclude each other: pass a server of node:https');
   }
 }
 
-/** @returns 0 for none @throws TypeError, RangeError with the value, if it is no port */
+/** @returns 0 for `undefined` @throws TypeError, RangeError with the value, if it is not a port */
 export function portOf(port: unknown): number {
   if (port === undefined) return 0;
   // From the environment: `port: process.env.PORT`.
@@ -41,10 +41,10 @@ export function portOf(port: unknown): number {
   throw new RangeError(`port must be 0 to 65535, not ${port}`);
 }
 
-/** Milliseconds that a client may be silent before node:http gets its connection, and applies its own time-outs. */
+/** After this many milliseconds of silence, node:http gets a client's connection, and applies its own time-outs. */
 const PATIENCE = 500;
 
-/** node:http's own default for a whole request with its body, in milliseconds. */
+/** The default of node:http for a whole request with its body, in milliseconds. */
 const REQUEST_TIMEOUT = 300_000;
 
 /**
@@ -68,7 +68,7 @@ export function createHttpServer(
   listener: RequestListener,
 ): HttpServer {
   const { maxHeaderBytes, maxHeaders, handshakeTimeout } = limits;
-  // The rest of the time for an opening handshake when node:http starts counting. For node:http, too, 0 is no limit.
+  // What is left of `handshakeTimeout` when node:http starts counting. For node:http, too, 0 means no limit.
   const isSeenBefore = tls === undefined && handshakeTimeout > 0;
   const headersTimeout = isSeenBefore ? handshakeTimeout - patienceOf(handshakeTimeout) : handshakeTimeout;
   const options: HttpOptions = {
@@ -83,7 +83,7 @@ export function createHttpServer(
       ? http.createServer(options, listener)
       : https.createServer({ ...options, handshakeTimeout: handshakeTimeout || MAX_INT32, ...tls }, listener);
   readBeforeTimeouts(server);
-  // node:http drops header lines above its limit. If it keeps one more than ours, there were too many.
+  // node:http drops header lines above its limit. So it keeps one more than ours, which shows that there were too many.
   server.maxHeadersCount = maxHeaders === Number.POSITIVE_INFINITY ? 0 : maxHeaders + 1;
   return server;
 }

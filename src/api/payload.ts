@@ -86,7 +86,7 @@ export function checkOpcode(opcode: unknown, payload: string | Uint8Array): void
 export function messageOpcode(opcode: unknown, payload: string | Uint8Array): Opcode {
   if (opcode === undefined) return typeof payload === 'string' ? Opcode.Text : Opcode.Binary;
   if (opcode !== Opcode.Text && opcode !== Opcode.Binary) {
-    throw new TypeError(`Opcode ${show(opcode)} is not that of a message: Opcode.Text or Opcode.Binary`);
+    throw new TypeError(`Opcode ${show(opcode)} is not that of a message: use Opcode.Text or Opcode.Binary`);
   }
   checkOpcode(opcode, payload);
   return opcode;

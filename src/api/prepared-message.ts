@@ -19,7 +19,7 @@ export class PreparedMessage {
   static {
     sharedOf = (message, options) => {
       if (options === undefined) return message.#shared;
-      throw new TypeError('A prepared message has its opcode and its compression already: leave the argument out');
+      throw new TypeError('A prepared message already has its opcode and its compression: leave the argument out');
     };
   }
 

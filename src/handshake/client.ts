@@ -28,7 +28,7 @@ export interface Opening {
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
 }
 
-/** The part of a response that is judged here. node:http's IncomingMessage has it. */
+/** The part of a response that is judged here. `IncomingMessage` of node:http has it. */
 export interface UpgradeResponse {
   readonly statusCode?: number;
   /** `'1.1'` */
@@ -93,18 +93,18 @@ export function checkProtocols(protocols: string | readonly string[] | undefined
   for (const protocol of list) {
     if (typeof protocol !== 'string') throw new TypeError(`The subprotocol ${quoted(protocol)} is not a string`);
     if (!isToken(protocol)) throw new SyntaxError(`The subprotocol ${quoted(protocol)} is not a token`);
-    if (checked.has(protocol)) throw new SyntaxError(`The subprotocol ${quoted(protocol)} is there twice`);
+    if (checked.has(protocol)) throw new SyntaxError(`The subprotocol ${quoted(protocol)} is listed twice`);
     checked.add(protocol);
   }
   return [...checked];
 }
 
 /**
- * Parses the URL to connect to (RFC 6455 §3). `http:` and `https:` become `ws:` and `wss:`, as in browsers. The result is
- * the caller's own.
+ * Parses the URL to connect to (RFC 6455 §3). `http:` and `https:` become `ws:` and `wss:`, as in browsers. The result
+ * is the caller's own.
  *
  * @throws SyntaxError with the value, if it cannot be parsed, or has a fragment, a space or a control character
- * @throws WebSocketCreationError if its scheme is another
+ * @throws WebSocketCreationError if it has another scheme
  * @throws TypeError if `url` is neither a string nor a URL
  */
 export function parseUrl(url: string | URL): URL {
@@ -125,7 +125,7 @@ export function parseUrl(url: string | URL): URL {
   return parsed;
 }
 
-/** `localhost:9001/ws`, which a URL parser takes for the scheme `localhost`. */
+/** Such as `localhost:9001/ws`: a URL parser takes `localhost` for the scheme. */
 const HOST_AND_PORT = /^[a-z\d.-]+:\d+(?:[/?]|$)/i;
 
 function hasSpaceOrControl(text: string): boolean {
@@ -148,9 +148,9 @@ function tryUrl(text: string): URL {
 
 /** What a server has chosen. */
 interface Chosen {
-  /** One of those offered, or `''`. */
+  /** One of the offered subprotocols, or `''`. */
   readonly protocol: string;
-  /** If extensions were offered, those that the server names. Whoever has offered them has to judge them. */
+  /** The extensions that the server names, if some were offered. The caller that offered them has to judge them. */
   readonly extensions: readonly Extension[];
 }
 

@@ -318,7 +318,7 @@ function readProtocols(lines: FieldLines): string[] | Refusal {
   const value = joinedLines(lines, 'sec-websocket-protocol');
   // An empty value breaks the ABNF, but Python's `websockets` and .NET send it if they offer nothing.
   if (!value) return [];
-  return parseProtocols(value) ?? new Refusal(400, `${INVALID} Sec-WebSocket-Protocol is no list of distinct tokens`);
+  return parseProtocols(value) ?? new Refusal(400, `${INVALID} Sec-WebSocket-Protocol is not a list of unique tokens`);
 }
 
 function readExtensions(lines: FieldLines): Extension[] | Refusal {
@@ -336,9 +336,9 @@ function refuseServerName<Request>(
   { allowedHosts }: UpgradeRules<Request>,
   whole: () => Request,
 ): Refusal | undefined {
-  // If an attacker makes a page's name resolve to us, its host is the "same". Only a list of our names exposes it.
+  // If an attacker makes a page's name resolve to us, its Origin and Host agree. Only a list of our names shows that.
   if (allowedHosts === undefined || isAllowedHost(allowedHosts, server, whole)) return undefined;
-  return ruled('host', 403, `${INVALID} the host ${quoted(server.host)} is none of allowedHosts`);
+  return ruled('host', 403, `${INVALID} the host ${quoted(server.host)} is not allowed (see allowedHosts)`);
 }
 
 function refuseOrigin<Request>(

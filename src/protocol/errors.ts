@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { CloseCode } from './close-code.js';
 
-/** A way in which a peer can break RFC 6455: the rule, and the code that our Close frame carries then. */
+/** A way in which a peer can break RFC 6455: the rule, and the code of our Close frame. */
 export interface Fault {
   /** The error code that the user sees. */
   readonly code: string;
@@ -24,7 +24,7 @@ function fault(code: string, closeCode: number, section: string, message: string
 
 const LIMITS: readonly FaultLimit[] = ['maxPayload', 'maxFragments', 'messageTimeout'];
 
-/** What our Close frame and our error say of a fault: its message, and what the limit was. */
+/** The text of a fault for our Close frame and our error: its message, and the limit that was exceeded. */
 export function faultText({ message, limit }: Fault, limits: Readonly<Record<FaultLimit, number>>): string {
   return limit === null ? message : `${message} ${limits[limit]}`;
 }
@@ -51,13 +51,13 @@ export const FAULT = {
     'UNEXPECTED_CONTINUATION',
     CloseCode.ProtocolError,
     '5.4',
-    'A continuation frame without a message to continue',
+    'A continuation frame has no message to continue',
   ),
   EXPECTED_CONTINUATION: fault(
     'EXPECTED_CONTINUATION',
     CloseCode.ProtocolError,
     '5.4',
-    'A new message before the last fragment of the one before',
+    'A new message begins before the last fragment of the previous one',
   ),
   LENGTH_NOT_MINIMAL: fault(
     'LENGTH_NOT_MINIMAL',
@@ -75,7 +75,7 @@ export const FAULT = {
     'BAD_CLOSE_LENGTH',
     CloseCode.ProtocolError,
     '5.5.1',
-    'The payload of a Close frame is one octet long',
+    'The payload of a Close frame is one byte long',
   ),
   BAD_CLOSE_CODE: fault('BAD_CLOSE_CODE', CloseCode.ProtocolError, '7.4', 'The close code may not be sent'),
   BAD_CLOSE_REASON: fault('BAD_CLOSE_REASON', CloseCode.InvalidPayload, '5.5.1', 'The close reason is not UTF-8'),
@@ -84,7 +84,7 @@ export const FAULT = {
     'INVALID_DEFLATE',
     CloseCode.InvalidPayload,
     '7.4.1',
-    'A compressed message is not whole, or not DEFLATE',
+    'A compressed message is incomplete, or not valid DEFLATE',
   ),
   MESSAGE_TOO_BIG: fault('MESSAGE_TOO_BIG', CloseCode.MessageTooBig, '7.4.1', 'A message is larger than maxPayload'),
   TOO_MANY_FRAGMENTS: fault(
@@ -97,7 +97,7 @@ export const FAULT = {
     'TOO_MANY_PIECES',
     CloseCode.PolicyViolation,
     '7.4.1',
-    'A frame came over more reads than maxBufferedChunks',
+    'A frame came in more reads than maxBufferedChunks',
   ),
   MESSAGE_TIMEOUT: fault(
     'MESSAGE_TIMEOUT',
@@ -124,42 +124,69 @@ export const ERROR_CODE = {
   UNANSWERED: 'WASOCK_UNANSWERED',
 } as const;
 
-/** `ErrorOptions`, which the typings of ES2020 do not know. */
+/** Like `ErrorOptions`, which the typings of ES2020 lack. */
 interface CauseOption {
+  /** The error that led to this one. */
   cause?: unknown;
 }
 
-/** The base class of every error of this library. */
+/**
+ * The base class of the errors that networks and peers cause. Mistakes in a call are a TypeError, a RangeError or a
+ * SyntaxError instead. docs/errors.md lists all codes.
+ *
+ * @example
+ * ```js
+ * import { newWebSocket, WebSocketError } from 'wasock';
+ *
+ * const ws = await newWebSocket('ws://127.0.0.1:9001/').catch((error) => {
+ *   if (error instanceof WebSocketError) console.log(error.code, error.message);
+ *   throw error;
+ * });
+ * ```
+ */
 export class WebSocketError extends Error {
-  /** `WASOCK_…`: stable, so that programs may compare it. */
+  /** A string such as `'WASOCK_CLOSED'`. It stays the same from version to version, so that programs can compare it. */
   readonly code: string;
+  /** Makes an error. @param code a string that begins with `WASOCK_` */
   constructor(message: string, code: string, options?: CauseOption) {
     super(message, options);
     this.code = code;
   }
 }
 
-/** How a connection ended. */
+/** How a connection ended: `ws.closed` and `ws.close` resolve with it. */
 export interface CloseResult {
-  /** RFC 6455 §7.1.5: the code of the peer's Close frame, 1005 if it carried none, 1006 if there was no Close frame. */
+  /**
+   * The close code (RFC 6455 §7.1.5): that of the peer's Close frame, 1005 if the frame had none, or 1006 if the peer
+   * sent no Close frame.
+   */
   closeCode: number;
-  /** §7.1.6; empty if there was none. */
+  /** The reason in the peer's Close frame (RFC 6455 §7.1.6); empty if there was none. */
   reason: string;
   /** Whether both Close frames were exchanged before the TCP connection ended. */
   wasClean: boolean;
   /**
-   * What has ended the connection, if that was an error: what the peer broke, a time-out, an error of the network, or what
-   * a handler threw. Absent after a Close of either side, `hangup`, or the end of the TCP connection without a Close.
+   * The error that ended the connection: a `WebSocketProtocolError`, a time-out, an error of the network, or what a
+   * handler threw. Absent if no error did: after a Close of either side, after `hangup`, or if the TCP connection ended
+   * without a Close.
    */
   cause?: Error;
 }
 
-/** The connection is closed, or ended while an operation was pending. `cause` tells why, if that is known. */
+/**
+ * The connection is closed, or ended while an operation was pending. It has the code `WASOCK_CLOSED`, and how the
+ * connection ended.
+ */
 export class WebSocketClosedError extends WebSocketError implements CloseResult {
+  /** The error that ended the connection; see `CloseResult`. */
   declare readonly cause?: Error;
+  /** The close code (RFC 6455 §7.1.5); see `CloseResult`. */
   readonly closeCode: number;
+  /** The reason in the peer's Close frame; empty if there was none. */
   readonly reason: string;
+  /** Whether both Close frames were exchanged before the TCP connection ended. */
   readonly wasClean: boolean;
+  /** Makes an error. @param options replace the cause, the code and the message */
   constructor(result: CloseResult, options?: { cause?: Error; code?: string; message?: string }) {
     const reason = result.reason === '' ? '' : `: ${result.reason}`;
     const cause = options?.cause ?? result.cause;
@@ -175,41 +202,46 @@ export class WebSocketClosedError extends WebSocketError implements CloseResult 
 }
 
 /**
- * A WebSocket could not be made: there is no connection, the scheme is not supported, or the request cannot be upgraded
- * here.
+ * A WebSocket could not be made: there is no connection, or not in time; the scheme is not supported; or the request
+ * cannot be upgraded here. It has the code `WASOCK_CREATION`. Its `cause` is the error of Node.js, if there is one.
  */
 export class WebSocketCreationError extends WebSocketError {
+  /** Makes an error. */
   constructor(message: string, options?: CauseOption) {
     super(message, ERROR_CODE.CREATION, options);
   }
 }
 
 /**
- * `receiveStrPacket` met a Binary message, or `receiveBinaryPacket` a Text one. The message is consumed; the connection
- * remains usable.
+ * A received message has the wrong type: `receiveStrPacket` met a Binary message, or `receiveBinaryPacket` a Text
+ * message. It has the code `WASOCK_PACKET_TYPE`. The message is consumed, and the connection remains usable.
  */
 export class WebSocketPacketTypeError extends WebSocketError {
+  /** Makes an error. */
   constructor(message: string) {
     super(message, ERROR_CODE.PACKET_TYPE);
   }
 }
 
-/** Client and server agree on no subprotocol (RFC 6455 §4.1, §4.2.2). */
+/**
+ * Client and server have no subprotocol in common (RFC 6455 §4.1, §4.2.2). It has the code `WASOCK_PROTOCOL_MISMATCH`.
+ */
 export class WebSocketProtocolMismatchError extends WebSocketError {
+  /** Makes an error. */
   constructor(message: string) {
     super(message, ERROR_CODE.PROTOCOL_MISMATCH);
   }
 }
 
-/** A server's answer to an opening handshake. */
+/** A server's answer to an opening handshake, as a client received it. */
 export interface HandshakeAnswer {
   /** The HTTP status. */
   readonly status: number;
-  /** The headers, names in lower case. */
+  /** The headers. Their names are in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
-/** Characters of the body that the message of an error shows, at most. */
+/** The most characters of the body that the message of an error shows. */
 const SHOWN_BODY = 200;
 
 /** The first line of a body, if it is text. */
@@ -219,16 +251,20 @@ function firstLine(text: string): string {
   return /[\u0000-\u001f\u007f-\u009f\ufffd]/.test(line) ? '' : line.slice(0, SHOWN_BODY).trimEnd();
 }
 
-/** The server answered the opening handshake with a status other than 101 (RFC 6455 §4.1). */
+/**
+ * The server answered the opening handshake of a client with a status other than 101 (RFC 6455 §4.1). It has the code
+ * `WASOCK_FAILED_UPGRADE`.
+ */
 export class WebSocketFailedUpgradeError extends WebSocketError implements HandshakeAnswer {
-  /** The URL that was asked for, after redirects, without a password. */
+  /** The URL of the request, after redirects, without user name and password. */
   readonly url: string;
   /** The HTTP status of the answer. */
   readonly status: number;
-  /** The headers of the answer, names in lower case. */
+  /** The headers of the answer. Their names are in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The first KiB of the answer's body. */
+  /** The body of the answer, at most its first KiB. */
   readonly body: Buffer;
+  /** Makes an error. @param body of the answer, which the error keeps */
   constructor(url: URL, { status, headers }: HandshakeAnswer, body: Buffer, options?: CauseOption) {
     const line = firstLine(body.toString());
     super(
@@ -242,13 +278,13 @@ export class WebSocketFailedUpgradeError extends WebSocketError implements Hands
     this.body = body;
   }
 
-  /** `body` as UTF-8. */
+  /** The body as text, decoded as UTF-8. */
   get bodyText(): string {
     return this.body.toString();
   }
 }
 
-/** A URL as errors show it: what follows `?` may be a secret. */
+/** A URL as errors show it: without what follows `?`, which may be a secret. */
 export function shownUrl({ protocol, host, pathname }: URL): string {
   return `${protocol}//${host}${pathname}`;
 }
@@ -260,12 +296,16 @@ function withoutCredentials(url: URL): string {
   return shown.href;
 }
 
-/** The opening handshake breaks RFC 6455 §4. On a server the error carries the answer to send. */
+/**
+ * The opening handshake breaks RFC 6455 §4, or a rule of the server. It has the code `WASOCK_HANDSHAKE`. On a server it
+ * has the answer to send, on a client the answer that was received.
+ */
 export class WebSocketHandshakeError extends WebSocketError {
-  /** HTTP status to answer with (server) or that was received (client). */
+  /** The HTTP status: on a server the one to answer with, on a client the one that was received. */
   readonly status: number;
-  /** Headers to answer with (server) or that were received (client). */
+  /** The headers: on a server those to answer with, on a client those that were received. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Makes an error. */
   constructor(
     message: string,
     status: number,
@@ -279,14 +319,15 @@ export class WebSocketHandshakeError extends WebSocketError {
 }
 
 /**
- * The peer broke the protocol after the opening handshake. It becomes the `cause` of the `WebSocketClosedError` that
- * follows.
+ * The peer broke the protocol after the opening handshake, or exceeded a limit (RFC 6455 §5 to §8). docs/errors.md
+ * lists the codes. It is the `cause` of the `WebSocketClosedError` that follows.
  */
 export class WebSocketProtocolError extends WebSocketError {
-  /** The close code that we sent. */
+  /** The close code that this side sent (RFC 6455 §7.4.1). */
   readonly sentCloseCode: number;
-  /** The section of RFC 6455 whose rule the peer broke. */
+  /** The section of RFC 6455 whose rule the peer broke, such as `'5.2'`. */
   readonly section: string;
+  /** Makes an error. @param text the message. Default: that of the fault */
   constructor(fault: Fault, text: string = fault.message) {
     super(`${text} (RFC 6455 §${fault.section})`, fault.code);
     this.sentCloseCode = fault.closeCode;
@@ -294,7 +335,7 @@ export class WebSocketProtocolError extends WebSocketError {
   }
 }
 
-// The names of the classes are no use: bundlers shorten them.
+// `constructor.name` is not enough, because bundlers shorten the names of classes.
 for (const [name, { prototype }] of Object.entries({
   WebSocketError,
   WebSocketClosedError,
@@ -309,15 +350,15 @@ for (const [name, { prototype }] of Object.entries({
 }
 
 /**
- * Makes an error where no code of the user runs, such as when a connection ends: its stack would name only internals, and
- * takes longer than the rest of a closing.
+ * Makes an error without a stack. Use it where no code of the user runs, such as when a connection ends: the stack
+ * would name only internals, and takes longer to make than the rest of a closing.
  */
 export function withoutStack<T extends Error>(make: () => T): T {
   const { stackTraceLimit } = Error;
   try {
     Error.stackTraceLimit = 0;
   } catch {
-    // Somebody has frozen it.
+    // It may be frozen.
   }
   const error = make();
   try {
@@ -326,12 +367,15 @@ export function withoutStack<T extends Error>(make: () => T): T {
   return error;
 }
 
-/** Makes an Error of whatever user code threw. Never throws itself, even if the value cannot be made a string. */
+/**
+ * Makes an Error of whatever user code threw. It never throws itself, even if the value cannot be converted to a
+ * string.
+ */
 export function toError(thrown: unknown): Error {
   try {
     if (thrown instanceof Error) return thrown;
     return new WebSocketError(String(thrown), ERROR_CODE.HANDLER, { cause: thrown });
   } catch {
-    return new WebSocketError('A value was thrown that has no text', ERROR_CODE.HANDLER, { cause: thrown });
+    return new WebSocketError('The thrown value cannot be converted to a string', ERROR_CODE.HANDLER, { cause: thrown });
   }
 }

@@ -24,7 +24,9 @@ interface UpgradeRoutes {
   readonly path: PathRule | undefined;
   /** A claimed WebSocket upgrade. */
   onUpgrade(pending: PendingUpgrade): void;
-  /** An upgrade to another protocol that node:http could not be kept from emitting: answer it like any other request. */
+  /**
+   * An upgrade to another protocol that node:http could not be kept from emitting: answer it like any other request.
+   */
   onPlain(pending: PendingUpgrade): void;
   /** A WebSocket upgrade for another path, for which nobody else listens. */
   onUnclaimed(pending: PendingUpgrade): void;
@@ -68,7 +70,7 @@ export class UpgradeListener implements PendingOwner {
     for (const { path } of oursOn(server).map((listener) => listener.#routes)) {
       const conflict = conflictOf(path, routes.path);
       if (conflict === undefined) continue;
-      throw new TypeError(`The upgrades of this server at ${conflict} are accepted already`);
+      throw new TypeError(`Upgrades at ${conflict} are already accepted on this server`);
     }
     if (oursOn(server).length === 0) {
       server.prependListener('upgrade', guard);

@@ -188,7 +188,7 @@ describe('after the upgrade the response is spent', () => {
       resolve(await rejection(newWebSocket(request)));
     });
     await rawWebSocket(port);
-    expect((await promise).message).toContain('answered already');
+    expect((await promise).message).toContain('already answered');
   });
 });
 
