@@ -13,7 +13,7 @@ export class AwaitDelivery implements ConnectionHandler {
   readonly #queue: MessageQueue;
   readonly #connections: Pick<ConnectionSet<unknown>, 'delete'> | null;
 
-  /** @param connections those of its server; `null` without one */
+  /** @param connections the sockets of its server; `null` without a server */
   constructor(ws: WebSocket, queue: MessageQueue, connections: Pick<ConnectionSet<unknown>, 'delete'> | null) {
     this.#ws = ws;
     this.#queue = queue;
@@ -47,7 +47,7 @@ export class AwaitDelivery implements ConnectionHandler {
   onPong(): void {}
   onDrain(): void {}
 
-  /** Receivers learn of it from the rejection that `onClose` causes. */
+  /** Nothing: receivers learn of the error from the rejection that `onClose` causes. */
   onError(): void {}
 
   onClose(result: CloseResult, isOrderly: boolean): void {

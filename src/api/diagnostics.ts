@@ -10,32 +10,37 @@ import type { OpenedSocket } from './opened.js';
 import type { SlowPeer } from './slow-peer.js';
 
 /**
- * What the library publishes on channels of `node:diagnostics_channel`, by the name of the channel. Sockets of servers and
- * of clients are published alike. A subscriber must not change what it gets.
+ * What the library publishes on channels of `node:diagnostics_channel`, by the name of the channel, for sockets of
+ * servers and of clients. A subscriber must not change what it gets.
  */
 export interface MessagesOf<Socket> {
   /** A socket is open. */
   'wasock:open': { socket: Socket };
-  /** A message has come, before its handler or `receive…` gets it. In raw mode, a frame. */
+  /** A message has arrived. Published before its handler or `receive…` gets it. In raw mode, for each frame. */
   'wasock:message': {
     socket: Socket;
     opcode: Opcode;
-    /** With `zeroCopy`, bytes are valid only during the call. */
+    /** With `zeroCopy`, a Buffer is valid only during the call. */
     data: string | Buffer;
-    /** Bytes of the payload. */
+    /** The length of the payload in bytes. */
     length: number;
   };
-  /** `send` or `publish` has sent a message. A published message counts once for each socket. Pings of `ping` do not count. */
+  /**
+   * `send` or `publish` has sent a message. A published message counts once for each socket. Pings of `ping` do not
+   * count.
+   */
   'wasock:send': { socket: Socket; opcode: Opcode; data: string | Uint8Array };
   /** A connection has ended, as `ws.closed` says. `cause` is the error that ended it, if there is one. */
   'wasock:close': { socket: Socket; closeCode: number; reason: string; wasClean: boolean; cause: Error | undefined };
-  /** An error for the handler `error` or `onError`, whether or not there is such a handler. */
+  /**
+   * An error has occurred that goes to the handler `error` or `onError`. Published also if there is no such handler.
+   */
   'wasock:error': { socket: Socket | undefined; error: Error };
-  /** An opening handshake is refused, by the library or by the application with `refuse`. */
+  /** An opening handshake was refused, by the library or by the application with `refuse`. */
   'wasock:handshake.refused': { readonly request: IncomingMessage; refusal: Refusal };
-  /** A message was not sent because its peer is more than `maxBackpressure` behind. */
+  /** A message was not sent, because more than `maxBackpressure` waits to be written to its peer. */
   'wasock:slow-peer': { socket: Socket; bufferedAmount: number; slowPeer: SlowPeer };
-  /** What `server.broker` emits. */
+  /** `server.broker` has emitted an event. */
   'wasock:broker':
     | { event: 'up' }
     | { event: 'down'; error: Error | undefined }
@@ -48,9 +53,9 @@ type AnySocket = OpenedSocket<unknown>;
 
 type Messages = MessagesOf<AnySocket>;
 
-/** A channel whose messages have a type. */
+/** A channel with typed messages. */
 interface TypedChannel<Message> {
-  /** Ask for it before you compute a message. */
+  /** Check it before you compute a message. */
   readonly hasSubscribers: boolean;
   publish(message: Message): void;
 }
@@ -59,7 +64,7 @@ function typed<Name extends keyof Messages>(name: Name): TypedChannel<Messages[N
   return channel(name) as Channel as TypedChannel<Messages[Name]>;
 }
 
-// Each is held here: Node forgets a channel that nobody holds, with its subscribers.
+// They are kept here, because Node forgets a channel without references, and its subscribers with it.
 export const openChannel = typed('wasock:open');
 export const messageChannel = typed('wasock:message');
 export const sendChannel = typed('wasock:send');
@@ -107,7 +112,7 @@ if (log.enabled) {
       try {
         log('%s', (line as (message: unknown) => string)(message));
       } catch {
-        // An error of the user's may throw when it is read. What a subscriber throws ends the process.
+        // Reading an error of the user may throw, and a subscriber that throws ends the process.
         log('%s', name.slice('wasock:'.length));
       }
     });

@@ -1,7 +1,7 @@
 function ignore(): void {}
 
 /**
- * Marks a promise as handled: if it is ignored, no `unhandledRejection` follows. Whoever awaits it still gets the
+ * Marks a promise as handled: if it is ignored, no `unhandledRejection` follows. A caller that awaits it still gets the
  * rejection.
  */
 export function handled<T>(promise: Promise<T>): Promise<T> {

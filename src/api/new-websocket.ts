@@ -27,32 +27,43 @@ import { NODE_OPTIONS } from './node-options.js';
 import { openClient } from './open.js';
 import type { WebSocket } from './websocket.js';
 
-/** Options of a client. Options of `tls.connect` are passed on to it. */
+/**
+ * Options of `newWebSocket` with a URL. Other options of `http.request`, `net.connect` and `tls.connect`, such as `ca`
+ * and `lookup`, are passed on to Node.js. An unknown option is a TypeError.
+ */
 export interface ClientOptions
   extends ConnectionLimits,
     AwaitOptions,
     Omit<TlsOptions, 'host' | 'port' | 'path' | 'socket' | 'timeout' | 'highWaterMark' | 'pskCallback'> {
-  /** Headers of the request, besides those of the opening handshake. An array is sent as one line per element. */
+  /**
+   * Further headers of the request. They cannot replace those of the opening handshake itself. An array is sent as one
+   * line per element. Default none.
+   */
   headers?: Readonly<Record<string, string | readonly string[]>>;
-  /** The value of the Origin header. Default none. */
+  /** The value of the Origin header (RFC 6455 §4.1, item 8). Default: the header is not sent. */
   origin?: string;
   /**
-   * Aborts the opening handshake at any stage; `newWebSocket` rejects with its reason. No effect once the socket is
-   * open.
+   * Aborts the opening handshake at any stage: `newWebSocket` then rejects with the signal's reason. It has no effect
+   * once the socket is open. Default none.
    */
   signal?: AbortSignal;
-  /** Follow up to 10 redirects. Credentials go only to their own host, and wss never becomes ws. Default off. */
+  /**
+   * Follow up to 10 redirects. Cookies and authorization are sent only to the host that they were given for, and a
+   * redirect from `wss:` to `ws:` is refused. Default off.
+   */
   followRedirects?: boolean;
-  /** As for `http.request`. Default none: the socket gets a connection of its own. */
+  /**
+   * The agent of `http.request` or `https.request`, for a proxy, say. Default none: each socket gets a new connection.
+   */
   agent?: RequestOptions['agent'];
-  /** As for `http.request`: makes the connection instead of the agent. */
+  /** Makes the connection, as for `http.request`. Used only if there is no `agent`. Default: Node.js connects. */
   createConnection?: RequestOptions['createConnection'];
 }
 
 /** Options that say what `ws.data` is. */
 type WithData<UserData> = AcceptOptions<UserData> & { data: UserData };
 
-/** Our own options, which `http.request` must not see. */
+/** Our own options, which are not passed to `http.request`. */
 const OWN_OPTIONS: readonly string[] = [
   ...CONNECTION_LIMITS,
   ...AWAIT_OPTIONS,
@@ -62,14 +73,26 @@ const OWN_OPTIONS: readonly string[] = [
 const CLIENT_OPTIONS: readonly string[] = [...OWN_OPTIONS, ...NODE_OPTIONS];
 
 /**
- * Connects to a server (RFC 6455 §4.1).
+ * Connects to a server, as a client (RFC 6455 §4.1).
  *
- * @param url `ws:` or `wss:`
- * @param protocols subprotocols to offer, most wanted first; default none
+ * @example
+ * ```js
+ * import { newWebSocket } from 'wasock';
+ *
+ * const ws = await newWebSocket('ws://127.0.0.1:9001/', ['v2', 'v1'], { pingInterval: 25_000 });
+ * await ws.send('Hi, how are you?');
+ * console.log(await ws.receiveStrPacket());
+ * await ws.close();
+ * ```
+ * @param url a `ws:` or `wss:` URL; `http:` and `https:` work like these
+ * @param protocols the subprotocols to offer, the most wanted first. Default none
+ * @param options headers, limits and options of Node.js
+ * @returns resolves with the open socket. Rejects with a `WebSocketCreationError` if the URL has another scheme, or if
+ *   there is no connection within `handshakeTimeout`; with a `WebSocketFailedUpgradeError` if the server answers with a
+ *   status other than 101; with a `WebSocketHandshakeError` if its 101 is invalid; with a
+ *   `WebSocketProtocolMismatchError` if it chooses none of the offered subprotocols; or with the reason of
+ *   `options.signal`
  * @throws TypeError, RangeError, SyntaxError if an argument is invalid; nothing was sent then
- * @returns the open socket. Rejects with a `WebSocketCreationError`, `WebSocketFailedUpgradeError`,
- *   `WebSocketHandshakeError`, `WebSocketProtocolMismatchError` (the server chose none of those offered), or the reason
- *   of `options.signal`
  */
 export function newWebSocket(
   url: string | URL,
@@ -77,35 +100,80 @@ export function newWebSocket(
   options?: ClientOptions,
 ): Promise<WebSocket>;
 /**
- * Accepts an upgrade request, in a handler of a server that was given to `acceptUpgrades` (RFC 6455 §4.2). If the
- * request cannot be accepted, nothing is written, so that the handler may give another answer.
+ * Accepts an upgrade request, as a server, and sets `ws.data` to `options.data`. Everything else is as without data.
  *
- * @param protocols subprotocols that the server speaks; the client's first offer among them is chosen. If left out,
- *   offers are ignored
+ * @example
+ * ```js
+ * import { createServer } from 'node:http';
+ * import { acceptUpgrades, newWebSocket } from 'wasock';
+ *
+ * const server = createServer(async (req) => {
+ *   const ws = await newWebSocket(req, [], { data: { agent: req.headers['user-agent'] } });
+ *   for await (const message of ws) await ws.send(`${ws.data.agent}: ${message}`);
+ * });
+ * acceptUpgrades(server.listen(9001));
+ * ```
+ * @param request an upgrade request of node:http, or a framework's object that has it
+ * @param protocols the subprotocols that the server speaks. The first of the client's offers among them is chosen. If
+ *   left out, offers are ignored
+ * @param options `data`, further headers and limits
+ * @returns resolves with the open socket, and rejects as without data
  * @throws TypeError, RangeError, SyntaxError if an argument is invalid; nothing was written then
- * @returns the open socket. Rejects with a `WebSocketHandshakeError`, which has the `status` and `headers` to answer
- *   with; with a `WebSocketProtocolMismatchError`; or with a `WebSocketCreationError` if the client has left, the
- *   request was answered already, or it did not come through `acceptUpgrades` or an `'upgrade'` event
  */
 export function newWebSocket<UserData = unknown>(
   request: UpgradeSource,
   protocols: string | readonly string[] | undefined,
   options: WithData<UserData>,
 ): Promise<WebSocket<UserData>>;
+/**
+ * Accepts an upgrade request, as a server (RFC 6455 §4.2). Call it in a request handler of a server that was passed to
+ * `acceptUpgrades`. If the request cannot be accepted, nothing is written, so that the handler can give another answer.
+ *
+ * @example
+ * ```js
+ * import { createServer } from 'node:http';
+ * import { acceptUpgrades, newWebSocket } from 'wasock';
+ *
+ * const server = createServer(async (req) => {
+ *   const ws = await newWebSocket(req);
+ *   for await (const message of ws) await ws.send(message);
+ * });
+ * acceptUpgrades(server.listen(9001));
+ * ```
+ * @param request an upgrade request of node:http, or a framework's object that has it
+ * @param protocols the subprotocols that the server speaks. The first of the client's offers among them is chosen. If
+ *   left out, offers are ignored
+ * @param options further headers and limits
+ * @returns resolves with the open socket. Rejects with a `WebSocketHandshakeError`, which has the `status` and
+ *   `headers` to answer with; with a `WebSocketProtocolMismatchError` if client and server have no subprotocol in
+ *   common; or with a `WebSocketCreationError` if the client has left, if the request was already answered, or if it
+ *   came neither through `acceptUpgrades` nor with the socket of an `'upgrade'` event
+ * @throws TypeError, RangeError, SyntaxError if an argument is invalid; nothing was written then
+ */
 export function newWebSocket(
   request: UpgradeSource,
   protocols?: string | readonly string[],
   options?: AcceptOptions,
 ): Promise<WebSocket>;
 /**
- * Accepts an upgrade request and runs `handler` with its socket. If `handler` throws or rejects, the socket closes with
- * 1011 and `onError` of `acceptUpgrades` is called (default `console.error`), unless the client has closed cleanly. When
- * `handler` has finished, the socket closes with 1000.
+ * Accepts an upgrade request, as a server, sets `ws.data` to `options.data`, and runs a handler with the socket.
+ * Everything else is as without data.
  *
- * @param args `handler` is the last argument; before it `protocols` and `options`, which may be left out
+ * @example
+ * ```js
+ * import { createServer } from 'node:http';
+ * import { acceptUpgrades, newWebSocket } from 'wasock';
+ *
+ * const greet = async (ws) => { for await (const name of ws) await ws.send(`${name}, you use ${ws.data}`); };
+ * const server = createServer((req) => newWebSocket(req, [], { data: req.headers['user-agent'] }, greet));
+ * acceptUpgrades(server.listen(9001));
+ * ```
+ * @param request an upgrade request of node:http, or a framework's object that has it
+ * @param protocols the subprotocols that the server speaks, or `undefined`, which ignores offers
+ * @param options `data`, further headers and limits
+ * @param handler uses the socket until it is no longer needed
+ * @returns resolves with how the connection ended, and rejects as without data
  * @throws TypeError, RangeError, SyntaxError if an argument is invalid; nothing was written then
- * @returns how the connection ended, as `ws.closed`. Rejects only if the request cannot be accepted, which the client
- *   has been told then
  */
 export function newWebSocket<UserData>(
   request: UpgradeSource,
@@ -113,6 +181,27 @@ export function newWebSocket<UserData>(
   options: WithData<UserData>,
   handler: (ws: WebSocket<UserData>) => unknown,
 ): Promise<CloseResult>;
+/**
+ * Accepts an upgrade request, as a server, and runs a handler with the socket. When the handler has finished, the
+ * socket closes with 1000. If it throws or rejects, the socket closes with 1011, and `onError` of `acceptUpgrades` gets
+ * the error (default `console.error`), unless the client has closed cleanly. That holds in any framework, whatever it
+ * does with the promise.
+ *
+ * @example
+ * ```js
+ * import { createServer } from 'node:http';
+ * import { acceptUpgrades, newWebSocket } from 'wasock';
+ *
+ * const echo = async (ws) => { for await (const message of ws) await ws.send(message); };
+ * const server = createServer((req) => newWebSocket(req, echo));
+ * acceptUpgrades(server.listen(9001));
+ * ```
+ * @param request an upgrade request of node:http, or a framework's object that has it
+ * @param args the last argument is the handler. `protocols` and `options` come before it, and may be left out
+ * @returns resolves with how the connection ended, like `ws.closed`. Rejects only if the request cannot be accepted;
+ *   the client has then got an answer that says so
+ * @throws TypeError, RangeError, SyntaxError if an argument is invalid; nothing was written then
+ */
 export function newWebSocket(
   request: UpgradeSource,
   ...args:
@@ -131,7 +220,7 @@ export function newWebSocket(
   try {
     return open(target, rest);
   } catch (error) {
-    // Faults of the peer or the network reject, as they would a moment later. The caller's faults throw.
+    // An error of the peer or the network rejects, as it would a moment later. A mistake of the caller throws.
     if (error instanceof WebSocketError) return rejected(error);
     throw error;
   }

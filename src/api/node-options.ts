@@ -1,6 +1,6 @@
 /**
- * What a client passes on: the options of `http.request`, `net.connect` and `tls.connect`, as Node 20 to 26 document
- * them.
+ * The options that a client passes on: those of `http.request`, `net.connect` and `tls.connect`, as documented for Node
+ * 20 to 26.
  */
 export const NODE_OPTIONS: readonly string[] = [
   // http.request and https.request.

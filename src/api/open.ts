@@ -25,7 +25,7 @@ import { internals, type WebSocket } from './websocket.js';
 interface ServerOpening<UserData> {
   readonly request: RequestHead;
   readonly remoteAddress: string | undefined;
-  /** What it counts for in `maxConnectionsPerAddress`. */
+  /** The address that it counts for in `maxConnectionsPerAddress`. */
   readonly address: string | undefined;
   readonly head: Buffer;
   readonly protocol: string;
@@ -34,10 +34,10 @@ interface ServerOpening<UserData> {
   readonly data: UserData;
 }
 
-/** What all sockets of a server share that have agreed on the same compression. Their limits are such an object. */
+/** What all sockets of a server share if they have agreed on the same compression. Their limits are such an object. */
 type SharedLimits = Pick<ResolvedLimits, 'slowPeer' | 'agreed'> & { readonly ignoreClosed?: boolean };
 
-/** What a server keeps of an opening handshake: as little as possible, for the sake of idle sockets. */
+/** What a server keeps of an opening handshake: as little as possible, so that idle sockets stay cheap. */
 class OpenedOnServer<UserData> implements Opened<UserData> {
   readonly protocol: string;
   readonly remoteAddress: string | undefined;
@@ -158,7 +158,7 @@ export function openForHandlers<UserData>(
   connection.start(opening.head);
 }
 
-/** Opens a server's socket whose messages are awaited. @param connections null for a socket of no server */
+/** Opens a server's socket in await style. @param connections `null` if the socket belongs to no server */
 export function openForAwait(
   opening: ServerOpening<unknown>,
   serverLimits: ResolvedLimits,

@@ -12,7 +12,7 @@ export function whole(name: string, value: unknown): number {
   return value;
 }
 
-/** @throws TypeError with the value, if it is neither `undefined` nor `among` those */
+/** @throws TypeError with the value, if it is neither `undefined` nor one of `among` */
 export function choice<T>(name: string, value: T | undefined, among: readonly unknown[]): T | undefined {
   if (value === undefined || among.includes(value)) return value;
   throw new TypeError(`${name} must be one of ${among.map(show).join(', ')}, not ${show(value)}`);
@@ -24,7 +24,7 @@ export function flag(name: string, value: unknown): boolean {
   throw new TypeError(`${name} must be true or false, not ${show(value)}`);
 }
 
-/** A value of the user for an error message. */
+/** Formats a value of the user for an error message. */
 export function show(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }

@@ -44,10 +44,10 @@ export class MessageIterator<Socket extends { close(): unknown }, Message> imple
     return this.#receive(this.#socket);
   }
 
-  /** The loop ends before the messages do. */
+  /** The user leaves the loop before the messages end. */
   return(): Promise<IteratorResult<Message>> {
-    // A loop ends in the same way by `break` and by an error. Whoever handles the error may close with another code
-    // first.
+    // A loop ends in the same way by `break` and by an error. The code that handles the error may close with another
+    // code first.
     nextTick(() => this.#socket.close());
     return Promise.resolve({ value: undefined, done: true });
   }

@@ -4,7 +4,7 @@ import type { Refusal } from '../handshake/refusal.js';
 import type { RequestHead } from '../net/opening/request-head.js';
 import { refusedChannel } from './diagnostics.js';
 
-/** Tells whoever watches the process that an opening handshake was refused. */
+/** Publishes that an opening handshake was refused, and warns of it outside of production. */
 export function tellRefusal(request: RequestHead, refusal: Refusal): void {
   if (refusedChannel.hasSubscribers) refusedChannel.publish({ request: request.message, refusal });
   if (refusal.reason === 'origin' || refusal.reason === 'host') warn(refusal.reason, request);
@@ -16,12 +16,12 @@ const RULES = {
   host: { header: 'host', option: 'allowedHosts', code: 'WASOCK_HOST_REFUSED' },
 } as const;
 
-/** How many different values are warned of: anyone can send many. */
+/** The most values to warn of, because anyone can send many different ones. */
 const MOST_WARNINGS = 16;
 
 const warned = new Set<string>();
 
-/** Outside of production, somebody who develops probably wonders why nothing connects. */
+/** Outside of production, a developer probably wonders why nothing connects. */
 function warn(reason: keyof typeof RULES, request: RequestHead): void {
   if (env.NODE_ENV === 'production' || warned.size >= MOST_WARNINGS) return;
   const { header, option, code } = RULES[reason];

@@ -17,7 +17,8 @@ export let connectionOf: (ws: SendingSocket<unknown>) => Connection;
 /** @internal */
 export let attachConnection: (ws: SendingSocket<unknown>, connection: Connection) => void;
 /**
- * Sends a shared message, unless the socket is not open or is too far behind. @returns whether it was accepted
+ * Sends a shared message, unless the socket is not open, or too much waits to be written. @returns whether it was
+ * accepted
  *
  * @internal
  */
@@ -44,38 +45,47 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
   #freeOrClosed: Promise<void> | null = null;
 
   /**
-   * How many messages were not sent because the peer was too far behind: any message with `slowPeer: 'drop'`, published
-   * messages with `'wait'`.
+   * How many messages were not sent because the peer was too slow. With `slowPeer: 'drop'` all messages count, with
+   * `'wait'` only published ones.
    */
   dropped = 0;
 
-  /** Bytes of frames that were sent and that the kernel has not taken, headers included. */
+  /** How many bytes of frames, headers included, were sent and wait for the kernel to take them. */
   get bufferedAmount(): number {
     return this.#connection.bufferedAmount;
   }
 
   /**
-   * Milliseconds from the last answered Ping to its Pong (RFC 6455 §5.5.3), whether the keepalive, `setupPings` or `ping`
-   * sent it. `undefined` before the first. The time counts from the call, so it includes what waits to be written before
-   * the Ping.
+   * Milliseconds from the last answered Ping to its Pong (RFC 6455 §5.5.3), whether the keepalive, `setupPings` or
+   * `ping` sent it. `undefined` before the first Pong. The time counts from the call, so it includes the wait for what
+   * was sent before the Ping.
    */
   get latency(): number | undefined {
     return this.#connection.latency;
   }
 
   /**
-   * Sends one message, or a Ping or a Pong.
+   * Sends a message, or a Ping or a Pong.
    *
-   * A string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Lone surrogates become U+FFFD. A server
-   * may send a prepared message, without options. A message leaves compressed if that was agreed (`compression`), it has
-   * `threshold` bytes or more, it gets shorter, and `compress` is not false.
+   * `await ws.send(data)` sends no faster than the peer receives. Without `await`, see what it returns. If more than
+   * `maxBackpressure` bytes wait to be written, `slowPeer` decides about the message. It is compressed if that was
+   * agreed (`compression`), it has `threshold` bytes or more, it gets shorter, and `compress` is not false.
    *
-   * @param options an opcode, or `{ opcode, compress }`
-   * @returns `undefined` if the message was accepted and you may reuse the buffer. Otherwise a promise: the peer is
-   *   behind, the kernel still reads the bytes, or a long message is being compressed. It resolves when there is room and
-   *   you may reuse the buffer, and rejects with a `WebSocketClosedError` if the connection ends first. If the socket is not
-   *   open, the promise is rejected and nothing is sent. If the peer is more than `maxBackpressure` behind, `slowPeer`
-   *   decides
+   * @example
+   * ```js
+   * import { newWebSocket, Opcode } from 'wasock';
+   *
+   * const ws = await newWebSocket('ws://127.0.0.1:9001/');
+   * await ws.send('a string is Text');
+   * await ws.send(Buffer.from('bytes are Binary'));
+   * await ws.send(Buffer.from('UTF-8'), { opcode: Opcode.Text, compress: false });
+   * ```
+   * @param data a string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Lone surrogates become
+   *   U+FFFD. A server can also send a prepared message
+   * @param options an opcode (Text, Binary, Ping or Pong), or `{ opcode, compress }`; none for a prepared message
+   * @returns `undefined` if the message was accepted and you may reuse the buffer. Otherwise a promise that resolves
+   *   when you may, and when there is room for more. It rejects with a `WebSocketClosedError` if the connection ends
+   *   first, or if the socket is not open; nothing is sent then
    * @throws TypeError if `data` cannot be sent, an option is invalid, Text is not UTF-8, or a client sends a prepared
    *   message
    * @throws RangeError if a Ping or Pong has more than 125 bytes
@@ -122,7 +132,10 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
     return true;
   }
 
-  /** Call it after the message was appended: a subscriber may close the socket, and §5.5.1 lets no frame follow a Close. */
+  /**
+   * Call it after the message was appended: a subscriber may close the socket, and no frame may follow a Close
+   * (§5.5.1).
+   */
   #tellSent(opcode: number, data: string | Uint8Array): void {
     sendChannel.publish({ socket: this, opcode: opcode as Opcode, data });
   }
@@ -162,7 +175,7 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
     slowPeerChannel.publish({ socket: this, bufferedAmount: this.bufferedAmount, slowPeer });
   }
 
-  /** Does not send a message: ends the connection or counts the message, as `slowPeer` says. */
+  /** Leaves a message out: ends the connection or counts the message, as `slowPeer` says. */
   #skip(): void {
     const { counters } = this.#connection;
     this.#tellSlow();
@@ -178,13 +191,21 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
   /**
    * Sends a Ping (RFC 6455 §5.5.2) and waits for its Pong.
    *
-   * @param data at most 125 bytes. Default: none, or a number if another Ping without data still waits for its Pong
+   * @example
+   * ```js
+   * import { newWebSocket } from 'wasock';
+   *
+   * const ws = await newWebSocket('ws://127.0.0.1:9001/');
+   * console.log(`${await ws.ping()} ms`);
+   * ```
+   * @param data at most 125 bytes, which are copied. Default: none, or a number if another Ping without data still
+   *   waits for its Pong
    * @returns resolves with the milliseconds from the call to the Pong. Rejects with a `WebSocketClosedError` if the
-   *   connection is not open or ends first; with `onClosed: 'ignore'` it resolves with NaN instead. If the peer is more than
-   *   `maxBackpressure` behind, `slowPeer: 'terminate'` ends the connection; otherwise it rejects with
-   *   `WASOCK_BACKPRESSURE`
+   *   connection is not open or ends first; with `onClosed: 'ignore'` it resolves with NaN instead. If more than
+   *   `maxBackpressure` bytes wait to be written, nothing is sent: `slowPeer: 'terminate'` ends the connection, and
+   *   otherwise the promise rejects with `WASOCK_BACKPRESSURE`
    * @throws TypeError if `data` cannot be sent
-   * @throws RangeError if it has more than 125 bytes
+   * @throws RangeError if `data` has more than 125 bytes
    */
   ping(data?: Data): Promise<number> {
     const payload = data === undefined ? null : toPayload(data);
@@ -203,10 +224,19 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
   }
 
   /**
-   * Sends a Ping now, and then one every `seconds`. This replaces the socket's keepalive.
+   * Sends a Ping now, and then one every so many seconds. This replaces the keepalive of `pingInterval`. It has no
+   * effect if the socket is not open.
    *
-   * @param seconds above 0; the only duration of this library that is not in milliseconds
-   * @param options.timeout milliseconds within which a Pong must arrive, or the connection ends; default 0, off
+   * @example
+   * ```js
+   * import { newWebSocket } from 'wasock';
+   *
+   * const ws = await newWebSocket('ws://127.0.0.1:9001/');
+   * const stop = ws.setupPings(30, { timeout: 10_000 });
+   * setTimeout(stop, 600_000);
+   * ```
+   * @param seconds above 0. It is the only duration of this library that is not in milliseconds
+   * @param options.timeout milliseconds within which a Pong must arrive; otherwise the connection ends. Default 0, off
    * @returns a function that stops the Pings
    * @throws TypeError, RangeError if a duration is invalid
    */

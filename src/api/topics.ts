@@ -6,7 +6,7 @@ import { type Data, messageOpcode, type SendOptions, sendOptions, toPayload } fr
 import { PreparedMessage, sharedOf } from './prepared-message.js';
 
 /**
- * Hands a message to a subscriber, if its state and its backlog allow. Must not throw.
+ * Sends a message to a subscriber, if its state and its backlog allow. Must not throw.
  *
  * @returns whether it was accepted
  */
@@ -14,15 +14,15 @@ type Offer<Subscriber> = (subscriber: Subscriber, message: SharedMessage) => boo
 
 const NO_SUBSCRIBERS: readonly never[] = [];
 
-/** The other processes in which sockets may listen to the same topics. */
+/** The other processes, whose sockets may subscribe to the same topics. */
 interface Others {
   /** Whether the topic may be shared. @throws TypeError, RangeError if it may not */
   check(topic: string): void;
-  /** The first socket of this process listens to `topic`. */
+  /** The first socket of this process has subscribed to `topic`. */
   join(topic: string): void;
-  /** The last one has stopped. */
+  /** The last socket of this process has unsubscribed. */
   leave(topic: string): void;
-  /** Publishes a message to them. @param frame must not be changed */
+  /** Publishes a message to the other processes. @param frame must not be changed */
   publish(topic: string, frame: Uint8Array, compresses: boolean): void;
 }
 
@@ -49,12 +49,12 @@ export class Topics<Subscriber> {
     this.#offer = offer;
   }
 
-  /** Shares the topics with other processes. Call it before anybody subscribes. */
+  /** Shares the topics with other processes. Call it before the first subscription. */
   shareWith(others: Others): void {
     this.#others = others;
   }
 
-  /** @throws TypeError, RangeError with the value, if `topic` is no topic */
+  /** @throws TypeError, RangeError with the value, if `topic` is invalid */
   check(topic: string): void {
     checkTopic(topic);
     this.#others?.check(topic);
@@ -115,11 +115,13 @@ export class Topics<Subscriber> {
   }
 
   /**
-   * Sends one message, encoded once, to all subscribers, and to those of other processes. Their state never makes it throw.
+   * Sends one message, encoded once, to all subscribers, and to those of other processes. No subscriber can make it
+   * throw.
    *
    * @param except a subscriber that does not get the message, because it publishes it; or `null`
    * @returns how many subscribers of this process accepted the message
-   * @throws TypeError, RangeError as `check`; TypeError if `data` cannot be sent, or `opcode` is neither Text nor Binary
+   * @throws TypeError, RangeError as `check` does; TypeError if `data` cannot be sent, or `opcode` is neither Text nor
+   *   Binary
    */
   publish(
     topic: string,
@@ -149,7 +151,7 @@ export class Topics<Subscriber> {
     if (subscribers.length > 0) this.#offerTo(subscribers, null, SharedMessage.ofFrame(frame, compresses));
   }
 
-  /** The subscribers of a topic; nobody if `except` is the only one. */
+  /** The subscribers of a topic; an empty list if `except` is the only one. */
   #subscribers(topic: string, except: Subscriber | null): readonly Subscriber[] {
     const audience = this.#audiences.get(topic);
     if (audience === undefined) return NO_SUBSCRIBERS;
@@ -158,11 +160,11 @@ export class Topics<Subscriber> {
   }
 
   /**
-   * The hot loop of a fan-out: it allocates nothing per subscriber. For what follows in the same turn, all of them need
-   * not be asked again.
+   * The hot loop of a fan-out: it allocates nothing per subscriber. A further message in the same turn may go to all of
+   * them without asking each again.
    */
   #offerTo(subscribers: readonly Subscriber[], except: Subscriber | null, message: SharedMessage): number {
-    // Whoever is told of each message must be told.
+    // A subscriber of the channel must see each message of each socket.
     const isTold = sendChannel.hasSubscribers;
     if (!isTold && SharedRun.isHeldBy(subscribers, except)) {
       const extended = SharedRun.extendLatest(message.plain, message.byteLength);
@@ -176,7 +178,7 @@ export class Topics<Subscriber> {
       asked++;
       if (this.#offer(subscriber, message)) accepted++;
     }
-    // Whoever has not accepted this message may accept the next.
+    // A subscriber that has not accepted this message may accept the next.
     SharedRun.endPublish(subscribers, except, !isTold && accepted === asked ? accepted : -1);
     return accepted;
   }

@@ -15,7 +15,7 @@ import { ReadyState } from './ready-state.js';
 import { connectionOf, SendingSocket } from './sending-socket.js';
 import { checkTopic, type Topics } from './topics.js';
 
-/** What only the library's own code may do to a WebSocket. */
+/** What only the library itself may do to a WebSocket. */
 interface Internals {
   make<UserData>(
     opened: Opened<UserData>,
@@ -31,7 +31,11 @@ export let internals: Internals;
 
 let receiveNext: (ws: WebSocket) => Promise<IteratorResult<string | Buffer>>;
 
-/** What is published on the channels of `node:diagnostics_channel`, by the name of the channel. */
+/**
+ * The messages that the library publishes on channels of `node:diagnostics_channel`, by the name of the channel:
+ * `wasock:open`, `wasock:message`, `wasock:send`, `wasock:close`, `wasock:error`, `wasock:handshake.refused`,
+ * `wasock:slow-peer` and `wasock:broker`. A subscriber must not change what it gets.
+ */
 export type DiagnosticsMessages = MessagesOf<WebSocket>;
 
 const STATE_NAMES: readonly string[] = ['connecting', 'open', 'closing', 'closed'];
@@ -45,8 +49,18 @@ class Ending {
 }
 
 /**
- * An open WebSocket, of a server or of a client. `newWebSocket` returns it, and the handlers of `serve` get it. Every
- * promise that it returns may be ignored: none becomes an `unhandledRejection`.
+ * A WebSocket of a server or of a client, once it is open: `newWebSocket` returns it, and the handlers of `serve` get
+ * it. You may ignore every promise that it returns: none becomes an `unhandledRejection`.
+ *
+ * @example
+ * ```js
+ * import { newWebSocket } from 'wasock';
+ *
+ * const ws = await newWebSocket('ws://127.0.0.1:9001/');
+ * await ws.send('Hi, how are you?');
+ * console.log(await ws.receiveStrPacket());
+ * console.log(await ws.close()); // { closeCode: 1000, reason: '', wasClean: true }
+ * ```
  */
 export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   static {
@@ -67,7 +81,7 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   #hungUp = false;
   #pausedByQueue = false;
   #pausedByUser = false;
-  /** Who waits for its end, or how it has ended if nobody does. */
+  /** The promise of `closed`, if somebody has asked for it; otherwise the result, once the socket is closed. */
   #ending: Ending | CloseResult | null = null;
 
   #connection(): Connection {
@@ -80,14 +94,17 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
     this.#topics = topics;
   }
 
-  /** The state of the connection. Never `Connecting`: a socket exists only once it is open. */
+  /**
+   * The state of the connection: one of `ReadyState`, but never `Connecting`, because a socket exists only once it is
+   * open.
+   */
   get readyState(): ReadyState {
     if (this.#hungUp) return ReadyState.Closed;
     const { state } = this.#connection();
     return state === 'open' ? ReadyState.Open : state === 'closing' ? ReadyState.Closing : ReadyState.Closed;
   }
 
-  /** Resolves once the connection is closed, and never rejects. */
+  /** Resolves with how the connection ended, once it is closed. It never rejects. */
   get closed(): Promise<CloseResult> {
     const known = this.#ending;
     if (known instanceof Ending) return known.closed;
@@ -99,16 +116,26 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
 
   // ——— topics
 
-  /** A list of the topics that it has subscribed to; empty once it is closed. */
+  /** The topics that the socket has subscribed to, in the order of subscription; empty once it is closed. */
   get topics(): readonly string[] {
     return this.#topics?.of(this) ?? [];
   }
 
   /**
-   * Subscribes to a topic of its server: an exact string, which all sockets of one `serve` or `acceptUpgrades` share, with a
-   * broker all of several processes. No effect if it has subscribed already or is not open. Closing unsubscribes.
+   * Subscribes to a topic: from now on the socket gets what is published to it. All sockets of one `serve` or
+   * `acceptUpgrades` share their topics; with a broker, those of all its processes. It has no effect if the socket has
+   * already subscribed, or is not open. A socket that closes unsubscribes.
    *
-   * @throws TypeError if `topic` is not a string, or with a broker not well-formed, or the socket belongs to neither
+   * @example
+   * ```js
+   * import { serve } from 'wasock';
+   *
+   * const server = await serve({ port: 9001, open: (ws) => ws.subscribe('news') });
+   * setInterval(() => server.publish('news', `It is ${new Date().toISOString()}`), 1000);
+   * ```
+   * @param topic an exact string
+   * @throws TypeError if `topic` is not a string, if it is not well-formed and there is a broker, or if the socket was
+   *   accepted neither through `serve` nor through `acceptUpgrades`
    * @throws RangeError if there is a broker and `topic` has more than 65,535 bytes
    */
   subscribe(topic: string): void {
@@ -117,19 +144,40 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
     if (this.readyState === ReadyState.Open) topics.add(topic, this);
   }
 
-  /** Unsubscribes from a topic. @returns whether it had subscribed @throws TypeError if `topic` is not a string */
+  /**
+   * Unsubscribes from a topic.
+   *
+   * @returns whether the socket had subscribed to it
+   * @throws TypeError if `topic` is not a string
+   */
   unsubscribe(topic: string): boolean {
     checkTopic(topic);
     return this.#topics?.delete(topic, this) ?? false;
   }
 
   /**
-   * Sends a message to all sockets that have subscribed to `topic`, as `server.publish` does, except to itself. It need
-   * not have subscribed, and may be closed.
+   * Sends a message to the other sockets that have subscribed to a topic, as `server.publish` does. This socket does
+   * not get it. It need not have subscribed, and may be closed.
    *
+   * @example
+   * ```js
+   * import { serve } from 'wasock';
+   *
+   * await serve({
+   *   port: 9001,
+   *   open: (ws) => ws.subscribe('chat'),
+   *   message: (ws, data, opcode) => ws.publish('chat', data, opcode),
+   * });
+   * ```
+   * @param topic an exact string
+   * @param data a string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Bytes are copied, and stay
+   *   yours
+   * @param options the opcode Text or Binary, or `{ opcode, compress }`; none for a prepared message
    * @returns how many sockets of this process accepted the message
-   * @throws TypeError, RangeError as `server.publish`; TypeError as `send`, if `topic` is not a string, if the opcode is neither Text nor Binary, or if the socket
-   *   belongs to neither `serve` nor `acceptUpgrades`
+   * @throws TypeError if `topic` is not a string, or is not well-formed and there is a broker; if `data` cannot be
+   *   sent, an option is invalid, or Text is not UTF-8; or if the socket was accepted neither through `serve` nor
+   *   through `acceptUpgrades`
+   * @throws RangeError if there is a broker and `topic` has more than 65,535 bytes
    */
   publish(topic: string, data: Data | PreparedMessage, options?: Opcode | SendOptions): number {
     return this.#serverTopics().publish(topic, data, options, this);
@@ -143,11 +191,19 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   // ——— receiving
 
   /**
-   * Receives the next whole message, or with `raw` the next frame. Queued messages can still be received after the
-   * socket has closed.
+   * Receives the next whole message; with the option `raw`, the next frame. Messages that have arrived can still be
+   * received after the socket has closed. The bytes are yours.
    *
-   * @returns rejects with a `WebSocketClosedError` if the connection is closed and no message is left, and with a
-   *   TypeError on a socket of `serve` or while another call waits
+   * @example
+   * ```js
+   * import { newWebSocket, Opcode } from 'wasock';
+   *
+   * const ws = await newWebSocket('ws://127.0.0.1:9001/');
+   * const { opcode, data } = await ws.receivePacket();
+   * if (opcode === Opcode.Text) console.log(data);
+   * ```
+   * @returns resolves with the message. Rejects with a `WebSocketClosedError` if the connection is closed and no
+   *   message is left, and with a TypeError on a socket of `serve` or while another call waits
    */
   receivePacket(): Promise<Packet> {
     return this.#receive(PACKET);
@@ -156,8 +212,8 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   /**
    * Receives the next message, which must be Text.
    *
-   * @returns rejects as `receivePacket` does, and with a `WebSocketPacketTypeError` if the message is Binary. The
-   *   message is then consumed; the connection remains usable
+   * @returns resolves with the text. Rejects as `receivePacket` does, and with a `WebSocketPacketTypeError` if the
+   *   message is Binary. The message is then consumed, and the connection remains usable
    */
   receiveStrPacket(): Promise<string> {
     return this.#receive(TEXT);
@@ -166,32 +222,54 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   /**
    * Receives the next message, which must be Binary.
    *
-   * @returns rejects as `receivePacket` does, and with a `WebSocketPacketTypeError` if the message is Text. The message
-   *   is then consumed; the connection remains usable
+   * @returns resolves with the bytes, which are yours. Rejects as `receivePacket` does, and with a
+   *   `WebSocketPacketTypeError` if the message is Text. The message is then consumed, and the connection remains
+   *   usable
    */
   receiveBinaryPacket(): Promise<Buffer> {
     return this.#receive(BYTES);
   }
 
   /**
-   * Iterates over the messages. The loop ends after `close()`, and after a Close of the peer with 1000, 1001 or no code. It
-   * throws a `WebSocketClosedError` after any other end, such as a time-out. If you leave the loop early, the socket closes
-   * with 1000, unless you close it otherwise in the same turn.
+   * Iterates over the messages: strings for Text, and Buffers for Binary, which are yours. The loop ends after
+   * `close()` of this side, and after a Close of the peer with 1000, 1001 or no code. After any other end, such as a
+   * time-out, it throws a `WebSocketClosedError`. If you leave the loop early, the socket closes with 1000, unless you
+   * close it with another code in the same turn.
+   *
+   * @example
+   * ```js
+   * import { newWebSocket } from 'wasock';
+   *
+   * const ws = await newWebSocket('ws://127.0.0.1:9001/');
+   * for await (const message of ws) {
+   *   console.log(typeof message === 'string' ? message : message.length);
+   * }
+   * ```
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
     return new MessageIterator(this, receiveNext);
   }
 
   /**
-   * Delivers no message until `resume`, not even one that was read already. The peer has to wait. The end of the
-   * connection is still reported, after the messages that came before it. No effect on a closed socket.
+   * Pauses the delivery of messages until `resume`, also of those that were already read. Soon the socket reads no
+   * more, and the peer has to wait. The end of the connection is still reported, after the messages that came before
+   * it. It has no effect on a closed socket.
+   *
+   * @example
+   * ```js
+   * import { serve } from 'wasock';
+   *
+   * const store = async (data) => console.log(data); // stands for your database
+   * const message = (ws, data) => { ws.pause(); return store(data).finally(() => ws.resume()); };
+   * await serve({ port: 9001, message });
+   * ```
    */
   pause(): void {
     this.#pausedByUser = true;
     this.#connection().pause();
   }
 
-  /** Undoes `pause`. */
+  /** Resumes the delivery of messages after `pause`. It has no effect if the socket is not paused. */
   resume(): void {
     this.#pausedByUser = false;
     if (!this.#pausedByQueue) this.#connection().resume();
@@ -200,19 +278,42 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   // ——— closing
 
   /**
-   * Closes with a closing handshake (RFC 6455 §7.1.2). What was sent before still arrives.
+   * Closes the socket with a closing handshake (RFC 6455 §7.1.2). What was sent before still arrives. Nothing can be
+   * sent after it. A second call waits for the same end.
    *
-   * @param code 1000 to 1003, 1007 to 1014 or 3000 to 4999; default 1000
-   * @param reason at most 123 bytes of UTF-8
-   * @returns always resolves, once the connection is closed; with code 1006 if the peer did not answer in time
-   * @throws TypeError, RangeError if the code or the reason may not be sent; nothing has changed then
+   * @example
+   * ```js
+   * import { newWebSocket } from 'wasock';
+   *
+   * const ws = await newWebSocket('ws://127.0.0.1:9001/');
+   * const { closeCode, wasClean } = await ws.close(4000, 'Finished');
+   * console.log(closeCode, wasClean);
+   * ```
+   * @param code 1000 to 1003, 1007 to 1014 or 3000 to 4999. Default 1000
+   * @param reason at most 123 bytes of UTF-8. Default none
+   * @returns always resolves, once the connection is closed; with close code 1006 if the peer did not answer within
+   *   `closeTimeout`
+   * @throws TypeError if the code may not be sent, or `reason` is not a string; nothing has changed then
+   * @throws RangeError if the reason is too long; nothing has changed then
    */
   close(code: number = CloseCode.Normal, reason = ''): Promise<CloseResult> {
     this.#connection().close(code, reason);
     return this.closed;
   }
 
-  /** Ends the connection at once, without a Close frame. What was sent before leaves if the kernel takes it at once. */
+  /**
+   * Ends the connection at once, without a Close frame. What was sent before leaves only if the kernel takes it at
+   * once. The peer sees close code 1006.
+   *
+   * @example
+   * ```js
+   * import { newWebSocket } from 'wasock';
+   *
+   * const ws = await newWebSocket('ws://127.0.0.1:9001/');
+   * ws.hangup();
+   * console.log(await ws.closed); // { closeCode: 1006, reason: '', wasClean: false }
+   * ```
+   */
   hangup(): void {
     this.#hungUp = true;
     this.#connection().hangup();
@@ -240,7 +341,7 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
 
   #receive<Result>(reading: Reading<Result>): Promise<Result> {
     const queue = this.#queue;
-    if (queue === null) return rejected(new TypeError('A socket of serve is received from by its message handler'));
+    if (queue === null) return rejected(new TypeError('Sockets of serve have a message handler instead of receive…'));
     const received = queue.receive(reading);
     if (this.#pausedByQueue && queue.hasRoom) this.#resumeReading();
     return received;
