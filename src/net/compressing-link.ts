@@ -11,7 +11,7 @@ import type { OutboxSettings } from './writing/outbox.js';
 import { SendQueue } from './writing/send-queue.js';
 import type { SharedMessage } from './writing/shared-message.js';
 
-/** What sockets share that send in the same way. */
+/** The settings of sockets that send in the same way. They share one object. */
 export interface CompressingSettings extends ReceiverOptions, OutboxSettings {
   /** Compresses messages; `null` if that was not agreed. */
   readonly deflater: Deflater | null;
@@ -19,12 +19,12 @@ export interface CompressingSettings extends ReceiverOptions, OutboxSettings {
 }
 
 /**
- * A link that compresses messages, if that was agreed (RFC 7692). What is sent after a message that takes long to compress
- * waits for it, so that all leaves in the order of the calls.
+ * A link that compresses messages, if that was agreed (RFC 7692). If a message takes long to compress, later ones wait
+ * for it, so that all leave in the order of the calls.
  */
 export abstract class CompressingLink extends Link {
   readonly #settings: CompressingSettings;
-  /** What waits for a long message; `null` nearly always. */
+  /** Messages that wait for a long one; `null` nearly always. */
   #queue: SendQueue | null = null;
 
   constructor(name: string, socket: Duplex, settings: CompressingSettings) {
@@ -36,7 +36,7 @@ export abstract class CompressingLink extends Link {
     return this.#settings.counters;
   }
 
-  /** Bytes that were sent and the kernel has not taken. */
+  /** Bytes that were sent and that the kernel has not taken. */
   get bufferedAmount(): number {
     return this.#queue === null ? this.outbox.bufferedAmount : this.outbox.bufferedAmount + this.#queue.bytes;
   }
@@ -97,14 +97,14 @@ export abstract class CompressingLink extends Link {
   }
 
   /**
-   * Sends a message that goes to many connections, as `send` does; this connection gets it compressed if that was agreed
+   * Sends a message for many connections. Like `send`, it compresses the message for this connection if that was agreed
    * and makes it shorter.
    */
   sendShared(message: SharedMessage): undefined | Promise<void> {
     return this.queueShared(message) ? undefined : (this.#queue ?? this.outbox).whenFree();
   }
 
-  /** As `sendShared`. @returns whether there is room for more */
+  /** Does what `sendShared` does. @returns whether there is room for more */
   queueShared(message: SharedMessage): boolean {
     const { deflater } = this.#settings;
     if (deflater === null) return this.outbox.appendFrame(message.plain, message.byteLength);
@@ -124,8 +124,8 @@ export abstract class CompressingLink extends Link {
   }
 
   /**
-   * Writes what the kernel takes. What waits for a long message goes first, uncompressed: so that we hold no more than
-   * without compression, and the time that compression takes is not the peer's.
+   * Writes what the kernel takes. Messages that wait for compression are sent uncompressed first. So we hold no more
+   * than without compression, and the peer is not blamed for the time that compression takes.
    *
    * @returns whether more than `maxBackpressure` bytes still wait
    */
@@ -137,7 +137,7 @@ export abstract class CompressingLink extends Link {
     return this.bufferedAmount > maxBackpressure;
   }
 
-  /** Does in its turn what sends no message. */
+  /** Does something that sends no message, after what waits was sent. */
   protected inOrder(act: () => void): void {
     if (this.#queue === null) return act();
     this.#queue.add(0, () => {
@@ -146,13 +146,13 @@ export abstract class CompressingLink extends Link {
     });
   }
 
-  /** Appends a Pong in its turn. */
+  /** Appends a Pong, after what waits was sent. */
   protected appendPong(payload: Uint8Array): void {
     if (this.#queue === null) this.outbox.appendPong(payload);
     else this.#queue.setPong(() => this.outbox.appendPong(payload));
   }
 
-  /** Drops all that has not left, because the connection is closed. */
+  /** Drops everything that has not left, because the connection is closed. */
   protected closeSending(): void {
     this.outbox.close();
     if (this.#queue === null) return;
@@ -167,7 +167,7 @@ export abstract class CompressingLink extends Link {
   }
 }
 
-/** A payload that can wait: the next read overwrites the codec's memory, which zero-copy users see. */
+/** A payload that can wait. The next read overwrites the codec's memory, of which zero-copy users have views. */
 function lasting(payload: string | Uint8Array): string | Uint8Array {
   return typeof payload !== 'string' && payload.buffer === codec.memory ? Buffer.from(payload) : payload;
 }

@@ -15,7 +15,7 @@ export interface ConnectionHandler {
   onFrame(fin: boolean, opcode: number, payload: Buffer): void;
   onPing(payload: Buffer): void;
   onPong(payload: Buffer): void;
-  /** The peer had fallen behind and has caught up. */
+  /** The peer has caught up, after more than `highWaterMark` bytes had waited to be written. */
   onDrain(): void;
   /** Something went wrong; `onClose` follows. */
   onError(error: Error): void;

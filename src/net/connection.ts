@@ -52,12 +52,12 @@ export class Connection extends CompressingLink implements TimeLimited {
     return this.#begunClosing?.state ?? 'open';
   }
 
-  /** Whether nothing is read: by the user's wish, because enough messages wait, or because of the rate limit. */
+  /** Whether the connection does not read: the user has paused it, enough messages wait, or the rate limit holds it. */
   get isPaused(): boolean {
     return this.inbox.isPaused || this.inbox.isHeld;
   }
 
-  /** Starts reading. @param head bytes that came after the opening handshake: they are frames */
+  /** Starts reading. @param head bytes that came after the opening handshake: the first frames */
   start(head?: Buffer): void {
     if (head !== undefined && head.length > 0) this.inbox.onChunk(head);
     if (this.state === 'closed') return;
@@ -70,7 +70,7 @@ export class Connection extends CompressingLink implements TimeLimited {
     return this.#limits.setKeepalive(pingInterval, pongTimeout);
   }
 
-  /** Has the keepalive send its next Ping now. */
+  /** Makes the keepalive send its next Ping now. */
   pingNow(): void {
     this.#limits.pingNow();
   }
@@ -85,7 +85,7 @@ export class Connection extends CompressingLink implements TimeLimited {
     this.#limits.onResume();
   }
 
-  /** Does what may change whether it is read from. */
+  /** Does something that may change `isPaused`, and counts the change. */
   #countPaused(act: () => void): void {
     const before = Number(this.isPaused);
     act();
@@ -106,13 +106,7 @@ export class Connection extends CompressingLink implements TimeLimited {
 
   // ——— sending
 
-  /**
-   * Sends a Ping.
-   *
-   * @param given what the Pong has to carry; `null` if that does not matter
-   * @returns resolves with the milliseconds until its Pong, and rejects with a `WebSocketClosedError` if the connection
-   *   ends first
-   */
+  /** Sends a Ping. @param given its payload; `null` if any will do @returns as `RoundTrips.sent`; rejects at the end */
   ping(given: Buffer | null): Promise<number> {
     this.#roundTrips ??= new RoundTrips(this.#limits.pingedAt);
     const { payload, answered } = this.#roundTrips.sent(given);
@@ -121,11 +115,7 @@ export class Connection extends CompressingLink implements TimeLimited {
     return answered;
   }
 
-  /**
-   * Begins the closing handshake (RFC 6455 §7.1.2). Data that still arrives is discarded.
-   *
-   * @throws TypeError, RangeError if the code or the reason may not be sent; nothing has changed then
-   */
+  /** Begins the closing handshake (§7.1.2). @throws TypeError, RangeError if the code or reason may not be sent */
   close(closeCode?: number, reason?: string): void {
     const payload = formatClosePayload(closeCode, reason);
     if (this.#begunClosing?.isLost) this.inbox.discard();
@@ -140,16 +130,12 @@ export class Connection extends CompressingLink implements TimeLimited {
     this.transport.destroySoon();
   }
 
-  /**
-   * Ends the connection at once, without a Close frame, and drops what has not left.
-   *
-   * @param cause is reported to `onError`
-   */
+  /** Ends the connection at once, without a Close frame, and drops what has not left. @param cause goes to `onError` */
   terminate(cause?: Error): void {
     if (this.state === 'closed') return;
     this.#cause ??= cause;
     this.#abandon();
-    // Before onClose, but not now: user code must not run in the middle of a publish to many sockets.
+    // `onError` comes before `onClose`, but not now: user code must not run in the middle of a publish.
     if (cause !== undefined) nextTick(() => this.#tellError(cause));
     this.transport.destroy();
   }
@@ -163,7 +149,7 @@ export class Connection extends CompressingLink implements TimeLimited {
 
   /** Fails the connection (§7.1.7) because user code threw: Close 1011, "an unexpected condition" (§7.4.1). */
   failByHandler(error: Error): void {
-    // What went wrong is not the peer's business.
+    // The reason does not tell the peer what went wrong.
     this.#fail(CloseCode.InternalError, error, 'Internal error');
   }
 
@@ -209,7 +195,7 @@ export class Connection extends CompressingLink implements TimeLimited {
   }
 
   onControl(opcode: number, payload: Buffer): void {
-    // A Close ends the connection anyway, and more cleanly; but in raw mode another frame may follow it.
+    // A Close is not limited, because it ends the connection anyway. In raw mode another frame may follow it.
     const isLast = opcode === Opcode.Close && !this.#options.raw;
     if (this.#delivers() && !isLast && this.#rate?.onFrame(false)) return this.onFault(FAULT.RATE_LIMIT);
     if (!this.inbox.fragmented) this.#limits.onMessageEnd();
@@ -228,13 +214,13 @@ export class Connection extends CompressingLink implements TimeLimited {
 
   #onPong(payload: Buffer): void {
     this.#limits.onPong();
-    // The keepalive's Pings are empty. Once the user has sent one, both are among the round trips.
+    // The keepalive's Pings are empty. Once the user has sent a Ping, the round trips have those of both.
     const ofKeepalive = payload.length === 0 ? this.#limits.roundTrip() : -1;
     const micros = this.#roundTrips === null ? ofKeepalive : this.#roundTrips.onPong(payload);
     if (micros >= 0) this.#latency = micros;
   }
 
-  /** In raw mode the user answers. A Close frame still says how the connection ends (§7.1.5). */
+  /** Raw mode: the user answers. A Close frame still determines how the connection ends (§7.1.5). */
   #handOverControl(opcode: number, payload: Buffer): void {
     const status = opcode === Opcode.Close ? parseClosePayload(payload) : null;
     if (status !== null && !('section' in status)) this.#closing().onReceived(status);
@@ -294,7 +280,7 @@ export class Connection extends CompressingLink implements TimeLimited {
   }
 
   /**
-   * The peer sent FIN. If no Close frame came first, the end is abnormal. Either way there is nothing left to wait for.
+   * The peer sent FIN. If no Close frame came before it, the end is abnormal. In both cases nothing more will come.
    */
   onInputEnd(): void {
     this.#close('peer end', NO_BYTES);
@@ -304,13 +290,13 @@ export class Connection extends CompressingLink implements TimeLimited {
     this.#cause ??= error;
   }
 
-  /** The TCP connection is closed. What was received before that is handled first. */
+  /** The TCP connection is closed. Everything received before is handled first. */
   onClose(): void {
     if (this.#closing().isLost) return;
     this.#closing().onLost();
     this.#limits.stop();
     this.#closeOutbox();
-    // Whoever has paused may wait for something that will never come.
+    // A user that has paused may wait for something that will never come.
     this.#readAll(true);
     this.inbox.onClose();
   }
@@ -328,7 +314,7 @@ export class Connection extends CompressingLink implements TimeLimited {
   // ——— closing
 
   #closing(): Closing {
-    // Nothing that is published from now on is for this connection.
+    // From now on, published messages are not for this connection.
     if (this.#begunClosing === null) this.outbox.separate();
     this.#begunClosing ??= new Closing();
     return this.#begunClosing;
@@ -344,7 +330,7 @@ export class Connection extends CompressingLink implements TimeLimited {
     if (step.ends) this.inOrder(() => this.outbox.end());
   }
 
-  /** Ends the rate limit: little more comes. @param resumes whether the user's pause ends, too */
+  /** Ends the rate limit, because little more comes. @param resumes whether to end the user's pause, too */
   #readAll(resumes: boolean): void {
     this.#rate?.stop();
     this.#countPaused(() => {
@@ -375,7 +361,7 @@ export class Connection extends CompressingLink implements TimeLimited {
   // ——— from the time limits
 
   sendPing(): void {
-    // It is not kept back by a message that takes long to compress: its Pong has a deadline.
+    // It does not wait for a message that takes long to compress, because its Pong has a deadline.
     this.outbox.append(FIN | Opcode.Ping, NO_BYTES);
     this.#roundTrips?.sentByKeepalive();
   }

@@ -1,39 +1,39 @@
 import { CONTROL_BIT, RSV1 } from '../protocol/opcode.js';
 
-/** What waits to be sent. */
+/** Messages that wait to be sent. */
 interface Waiting {
   readonly bytes: number;
 }
 
 /**
- * What the connections of one server have sent and received, and how they have ended: they share one object. All of it
- * is kept up to date as it happens, so that asking costs the same however many connections there are.
+ * Counts what the connections of one server send and receive, and how they end. They share one object and update it as
+ * they go, so that reading it costs the same however many connections there are.
  */
 export class Counters {
-  /** Whole Text and Binary messages; in raw mode the data frames that end one. */
+  /** Whole Text and Binary messages; in raw mode, their last frames. */
   messagesReceived = 0;
-  /** How many of them came compressed. */
+  /** How many of these messages were compressed. */
   compressedMessagesReceived = 0;
   /** Bytes of these messages, inflated; in raw mode of all data frames. */
   payloadBytesReceived = 0;
   /** Bytes that the transports have brought after the opening handshakes; with TLS after decryption. */
   wireBytesReceived = 0;
-  /** Text and Binary messages, one for each socket that they were sent to. */
+  /** Text and Binary messages. A published message counts once for each socket. */
   messagesSent = 0;
   compressedMessagesSent = 0;
   /** Bytes of these messages before they were compressed. */
   payloadBytesSent = 0;
   /** Bytes that the transports have taken after the opening handshakes; with TLS before encryption. */
   wireBytesSent = 0;
-  /** Bytes of frames that the outboxes were given. Those that are neither sent nor discarded wait. */
+  /** Bytes of frames that were appended to outboxes. Those that are neither sent nor discarded still wait. */
   wireBytesAppended = 0;
   /** Bytes of frames that waited when their connections ended. */
   wireBytesDiscarded = 0;
-  /** Messages that wait for one that is being compressed. */
+  /** Messages that wait for a message that is being compressed. */
   readonly queues = new Set<Waiting>();
   /** How many connections are not read from. */
   paused = 0;
-  /** Messages that were not sent, because their peers were too far behind. */
+  /** Messages that were not sent, because their peers were too slow. */
   messagesDropped = 0;
   slowPeersEnded = 0;
   /** How often a rate limit has stopped or ended a socket. */
@@ -41,7 +41,7 @@ export class Counters {
   /** How many connections have ended, by close code. */
   readonly closes = new Map<number, number>();
 
-  /** Bytes that were sent and the kernel has not taken. */
+  /** Bytes that were sent and that the kernel has not taken. */
   get bufferedBytes(): number {
     let bytes = this.wireBytesAppended - this.wireBytesSent - this.wireBytesDiscarded;
     for (const queue of this.queues) bytes += queue.bytes;

@@ -9,10 +9,10 @@ import { mayUse } from './private-parts.js';
  * that the write makes (Node 26). The documented way: `socket.write`.
  */
 
-/** libuv calls it back when a write that the kernel did not take at once has ended. */
+/** A request to write. libuv calls it back if the kernel did not take everything at once, when the write has ended. */
 interface WriteRequest {
   oncomplete(status: number): void;
-  /** Keeps the memory alive that libuv reads. */
+  /** Keeps the memory that libuv reads alive. */
   parts: unknown;
   owner: WriteOwner | null;
 }
@@ -27,11 +27,11 @@ interface EarlyRequest extends WriteRequest {
 interface LateRequest extends WriteRequest {
   /** How the write ended, if it has ended already; otherwise `null`. */
   writeStatus: number | null;
-  /** Why nothing was written after all. */
+  /** The error, if nothing was written. */
   error?: unknown;
 }
 
-/** Is told when a write ends that the kernel did not take whole at once. */
+/** Hears of the end of a write that the kernel did not take whole at once. */
 export interface WriteOwner {
   /** @param status 0, or a negative error number of the operating system */
   onDirectWrite(status: number): void;
@@ -55,8 +55,8 @@ function writeTo<Request, Result>(handle: WritableHandle<Request, Result>, reque
 type WayOfWriting = (new () => EarlyRequest) | 'late' | null;
 
 /**
- * Finds out how node:net writes to its handles. Node exports none of it, but a socket over a handle of ours, which
- * keeps the request it is given, shows it without knowing the names of any version.
+ * Finds out how node:net writes to its handles, without knowing the names in each version of Node: a socket over a
+ * handle of ours writes, and the handle keeps the request that it gets.
  */
 export function findWayOfWriting(SocketClass: new (options: object) => Socket = Socket): WayOfWriting {
   let request: object | null | undefined;
@@ -78,7 +78,7 @@ export function findWayOfWriting(SocketClass: new (options: object) => Socket = 
   }
 }
 
-/** Whether requests of this class show if a write took them. Reusing one that was taken would abort the process. */
+/** Whether requests of this class show if a write took them. Reusing a taken one would abort the process. */
 function isRequestClass(found: unknown): found is new () => EarlyRequest {
   const request: Partial<EarlyRequest> = found === Object ? {} : new (found as new () => EarlyRequest)();
   return typeof request.getAsyncId === 'function' && request.getAsyncId() < 0;

@@ -16,7 +16,7 @@ import { mayUse } from './private-parts.js';
 /** A response with its request. */
 type Answering = ServerResponse & { readonly req: IncomingMessage };
 
-/** The response that each socket is lent to, on watched servers. */
+/** The response that each socket is lent to, for sockets of watched servers. */
 const lent = new WeakMap<Duplex, Answering>();
 
 /** Makes `responseOn` work for a server. @returns a function that restores the server */
@@ -40,14 +40,16 @@ export function responseOn(socket: Duplex): Answering | null {
   return (socket as { _httpMessage?: Answering | null })._httpMessage ?? null;
 }
 
-/** Lends a socket to a response, as `assignSocket` does, but listens to nothing: the caller does, once that is needed. */
+/**
+ * Lends a socket to a response, as `assignSocket` does, but listens to nothing: the caller does, once that is needed.
+ */
 export function lendSocket(response: ServerResponse, socket: Socket): void {
   if (!mayUse('http-server')) return response.assignSocket(socket);
   (socket as { _httpMessage?: unknown })._httpMessage = response;
   (response as { socket: Socket | null }).socket = socket;
 }
 
-/** Makes a server leave new connections unread until somebody asks for it. @returns whether that worked */
+/** Makes a server leave new connections unread until they are resumed. @returns whether that worked */
 export function connectPaused(server: HttpServer): boolean {
   if (!mayUse('http-server')) return false;
   Object.assign(server, { pauseOnConnect: true });
@@ -63,8 +65,9 @@ interface ChoosingServer extends HttpServer {
 }
 
 /**
- * Makes a server ask `choose` which upgrade requests it emits as `'upgrade'`. To it, all others are plain requests, with
- * their bodies, on connections that may be kept alive. On older Nodes this holds on connections that come from now on.
+ * Makes a server ask `choose` which upgrade requests it emits as `'upgrade'`. To it, all others are plain requests,
+ * with their bodies, on connections that may be kept alive. On older Nodes this holds on connections that come from now
+ * on.
  *
  * @returns a function that restores the server
  */
@@ -84,7 +87,7 @@ interface ParsedSocket {
   parser?: { onIncoming?: ((request: IncomingMessage, keepAlive: boolean) => number) | null } | null;
 }
 
-/** What `chooseUpgrades` does on a Node that does not ask. */
+/** Does what `chooseUpgrades` promises, on a Node that has no such option. */
 function chooseInParsers(server: HttpServer, choose: UpgradeChoice): () => void {
   const isListenedTo = () => server.listenerCount('upgrade') > 0;
   const onConnection = ({ parser }: ParsedSocket) => {

@@ -9,7 +9,7 @@ import { mayUse } from './private-parts.js';
  * documented way: every request goes to node:http.
  */
 
-/** node:http's parser calls this on each message that it makes, and so does everyone else who makes one. */
+/** The parser of node:http calls this on each message that it makes. Others that make one have to call it, too. */
 interface Headed {
   _addHeaderLines?: (rawHeaders: string[], count: number) => void;
 }

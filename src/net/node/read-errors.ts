@@ -6,28 +6,28 @@ import { mayUse } from './private-parts.js';
  * way: nothing, and the errors have their stacks.
  */
 
-/** Called after each read of a handle, whether it has brought bytes or has failed. */
+/** libuv calls it after each read of a handle, both if it has brought bytes and if it has failed. */
 type AfterRead = (this: object, bytes?: unknown) => unknown;
 
 interface ReadingHandle {
   onread?: AfterRead;
 }
 
-/** node:net's function, the same for all sockets. */
+/** The function of node:net, which is the same for all sockets. */
 let original: AfterRead | undefined;
 
 /** `Error.stackTraceLimit` as it is outside of `afterRead`. */
 let limit = 0;
 let isWithoutStacks = false;
-/** Somebody has made the limit read-only. */
+/** Whether the limit is read-only. */
 let isFixed = false;
 
 /**
- * As node:net's function, but the error that it makes of a read that fails has no stack. That stack would name
- * functions of Node alone. Nobody needs it, and it is a tenth of what a connection costs whose client leaves by RST.
+ * Does what the function of node:net does, but the error of a failed read has no stack. That stack would name only
+ * functions of Node, and costs a tenth of a connection whose client leaves by RST.
  *
- * Until `makeStacks`, or the end of the call, whoever makes an error gets no stack: Node itself, and users who listen for
- * `'readable'` of a socket that has come to its end, or for async hooks.
+ * Until `makeStacks`, or the end of the call, no error has a stack. That includes the errors of users in an async hook,
+ * or in a listener for `'readable'` of a socket that has come to its end.
  */
 function afterRead(this: object, bytes?: unknown): unknown {
   if (isFixed || typeof Error.stackTraceLimit !== 'number') return original!.call(this, bytes);
@@ -45,20 +45,20 @@ function afterRead(this: object, bytes?: unknown): unknown {
   }
 }
 
-/** The read has brought bytes, so that errors have stacks again. */
+/** Gives errors their stacks again, because the read has brought bytes. */
 export function makeStacks(): void {
   if (!isWithoutStacks) return;
   isWithoutStacks = false;
-  // Otherwise a user has set it meanwhile.
+  // If it is not 0, a user has set it meanwhile.
   if (Error.stackTraceLimit === 0) Error.stackTraceLimit = limit;
 }
 
-/** Makes the errors of a socket's reads cheap. Whoever is called back with bytes must call `makeStacks` first. */
+/** Makes the errors of a socket's reads cheap. A callback that gets bytes must call `makeStacks` first. */
 export function makeReadErrorsCheap(socket: Duplex): void {
   const { _handle: handle } = socket as { _handle?: ReadingHandle | null };
   const present = handle?.onread;
   if (typeof present !== 'function' || present === afterRead || !mayUse('read-errors')) return;
   original ??= present;
-  // Another function is somebody else's.
+  // Another function is not node:net's.
   if (present === original) handle!.onread = afterRead;
 }

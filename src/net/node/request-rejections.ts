@@ -21,7 +21,7 @@ function findCaptureSlot(): symbol | undefined {
   return Object.getOwnPropertySymbols(capturing()).find((slot) => capturing()[slot] === true);
 }
 
-/** What watches the listeners of one server, however many want to know of their rejections. */
+/** Watches the listeners of one server, for one caller or several. */
 interface Watch {
   readonly watchers: Set<OnRejection>;
   /** Restores the server. */
@@ -34,8 +34,8 @@ const watches = new WeakMap<HttpServer, Watch>();
  * Watches the promises of async `'request'` listeners. Otherwise any client could end the process with a plain request,
  * if a handler does not catch the rejection of `newWebSocket(req)`.
  *
- * @param onRejection is told, unless somebody has watched this server for longer: a request is answered once
- * @returns a function that ends this, and restores the server if nobody else watches it
+ * @param onRejection is called, unless an earlier call watches this server, because a request is answered once
+ * @returns a function that ends this, and restores the server if no other call watches it
  */
 export function watchRequestListeners(server: HttpServer, onRejection: OnRejection): () => void {
   const watch = watches.get(server) ?? beginWatch(server);
@@ -61,7 +61,7 @@ function beginWatch(server: HttpServer): Watch {
 /** @returns a function that restores the server */
 function watchByCapture(server: HttpServer, slot: symbol, onRejection: OnRejection): () => void {
   const emitter = server as unknown as Record<symbol, unknown>;
-  // The user captures rejections already, and has decided what becomes of them.
+  // The user already captures rejections, and handles them.
   if (emitter[slot] === true) return () => {};
   const own = Object.getOwnPropertyDescriptor(server, REJECTION);
   const before = emitter[REJECTION] as undefined | ((error: unknown, event: string, ...args: unknown[]) => void);

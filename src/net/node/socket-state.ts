@@ -64,12 +64,12 @@ export function restoreFlowing(socket: Duplex, flowing: boolean | null): void {
   }
 }
 
-/** Whether someone other than us has paused the stream. */
+/** Whether the stream was paused, but not by us. */
 export function isPausedByUser(socket: Duplex): boolean {
   return socket.isPaused() && !pausedByUs.has(socket);
 }
 
-/** Lets a stream flow to a new `'data'` listener, unless someone other than us has paused it. */
+/** Lets a stream flow to a new `'data'` listener, unless a user has paused it. */
 export function letFlow(socket: Duplex): void {
   if (pausedByUs.delete(socket)) socket.resume();
 }

@@ -29,8 +29,8 @@ interface OnreadSlots {
 export type OnRead = (this: never, length: number) => boolean;
 
 /**
- * Finds out where node:net keeps the buffer and the callback of the option. A socket that was made with it shows that,
- * without knowing the names of any version.
+ * Finds out where node:net keeps the buffer and the callback of the option, without knowing the names in each version
+ * of Node: a socket that was made with the option shows it.
  *
  * @returns `null` if this Node keeps them nowhere on the socket
  */

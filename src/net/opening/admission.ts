@@ -25,7 +25,7 @@ export class Admission {
   }
 
   /**
-   * Counts a handshake until `settle`. Whoever opens its socket calls `enter` in the same turn.
+   * Counts a handshake until `settle`. If its socket opens, `enter` has to be called in the same turn.
    *
    * @returns a refusal, if there are too many; `null` otherwise
    * @throws what `addressOf` throws, and a TypeError if it returns anything but a string or `undefined`
@@ -64,12 +64,12 @@ export class Admission {
     return address === undefined ? 0 : (this.#byAddress.get(address) ?? 0);
   }
 
-  /** A socket from there is open. @param address of its handshake */
+  /** A socket from this address is open. @param address of its handshake */
   enter(address: string | undefined): void {
     if (address !== undefined) this.#byAddress.set(address, this.#countOf(address) + 1);
   }
 
-  /** It is closed. */
+  /** A socket from this address is closed. */
   leave(address: string | undefined): void {
     if (address === undefined) return;
     const count = this.#countOf(address) - 1;
@@ -80,7 +80,7 @@ export class Admission {
 
 /**
  * What counts as one address: an IPv4 address, also one that is mapped into IPv6; of other IPv6 addresses the first 64
- * bits, because whoever has one of them has all (RFC 6177 §2); any other text as it is.
+ * bits, because one subscriber has all of them (RFC 6177 §2); any other text as it is.
  */
 export function networkOf(address: string): string {
   if (!isIPv6(address)) return address;

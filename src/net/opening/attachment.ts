@@ -1,6 +1,6 @@
 /**
- * Lets a class add private fields to an object of somebody else's: `class Claimed extends Attachment { #claim; … }`. They
- * are invisible, and reached faster than through a WeakMap, which each collection of young objects has to visit.
+ * Lets a class add private fields to a foreign object: `class Claimed extends Attachment { #claim; … }`. They are
+ * invisible, and faster than a WeakMap, which each collection of young objects has to visit.
  */
 export abstract class Attachment {
   constructor(object: object) {

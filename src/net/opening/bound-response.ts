@@ -6,12 +6,12 @@ import type { Refusal } from '../../handshake/refusal.js';
 import { lendSocket } from '../node/http-server.js';
 import type { PendingAnswer, PendingUpgrade } from './pending-upgrade.js';
 
-/** What is true of a response that is spent, besides `finished`. */
+/** The properties, besides `finished`, that are true for a spent response. */
 const SPENT = ['headersSent', 'writableEnded', 'writableFinished'];
 
 /**
- * A response to an upgrade request, for handlers that know only requests and responses. node:http makes none, because it
- * leaves the socket to the `'upgrade'` listeners. Once it is spent, all that is done with it does nothing.
+ * A response to an upgrade request, for handlers that know only requests and responses. node:http makes none, because
+ * it leaves the socket to the `'upgrade'` listeners. Once it is spent, its methods do nothing.
  */
 class UpgradeResponse extends ServerResponse {
   static {
@@ -30,7 +30,7 @@ class UpgradeResponse extends ServerResponse {
   #isSpent = false;
   #isClosed = false;
 
-  /** @returns whether it works: not if a framework has given the response another prototype */
+  /** @returns whether that works: it does not if a framework has given the response another prototype */
   static spend(response: ServerResponse, status: number): boolean {
     if (Object.getPrototypeOf(response) !== UpgradeResponse.prototype) return false;
     (response as UpgradeResponse).#isSpent = true;
@@ -65,8 +65,9 @@ class UpgradeResponse extends ServerResponse {
 }
 
 /**
- * Makes a response to an upgrade request. When it is finished, the connection ends. Nearly always the request is accepted
- * before the handler returns, and nobody looks at the response: whatever it needs to listen to waits until then.
+ * Makes a response to an upgrade request. When it is finished, the connection ends. Nearly always the request is
+ * accepted before the handler returns, and the response is not used. So it listens to nothing until the handler has
+ * returned.
  */
 export function bindResponse(pending: PendingUpgrade): ServerResponse {
   const response = new UpgradeResponse(pending.request.message);
@@ -99,7 +100,7 @@ class BoundAnswer implements PendingAnswer {
     const onClose = () => response.closed || emitClose(response);
     Object.defineProperty(response, 'writableNeedDrain', NEEDS_DRAIN);
     socket.on('drain', onDrain).on('close', onClose);
-    // Before the listeners of users, which may throw.
+    // It runs before the listeners of users, which may throw.
     response.prependOnceListener('finish', () => {
       socket.off('drain', onDrain).off('close', onClose);
       // It was spent.
@@ -123,7 +124,7 @@ function isOpen(response: ServerResponse): boolean {
   return !response.writableEnded && !response.destroyed;
 }
 
-/** One for all, because objects with accessors of their own are slow. */
+/** All responses share one, because objects with accessors of their own are slow. */
 const NEEDS_DRAIN = {
   get(this: ServerResponse): boolean {
     // Newer Nodes keep what is written in one turn in the response until its end.
@@ -133,8 +134,8 @@ const NEEDS_DRAIN = {
 };
 
 /**
- * Gives another answer than the one that a handler had begun, whose headers would describe something else. If only a
- * part of that one is on its way, the connection ends.
+ * Gives another answer than the one that a handler has begun, without its headers. If only a part of that answer has
+ * left, the connection ends.
  */
 export function answerInstead(response: ServerResponse, { status, headers, body }: Refusal): void {
   if (response.writableEnded) return;
@@ -142,13 +143,13 @@ export function answerInstead(response: ServerResponse, { status, headers, body 
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   const type = body === '' ? {} : { 'Content-Type': 'text/plain; charset=utf-8' };
   const fields = { Connection: 'close', 'Content-Length': Buffer.byteLength(body), ...type, ...headers };
-  // With its reason phrase, as the handler may have set another.
+  // The reason phrase is given, because the handler may have set another.
   response.writeHead(status, STATUS_CODES[status], fields).end(body);
 }
 
 /**
- * Marks a response as sent, so that whatever a handler or its framework does with it afterwards does nothing: the answer
- * was written to the socket.
+ * Marks a response as sent, so that whatever a handler or its framework does with it afterwards does nothing: the
+ * answer was written to the socket.
  *
  * @param status of that answer
  */
@@ -158,7 +159,7 @@ export function spendResponse(response: ServerResponse, pending: PendingUpgrade,
   nextTick(emitSpent, response, pending);
 }
 
-/** Loggers and those who count connections wait for these events. They know the socket by its identity. */
+/** Loggers and counters of connections wait for these events. They know the socket by its identity. */
 function emitSpent(response: ServerResponse, { socket }: PendingUpgrade): void {
   const { req } = response;
   const shown = req.socket;
@@ -172,7 +173,7 @@ function emitSpent(response: ServerResponse, { socket }: PendingUpgrade): void {
   }
 }
 
-/** As `UpgradeResponse.spend`, for a response whose prototype is a framework's. */
+/** Does what `UpgradeResponse.spend` does, for a response that has a framework's prototype. */
 function overwrite(response: ServerResponse, status: number): void {
   Object.assign(response, {
     statusCode: status,
@@ -193,15 +194,15 @@ function calledBack<T>(given: readonly unknown[], returned: T): T {
   return returned;
 }
 
-/** What a shield has under this name is true. */
+/** A shield has `true` under this name. */
 const IS_SHIELD = Symbol('wasock.shield');
 
-/** Is told when somebody has destroyed what `shieldSocket` gave them. */
+/** Hears of a call of `destroy` on the socket that `shieldSocket` shows. */
 export interface DestroyedSocket {
   onDestroyed(error?: Error | null): void;
 }
 
-/** A socket in all but `destroy`. */
+/** Behaves like the socket, except for `destroy`. */
 class Shield implements ProxyHandler<Socket> {
   readonly #owner: DestroyedSocket;
 
@@ -236,7 +237,7 @@ export function shieldSocket(request: IncomingMessage, socket: Socket, owner: De
 
 function setSocket(request: IncomingMessage, socket: Socket): void {
   request.socket = socket;
-  // Other runtimes may have no such field.
+  // Other runtimes may not have such a field.
   if (request.socket !== socket)
     Object.defineProperty(request, 'socket', { value: socket, configurable: true, writable: true });
 }

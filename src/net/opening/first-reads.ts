@@ -18,9 +18,9 @@ import { RequestHead } from './request-head.js';
 
 /** What to do with opening handshakes that need no HTTP parser. */
 interface EarlyRoutes {
-  /** Bytes of the head of a request, at most. */
+  /** The most bytes of the head of a request. */
   readonly maxHeaderBytes: number;
-  /** Milliseconds that a client has to send its request before node:http gets the socket. */
+  /** After this many milliseconds without a request, node:http gets the socket. */
   readonly patience: number;
   /**
    * @param head what came after the request: the client's first frames
@@ -49,7 +49,7 @@ export class FirstReads implements Timed {
   constructor(server: HttpServer, routes: EarlyRoutes) {
     this.routes = routes;
     this.#server = server;
-    // A socket must not start reading before it is decided how.
+    // A socket must not start reading before its way of reading is chosen.
     if (!canBuildRequests || !connectPaused(server)) return;
     this.#listeners = server.listeners('connection') as Listener[];
     server.removeAllListeners('connection');
@@ -183,7 +183,7 @@ class FirstRead extends Ring implements TransportEvents, ReadEvents, WriteEvents
   // A socket that fails is also closed.
   onError(): void {}
 
-  /** Somebody listens for `'data'` and was told first. */
+  /** A user listens for `'data'`, and has got the bytes first. */
   onChunk(chunk: Buffer): boolean {
     chunk.copy(codec.bytes, WINDOW_START);
     return this.onWindow(chunk.length);

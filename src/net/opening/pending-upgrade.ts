@@ -17,24 +17,24 @@ const MAX_AHEAD = 65_536;
 
 const TOOK_TOO_LONG = 'The opening handshake took too long\n';
 
-/** Is told about handshakes that take time. */
+/** Hears of handshakes that take time, and of their ends. */
 export interface PendingOwner {
   /** The answer takes time. */
   onWatched(pending: PendingUpgrade): void;
   /** The answer was given, or the client has left. Called once, also for a handshake that was not watched. */
   onSettled(pending: PendingUpgrade): void;
-  /** The request is refused, by `refusal` or, because of that, by an answer that somebody else wrote. */
+  /** The request is refused: by `refusal` itself, or by another answer that was given because of it. */
   onRefused(pending: PendingUpgrade, refusal: Refusal): void;
 }
 
-/** An answer that somebody else may write to the socket. */
+/** An answer that other code may write to the socket. */
 export interface PendingAnswer {
   readonly hasBegun: boolean;
-  /** It takes time, or is the refusal of a handshake that took none. */
+  /** The answer takes time, or is a refusal. */
   onWatched(): void;
 }
 
-/** The owner of a handshake that nobody counts. */
+/** The owner of a handshake that is not counted. */
 export const NO_OWNER: PendingOwner = { onWatched() {}, onSettled() {}, onRefused() {} };
 
 /**
@@ -46,7 +46,7 @@ export class PendingUpgrade implements Timed {
   readonly request: RequestHead;
   readonly socket: Duplex;
   answer: PendingAnswer | null = null;
-  /** Why it cannot be accepted, once that is known. Somebody else may answer it. */
+  /** Why the request cannot be accepted, once that is known. Other code may answer it. */
   refusal: Refusal | null = null;
   /** Whether it counts towards the limits of its server, and for which address. */
   isCounted = false;
@@ -78,7 +78,7 @@ export class PendingUpgrade implements Timed {
   watch(): this {
     if (this.#isWatched) return this;
     this.#isWatched = true;
-    // After an answer there is nothing that takes time.
+    // After an answer, nothing takes time.
     if (this.isPending) this.#owner.onWatched(this);
     const { socket } = this;
     readAsStream(socket);
@@ -106,7 +106,7 @@ export class PendingUpgrade implements Timed {
   }
 
   onData(bytes: Buffer): void {
-    // If the request is refused or answered like any other, nobody needs what follows it.
+    // If the request is refused or answered like any other, what follows it is not needed.
     if (!this.isPending || this.isAnswering) return;
     const held = this.#ahead === null ? this.#head.length : this.#aheadLength;
     if (held + bytes.length > MAX_AHEAD) return this.#refuseAhead();
@@ -133,7 +133,7 @@ export class PendingUpgrade implements Timed {
     return this.#state === 'pending';
   }
 
-  /** Whether somebody else has begun to write an answer to the socket. */
+  /** Whether other code has begun to write an answer to the socket. */
   get isAnswering(): boolean {
     return this.answer?.hasBegun === true;
   }
@@ -166,7 +166,7 @@ export class PendingUpgrade implements Timed {
     try {
       writeBeforeFrames(this.socket, acceptance);
     } catch (error) {
-      // A stream that throws is broken. Its later errors are nothing new, and must not end the process.
+      // A stream that throws is broken. Its later errors must not end the process.
       this.watch();
       this.socket.destroy();
       throw error;
@@ -191,7 +191,7 @@ export class PendingUpgrade implements Timed {
     this.#end(formatRefusal(refusal));
   }
 
-  /** Ends a connection on which someone else wrote the answer. */
+  /** Ends a connection after other code has written the answer. */
   end(): void {
     this.#end('');
   }

@@ -24,7 +24,7 @@ const COMMON: ReadonlyMap<string, boolean> = new Map([
   ['user-agent', true],
 ]);
 
-/** Strings that are kept, at most, and UTF-16 code units of each. */
+/** The most strings to keep, and the most UTF-16 code units of each. */
 const MOST = 1000;
 const LONGEST = 256;
 
@@ -34,12 +34,15 @@ const strings = new Map<string, string>();
 /** `COMMON` by the spellings that were seen. */
 const spellings = new Map<string, boolean>();
 
-/** A string of its own. One that was cut from the head of a request keeps that head, and what is secret in it, alive. */
+/** Copies a string. If it was cut from the head of a request, it would keep that head alive, secrets included. */
 function flat(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }
 
-/** Keeps an entry. If there are too many, somebody sends new ones each time. What is common comes back soon. */
+/**
+ * Keeps an entry. If there are too many, a client sends new ones each time, and all are dropped. Common ones come back
+ * soon.
+ */
 function keep<Value>(entries: Map<string, Value>, key: string, value: Value): void {
   if (entries.size >= MOST) entries.clear();
   entries.set(key, value);

@@ -9,10 +9,10 @@ import { type PendingOwner, PendingUpgrade } from './pending-upgrade.js';
 import { RequestHead } from './request-head.js';
 
 /**
- * An upgrade that is left to other listeners, which may ignore it. Then nobody owns the socket, and an RST would end
- * the process, so it gets an error listener at once. When the time for an opening handshake is over, the client gets a
- * 404, unless somebody has claimed the socket: has written to it, reads or pipes it, has set its time-out or listens to
- * it.
+ * An upgrade that is left to other listeners, which may ignore it. Then the socket has no owner, and an RST would end
+ * the process, so it gets an error listener at once. If no listener has claimed the socket when the time for an opening
+ * handshake is over, the client gets a 404. A listener claims it by writing to it, reading or piping it, setting its
+ * time-out or listening to it.
  */
 export class UnclaimedUpgrade implements Timed {
   slot = 0;
@@ -22,7 +22,7 @@ export class UnclaimedUpgrade implements Timed {
   readonly #owner: PendingOwner;
 
   /**
-   * Make it before anyone else sees the socket.
+   * Make it before other listeners see the socket.
    *
    * @param timeout milliseconds; 0 is never
    * @param owner is told if the client gets a 404
@@ -45,7 +45,7 @@ export class UnclaimedUpgrade implements Timed {
 
 function ignore(): void {}
 
-/** A fingerprint of a socket that changes if somebody claims it, but not if bytes merely arrive. */
+/** A fingerprint of a socket that changes if a listener claims it, but not if bytes merely arrive. */
 function stateOf(socket: Duplex): string {
   const { bytesRead = 0, bytesWritten, timeout } = socket as Partial<Socket>;
   const { readableLength, readableFlowing, writableLength, writableEnded } = socket;

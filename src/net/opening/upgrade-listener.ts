@@ -11,7 +11,7 @@ import { type PendingOwner, PendingUpgrade } from './pending-upgrade.js';
 import { RequestHead } from './request-head.js';
 import { UnclaimedUpgrade } from './unclaimed-upgrade.js';
 
-/** Limits for clients that have no answer yet, and for how many there may be. */
+/** Limits for clients that have no answer yet, and for their number. */
 interface UpgradeLimits extends AdmissionLimits {
   /** Milliseconds; 0 for no limit. */
   readonly handshakeTimeout: number;
@@ -24,28 +24,26 @@ interface UpgradeRoutes {
   readonly path: PathRule | undefined;
   /** A claimed WebSocket upgrade. */
   onUpgrade(pending: PendingUpgrade): void;
-  /**
-   * An upgrade to another protocol that node:http could not be kept from emitting: answer it like any other request.
-   */
+  /** An upgrade to another protocol that node:http has emitted all the same: answer it like any other request. */
   onPlain(pending: PendingUpgrade): void;
-  /** A WebSocket upgrade for another path, for which nobody else listens. */
+  /** A WebSocket upgrade for another path, for which there is no other listener. */
   onUnclaimed(pending: PendingUpgrade): void;
-  /** A function of the user's that judges requests threw, and the client gets 500. */
+  /** A user's function that judges requests threw, and the client gets 500. */
   onError(error: Error): void;
   onRefused(request: RequestHead, refusal: Refusal): void;
 }
 
-/** Who takes a WebSocket upgrade. */
+/** The listener that takes a WebSocket upgrade. */
 interface Claim {
   readonly listener: UpgradeListener;
   /** Whether its `path` function threw. */
   readonly isFaulty: boolean;
 }
 
-/** Our listeners on each HTTP server. If nobody else listens, one of them answers what none of them claims. */
+/** Our listeners on each HTTP server. If there are no others, the first one answers what none of them claims. */
 const listeners = new WeakMap<HttpServer, readonly UpgradeListener[]>();
 
-/** What restores the servers on which we chose which requests are upgrades. */
+/** For each server on which we choose which requests are upgrades: the function that restores it. */
 const choices = new WeakMap<HttpServer, () => void>();
 
 /** Listens for the upgrade requests of an HTTP server, counts the pending ones and refuses those above the limit. */
@@ -81,7 +79,7 @@ export class UpgradeListener implements PendingOwner {
     this.#unwatch = watchResponses(server);
   }
 
-  /** Answers 503 to pending handshakes and to those that still come. */
+  /** Answers 503 to pending handshakes, and to later ones. */
   refuseAll(): void {
     this.#closing = true;
     for (const pending of this.#pending) {
@@ -192,13 +190,13 @@ export class UpgradeListener implements PendingOwner {
     return this.#limits.handshakeTimeout;
   }
 
-  /** Whether this listener must answer what nobody else claims or might want. */
+  /** Whether this listener must answer, because no other one claims the request or may want it. */
   #isLastResort(claim: Claim | null): boolean {
     return claim === null && oursOn(this.#server)[0] === this && areOursAlone(this.#server);
   }
 }
 
-/** A request for which it is known who takes it. */
+/** A request for which the listener is chosen. */
 class ClaimedRequest extends Attachment {
   readonly #claim: Claim | null;
 
@@ -212,13 +210,13 @@ class ClaimedRequest extends Attachment {
   }
 }
 
-/** Sockets whose first request nobody took when it was read without node:http, which will emit it. */
+/** Sockets whose first request was read without node:http, and that no listener took. node:http will emit it. */
 const unclaimed = new WeakSet<Duplex>();
 
-/** Who takes a request that node:http has emitted. A function of the user's is asked once. */
+/** Finds the listener for a request that node:http has emitted. A user's function is called once. */
 function claimOf(server: HttpServer, request: IncomingMessage): Claim | null {
   const all = oursOn(server);
-  // Nearly always: then there is nothing to ask and nothing to remember.
+  // This is so nearly always. Then there is nothing to ask and nothing to remember.
   if (all.length === 1 && all[0].everyPath !== null) return isWebSocket(request) ? all[0].everyPath : null;
   const known = ClaimedRequest.claimOf(request);
   if (known !== undefined) return known;
@@ -253,7 +251,7 @@ function closestOf(candidates: readonly UpgradeListener[], request: RoutedReques
  * take an answer written now for the answer to the other request.
  */
 function followsAnother(socket: Duplex): boolean {
-  // node:http emits 'upgrade' anyway.
+  // node:http emits 'upgrade' even then.
   return responseOn(socket) !== null || !socket.writable;
 }
 
@@ -265,7 +263,7 @@ function destroy(socket: Duplex): void {
 /** Runs before all listeners of a server that has some of ours: other listeners may ignore what none of ours claims. */
 function guard(this: HttpServer, request: IncomingMessage, socket: Duplex): void {
   if (areOursAlone(this) || claimOf(this, request) !== null) return;
-  // An answer under way belongs to somebody, and we cannot see what a listener before us has done to the socket.
+  // An answer under way belongs to another handler, and we cannot see what a listener before us has done to the socket.
   const isTouched = followsAnother(socket) || this.rawListeners('upgrade')[0] !== guard;
   // An upgrade to another protocol is the other listeners' business alone.
   const isTheirs = isTouched || !isWebSocket(request);
@@ -274,7 +272,7 @@ function guard(this: HttpServer, request: IncomingMessage, socket: Duplex): void
   new UnclaimedUpgrade(request, socket, limited.length === 0 ? 0 : Math.min(...limited), oursOn(this)[0]);
 }
 
-/** Whether nobody else listens for the upgrades of this server. */
+/** Whether there are only our listeners for the upgrades of this server. */
 function areOursAlone(server: HttpServer): boolean {
   const ours = oursOn(server).length;
   return ours > 0 && server.listenerCount('upgrade') === ours + server.listenerCount('upgrade', guard);
@@ -284,7 +282,7 @@ function oursOn(server: HttpServer): readonly UpgradeListener[] {
   return listeners.get(server) ?? [];
 }
 
-/** Another process may have taken over already. */
+/** Retry soon: another process may already have taken over. */
 function closing(): Refusal {
   return refusalFor('closing', 503, { headers: { 'Retry-After': '1' }, body: 'The server is closing\n' });
 }
@@ -305,7 +303,7 @@ function hasBody(request: IncomingMessage): boolean {
 }
 
 /**
- * Requests for upgrades to other protocols are none of our business: as long as nobody else listens, they stay plain
+ * Requests for upgrades to other protocols are not for us. As long as there is no other listener, they stay plain
  * requests, as on a server without us.
  *
  * @returns a function that restores the server

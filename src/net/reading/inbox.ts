@@ -11,13 +11,13 @@ import { claimWindow, copyToWindow, releaseWindow, windowIsClaimed } from '../tr
 import type { ReadEvents, Transport } from '../transport/transport.js';
 import { Reserve } from './reserve.js';
 
-/** If at least this many bytes wait, the transport has to stop. The last read comes on top. */
+/** If at least this many bytes wait, the transport has to stop. The read that fills the reserve comes on top. */
 export const RESERVE_BYTES = 65_536;
 /** If more bytes than this wait and do not begin with a whole control frame, they begin with a data frame. */
 const LONGEST_CONTROL_FRAME = MAX_FRAME_HEADER + MAX_CONTROL_PAYLOAD;
 /** Milliseconds for which one connection may hold up the others. */
 const MAX_TURN = 8;
-/** Messages between two looks at the clock, at most. A look costs about as much as a short message. */
+/** The most messages between two looks at the clock. A look costs about as much as a short message. */
 const MAX_STRIDE = 16;
 
 // The current turn. There is one at a time, because all connections of the thread share the window.
@@ -47,8 +47,8 @@ export interface InboxEvents extends ReceiverSink {
 /**
  * What one connection has received and not yet handled. Normally that is nothing: bytes are handled where the transport
  * puts them. Bytes wait in the reserve, as they arrived, while the connection is paused, while another connection walks
- * the window, and if they hold more frames than one turn handles. Order, pause and the bound hold no matter who makes
- * the socket read: each read comes through here, and the answer tells the transport again to stop.
+ * the window, and if they hold more frames than one turn handles. Order, pause and the bound hold whatever makes the
+ * socket read: each read comes through here, and the answer tells the transport again to stop.
  */
 export class Inbox implements ReadEvents {
   readonly #transport: Transport;
@@ -67,13 +67,13 @@ export class Inbox implements ReadEvents {
   #paused = false;
   /** Its rate limit is reached. */
   #held = false;
-  /** While paused: a data frame comes next, so nothing can be handled. */
+  /** While paused, whether a data frame comes next, so that nothing can be handled. */
   #isDataNext = false;
   #started = false;
   /** The transport was told to stop. */
   #stopped = false;
   #discarding = false;
-  /** How the input has ended. This is reported after everything before it is handled. */
+  /** How the input has ended. It is reported once everything before it is handled. */
   #end: 'input end' | 'close' | null = null;
 
   constructor(transport: Transport, events: InboxEvents, options: ReceiverOptions) {
@@ -185,7 +185,7 @@ export class Inbox implements ReadEvents {
     nextLook = messagesOfTurn + (fitting < MAX_STRIDE ? Math.ceil(fitting) : MAX_STRIDE);
   }
 
-  /** The peer's FIN. The bytes that wait here were sent before it. */
+  /** The peer sent FIN. The bytes that wait here were sent before it. */
   onEnd(): void {
     this.#end ??= 'input end';
     this.#tellEnd();
@@ -193,7 +193,7 @@ export class Inbox implements ReadEvents {
     if (!this.isEmpty) this.#transport.probe();
   }
 
-  /** The transport is closed. The bytes that wait here came before that. */
+  /** The transport is closed. The bytes that wait here arrived before that. */
   onClose(): void {
     this.#end = 'close';
     this.#tellEnd();
@@ -230,7 +230,7 @@ export class Inbox implements ReadEvents {
     this.#events.onRead(length);
   }
 
-  /** The message before what still waits is inflated in steps. */
+  /** Begins to inflate a message in steps. Everything after it waits. */
   inflateOn(message: InflatedInSteps): void {
     this.#long = message;
     inSteps(() => this.#step(message));
@@ -255,7 +255,10 @@ export class Inbox implements ReadEvents {
     this.#schedule();
   }
 
-  /** As `#keep`, for bytes that came before those that wait: a callback may have brought more in the meantime. */
+  /**
+   * Does what `#keep` does, for bytes that came before those that wait: a callback may have brought more in the
+   * meantime.
+   */
   #putBack(source: Buffer, start: number, end: number): void {
     if (this.#reserve === null) this.#keep(source, start, end);
     else this.#reserve.prepend(source.subarray(start, end));
@@ -362,7 +365,7 @@ export class Inbox implements ReadEvents {
   #readOn(): void {
     if (!this.#stopped || !this.#started || this.#held || !this.#hasRoom()) return;
     this.#stopped = false;
-    // A stream emits the data that it holds in the async context of whoever resumes it.
+    // A stream emits the data that it holds in the async context in which it is resumed.
     this.#events.runInAsyncScope(() => this.#transport.resume());
   }
 }

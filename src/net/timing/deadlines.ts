@@ -18,7 +18,7 @@ export interface Timed {
 /** Milliseconds per slot. One timer handles all deadlines of a slot. */
 export const SLOT = 50;
 
-/** The async context of the timer, which belongs to no connection, whichever needs it first. */
+/** The async context of the timer. It belongs to no connection, whichever makes the timer. */
 const scope = new AsyncResource('wasock.deadlines');
 
 /**
@@ -31,7 +31,8 @@ let timerSlot = Number.POSITIVE_INFINITY;
 let keepers = 0;
 
 /**
- * Has `item.onDeadline` called once, at or soon after `at`. If the item has a deadline already, the earlier one counts.
+ * Schedules one call of `item.onDeadline`, at or soon after `at`. If the item already has a deadline, the earlier one
+ * counts.
  */
 export function scheduleDeadline(item: Timed, at: number): void {
   const slot = Math.ceil(at / SLOT);
@@ -84,11 +85,11 @@ function clearTimer(): void {
 }
 
 /**
- * The process may have been busy for long while the peers' bytes waited in the kernel. So the timer judges nobody. An
- * immediate does, which on every Node runs after the event loop has read the sockets once.
+ * The process may have been busy for long while the peers' bytes waited in the kernel. So the timer itself calls no
+ * `onDeadline`. An immediate does, which on every Node runs after the event loop has read the sockets once.
  */
 function fire(): void {
-  // `timer` stays set until then, so that `scheduleDeadline` sets no timer for what is due already.
+  // `timer` stays set until then, so that `scheduleDeadline` sets no timer for what is already due.
   const now = performance.now();
   setImmediate(judge, now);
 }
@@ -99,7 +100,7 @@ function judge(now: number): void {
   try {
     for (const slot of [...slots.keys()]) if (slot <= dueSlot) fireSlot(slot, now);
   } finally {
-    // Even if an item threw: the others still have their deadlines.
+    // Also if an item threw, because the others still have their deadlines.
     setTimerForNextSlot();
   }
 }

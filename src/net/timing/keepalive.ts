@@ -3,7 +3,7 @@ import { LATE, readingTime } from './pace.js';
 
 /** The state of the connection when its keepalive checks it. */
 export interface Progress {
-  /** The peer is not to blame for its silence: its bytes wait here unhandled, or it is busy with much data. */
+  /** Whether the peer is not to blame for its silence: its bytes wait here unhandled, or it is busy with much data. */
   readonly isExcused: boolean;
   /** Bytes that have left since the peer was last heard. */
   readonly bytesOnTheWay: number;
@@ -39,7 +39,7 @@ export class Keepalive {
     return this.#pongDeadline === 0 ? this.#nextPing : Math.min(this.#nextPing, this.#pongDeadline);
   }
 
-  /** When the Ping was sent that has no Pong yet, in microseconds of `clockMicros`; 0 without one. */
+  /** When the Ping without a Pong was sent, in microseconds of `clockMicros`; 0 if there is none. */
   get pingedAt(): number {
     return this.#pingedAt;
   }
@@ -49,14 +49,14 @@ export class Keepalive {
     this.#grace = 0;
   }
 
-  /** The peer could not be heard until now: it has all the time for its Pong again. */
+  /** The peer could not be heard until now, so the time for its Pong starts again. */
   postpone(now: number): void {
     if (this.#pongDeadline === 0) return;
     this.#pongDeadline = Math.ceil(now) + this.#pongTimeout;
     this.#grace = 0;
   }
 
-  /** The Pong of its Ping has come. @returns the microseconds that it took; -1 if none was due */
+  /** The Pong of the keepalive's Ping has come. @returns the microseconds that it took; -1 if none was due */
   roundTrip(): number {
     if (this.#pingedAt === 0) return -1;
     const micros = (clockMicros() - this.#pingedAt) | 0;
@@ -90,8 +90,8 @@ export class Keepalive {
 }
 
 /**
- * Monotonic, in microseconds, as a small integer that starts again every 71 minutes and is never 0. A fraction would take
- * memory of its own in each connection.
+ * Monotonic, in microseconds, as a small integer that starts again every 71 minutes and is never 0. A fraction would
+ * take memory of its own in each connection.
  */
 export function clockMicros(): number {
   return (performance.now() * 1000) | 1;

@@ -8,7 +8,7 @@ export interface RateLimitSettings {
   readonly frames: number;
   readonly bytes: number;
   readonly per: number;
-  /** What becomes of a peer that sends more: nothing is read until it may send again, or the connection fails. */
+  /** What happens if the peer sends more: nothing is read until it may send again, or the connection fails. */
   readonly action: 'pause' | 'close';
 }
 
@@ -22,8 +22,8 @@ interface RateLimited {
 
 /**
  * How much one peer may send: a token bucket each for messages, frames and bytes, which are full at first. Tokens come
- * back evenly. With `'pause'` a frame is handled only if there is a token for it. How many bytes come is known only when
- * they are here, so those may go below zero, and are paid for before the next read.
+ * back evenly. With `'pause'` a frame is handled only if there is a token for it. The number of bytes is known only
+ * after a read, so their tokens may go below zero, and are paid for before the next read.
  */
 export class RateLimit implements Timed {
   slot = 0;
@@ -45,9 +45,9 @@ export class RateLimit implements Timed {
     this.#bytes = settings.bytes;
   }
 
-  /** Frames will be handled that have come by now: one look at the clock is enough for all of them. */
+  /** Frames that have arrived will be handled. One look at the clock is enough for all of them. */
   onTurnBegin(): void {
-    // Before the first of them: what a full bucket does not take must not count when it is empty.
+    // It fills before the first of them: tokens that a full bucket cannot take must not count after it was emptied.
     this.#fill();
   }
 
@@ -71,7 +71,9 @@ export class RateLimit implements Timed {
     this.#bytes -= length;
   }
 
-  /** What has come is handled, or as much of it as a turn allows. @returns whether the connection fails */
+  /**
+   * Everything that has arrived is handled, or as much of it as a turn allows. @returns whether the connection fails
+   */
   onTurnEnd(): boolean {
     if (this.#bytes >= 1) return false;
     this.#fill();
@@ -80,7 +82,7 @@ export class RateLimit implements Timed {
     return false;
   }
 
-  /** @returns whether more has come than may */
+  /** @returns whether more has arrived than is allowed */
   #judge(): boolean {
     const isOverdrawn = this.#frames < 0 || this.#messages < 0 || this.#bytes < 0;
     if (isOverdrawn) this.#connection.counters.rateLimited++;
@@ -92,7 +94,7 @@ export class RateLimit implements Timed {
       this.#isHolding = true;
       this.#connection.counters.rateLimited++;
       this.#connection.hold();
-      // A socket from which nobody reads does not keep the process, although its peer's messages are still to come.
+      // A socket that is not read does not keep the process alive, although its peer's messages are still to come.
       keepProcess();
     }
     this.#dueAt = this.#filledAt + this.#shortage();
@@ -102,7 +104,7 @@ export class RateLimit implements Timed {
   onDeadline(): void {
     const now = performance.now();
     this.#fill(Math.min(now, Math.max(this.#dueAt, this.#filledAt)));
-    // Whoever waits would have used at once what has come back since, so that it does not fill a bucket.
+    // A waiting peer would have used at once the tokens that have come back since, so they do not fill a bucket.
     this.#fill(Math.min(now, this.#filledAt + SLOT), 1 + SLOT / this.#settings.per);
     this.#fill(now);
     if (this.#frames < 1 || this.#messages < 1 || this.#bytes < 1) return this.#hold();

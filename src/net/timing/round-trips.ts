@@ -7,9 +7,9 @@ interface PendingPing {
   readonly payload: Buffer;
   /** In microseconds of `clockMicros`. */
   readonly sentAt: number;
-  /** Who waits for its Pong; `null` for a Ping of the keepalive. */
+  /** The caller that waits for its Pong; `null` for a Ping of the keepalive. */
   readonly waiter: Waiter | null;
-  /** It is on its way. Before, it waits for a message that is being compressed. */
+  /** Whether it is on its way. Before that, it waits for a message that is being compressed. */
   hasLeft: boolean;
 }
 
@@ -19,7 +19,7 @@ interface Waiter {
 }
 
 /**
- * The Pings of one connection, once the user has sent one whose Pong is waited for (RFC 6455 §5.5.2, §5.5.3). Those of the
+ * The Pings of one connection, once the user waits for the Pong of one (RFC 6455 §5.5.2, §5.5.3). The Pings of the
  * keepalive are among them, so that each Pong goes to the Ping that it answers.
  */
 export class RoundTrips {
@@ -33,8 +33,8 @@ export class RoundTrips {
   }
 
   /**
-   * What a Ping without a payload carries: nothing or, while another empty Ping has no Pong, a number, so that their Pongs
-   * can be told apart.
+   * Chooses the payload of a Ping for which any will do: none; or a number while another empty Ping has no Pong, so
+   * that their Pongs can be told apart.
    */
   #freePayload(): Buffer {
     if (!this.#pending.some(({ payload }) => payload.length === 0)) return NO_BYTES;
@@ -47,9 +47,9 @@ export class RoundTrips {
   }
 
   /**
-   * A Ping is sent, and leaves in its turn: then call `onLeft`.
+   * Records a Ping that the user sends. Call `onLeft` when it has left.
    *
-   * @param given what its Pong has to carry; `null` if that does not matter
+   * @param given its payload; `null` if any will do
    * @returns the payload, and a promise that resolves with the milliseconds until its Pong
    */
   sent(given: Buffer | null): { payload: Buffer; answered: Promise<number> } {
@@ -60,7 +60,7 @@ export class RoundTrips {
     return { payload, answered };
   }
 
-  /** The first Ping that had not left has left. */
+  /** The first of the Pings that wait has left. */
   onLeft(): void {
     const ping = this.#pending.find(({ hasLeft }) => !hasLeft);
     if (ping !== undefined) ping.hasLeft = true;

@@ -17,7 +17,7 @@ export interface TimeLimitOptions {
 export interface TimeLimited {
   readonly state: 'open' | 'closing' | 'closed';
   readonly inbox: {
-    /** We are paused or have unhandled bytes: the peer may have said more than we know. */
+    /** Whether we are paused or have unhandled bytes, so that the peer may have said more than we know. */
     readonly isHeldUp: boolean;
     /** Bytes of the unfinished message that have arrived. */
     readonly messageBytes: number;
@@ -32,7 +32,7 @@ export interface TimeLimited {
     readonly bufferedAmount: number;
     end(): void;
   };
-  /** Whether nothing that was sent waits with us. */
+  /** Whether everything that was sent has left. */
   readonly isFlushed: boolean;
   sendPing(): void;
   terminate(cause?: Error): void;
@@ -41,9 +41,9 @@ export interface TimeLimited {
 
 /** What a peer has done since the last measurement. */
 interface Pace {
-  /** It has sent enough to be alive. */
+  /** Whether it has sent enough to be alive. */
   readonly sends: boolean;
-  /** The kernel has taken enough of what we sent. */
+  /** Whether the kernel has taken enough of what we sent. */
   readonly takes: boolean;
   /**
    * Whether the kernel took no more at the last measurement. If it then takes bytes, the peer reads. Otherwise it may
@@ -52,13 +52,13 @@ interface Pace {
   readonly wasBlocked: boolean;
 }
 
-/** The last time that the rate limit has held the peer. */
+/** The last time that the rate limit held the peer. */
 interface Hold {
-  /** From when on its time counts; 0 once it is over. */
+  /** Since when the hold counts; 0 once it is over. */
   since: number;
   /** Whether that time does not count for the unfinished message. */
   readonly isMessageExcused: boolean;
-  /** Bytes of the unfinished message when it began; -1 if another message has begun since. */
+  /** Bytes of the unfinished message when the hold began; -1 if another message has begun since. */
   messageBytes: number;
 }
 
@@ -72,8 +72,8 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 /**
  * How long one connection waits for its peer: for a Pong, a byte, the end of a message, the end of the connection. A
- * peer is judged by what it could do. It is not silent if we have not read what it sent, or while it reads what we
- * sent.
+ * peer is blamed only for what it could have done. It does not count as silent if we have not read what it sent, or
+ * while it reads what we sent.
  */
 export class TimeLimits implements Timed {
   slot = 0;
@@ -83,7 +83,10 @@ export class TimeLimits implements Timed {
   #lastRead = 0;
   /** When the unfinished message began to arrive; 0 without one. */
   #messageBegan = 0;
-  /** When our Close must have left or, once it has, the connection must have ended; 0 before it is sent. */
+  /**
+   * The time by which our Close must have left; once it has, by which the connection must have ended. 0 before the
+   * Close.
+   */
   #closeDeadline = 0;
   #closeHasLeft = false;
   /** The last measurement: when, bytes received, bytes that the kernel had taken, and whether it took no more. */
@@ -146,7 +149,7 @@ export class TimeLimits implements Timed {
     return this.#keepalive?.roundTrip() ?? -1;
   }
 
-  /** When the keepalive sent the Ping that has no Pong yet, in microseconds of `clockMicros`; 0 without one. */
+  /** When the keepalive sent its Ping without a Pong, in microseconds of `clockMicros`; 0 if there is none. */
   get pingedAt(): number {
     return this.#keepalive?.pingedAt ?? 0;
   }
@@ -170,8 +173,8 @@ export class TimeLimits implements Timed {
   }
 
   /**
-   * The rate limit has us read nothing. A message may take longer by that time, but only if more of it has come since the
-   * last time: otherwise a peer could leave it unfinished for ever, with too many Pings.
+   * The rate limit stops the reading. A message may take longer by that time, but only if more of it has arrived since
+   * the last hold. Otherwise a peer could leave it unfinished for ever, by sending too many Pings.
    */
   onHold(): void {
     const { messageBytes } = this.#connection.inbox;
@@ -197,7 +200,7 @@ export class TimeLimits implements Timed {
     hold.since += held;
   }
 
-  /** The connection is closing. It must end within `closeTimeout` after everything has left. */
+  /** The connection is closing. It must end within `closeTimeout` once everything has left. */
   onClosing(): void {
     if (this.#closeDeadline !== 0 || this.#options.closeTimeout === 0) return;
     const now = wholeNow();
@@ -218,7 +221,7 @@ export class TimeLimits implements Timed {
     this.#closeDeadline = wholeNow() + this.#options.closeTimeout + this.#grace();
   }
 
-  /** Milliseconds that the peer may be silent longer because of what it has to read. */
+  /** How many milliseconds longer the peer may be silent, because of what it has to read. */
   #grace(): number {
     return readingTime(this.#bytesOnTheWay());
   }
@@ -252,9 +255,9 @@ export class TimeLimits implements Timed {
     if (this.#options.idleTimeout > 0) this.#lastRead = now;
   }
 
-  /** Waits on while what was sent leaves fast enough. Otherwise sends FIN, and soon after ends the connection. */
+  /** Waits on while the sent bytes leave fast enough. Otherwise sends FIN, and soon after that ends the connection. */
   #onCloseDeadline(now: number): void {
-    // What has not come to the outbox waits for our own compressor.
+    // Messages that have not come to the outbox wait for our own compressor.
     const isOurs = !this.#isFlushed() && this.#connection.outbox.bufferedAmount === 0;
     if (!this.#closeHasLeft && (this.#measure(now).takes || isOurs)) {
       this.#closeDeadline = Math.ceil(now) + this.#options.closeTimeout;
@@ -309,7 +312,7 @@ export class TimeLimits implements Timed {
 
   #schedule(): void {
     let next = this.#closeDeadline === 0 ? NEVER : this.#closeDeadline;
-    // A closing connection has no other limit. One that has passed would be due again and again.
+    // A closing connection has no other limit: a deadline that has passed would be due again and again.
     if (this.#connection.state === 'open') {
       next = Math.min(next, this.#keepalive?.deadline ?? NEVER, this.#idleDeadline(), this.#messageDeadline());
     }

@@ -35,12 +35,12 @@ function onData(this: TransportSocket, chunk: Buffer): void {
   holdHandle(this);
 }
 
-/** Calls the method of the socket's class. A method that the socket itself has under that name is for its users. */
+/** Calls the method of the socket's class. If the socket itself has a method of that name, it is for its users. */
 function callMethod(socket: Duplex, name: 'pause' | 'resume'): void {
   Object.getPrototypeOf(socket)[name].call(socket);
 }
 
-/** Has the stream emit what it holds, and read on. */
+/** Makes the stream emit what it holds, and read on. */
 function flowOn(socket: Duplex): void {
   // A stream that is being destroyed would drop what it holds. `onClose` takes that.
   if (socket.destroyed) return;
@@ -54,7 +54,7 @@ function onEnd(this: TransportSocket): void {
 
 function onError(this: TransportSocket, error: Error): void {
   this[EVENTS].onError(error);
-  // Users may emit it themselves, and then nobody has ended the stream.
+  // Users may emit it themselves; then the stream has not ended.
   this.destroy();
 }
 
@@ -129,7 +129,7 @@ export class StreamTransport implements Transport {
   #hasTaken(write: () => void): boolean {
     const { socket } = this;
     if (!this.#attempt(write)) return false;
-    // A stream that has failed or was destroyed holds nothing either, although it has not taken what it was given.
+    // A stream that has failed or was destroyed holds nothing, either, although it has not taken what was written.
     const whole = socket.writableLength === 0 && socket.writable;
     if (whole) this.#callbacksToSkip++;
     return whole;
@@ -168,7 +168,7 @@ export class StreamTransport implements Transport {
 
   destroySoon(): void {
     const { encrypted } = this.socket as Duplex & Pick<Partial<TLSSocket>, 'encrypted'>;
-    // node:tls hands over one write in each turn of the event loop.
+    // node:tls passes on one write in each turn of the event loop.
     if (encrypted && this.socket.writableLength > 0) setImmediate(() => this.destroy());
     else this.destroy();
   }

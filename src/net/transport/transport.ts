@@ -1,12 +1,13 @@
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 
-/** Is told what a transport reads. */
+/** Gets what a transport reads. */
 export interface ReadEvents {
   /**
    * The peer's next bytes are at the start of the receive window, until the call returns.
    *
-   * @returns whether to read on. After `false` the transport waits for `resume`, but others may make the socket read
+   * @returns whether to read on. After `false` the transport waits for `resume`, but other code may make the socket
+   *   read
    */
   onWindow(length: number): boolean;
   /** The peer's next bytes, whose memory is the connection's from now on. @returns as `onWindow` */
@@ -15,13 +16,13 @@ export interface ReadEvents {
   onEnd(): void;
 }
 
-/** Is told how writes end. */
+/** Hears of the ends of writes. */
 export interface WriteEvents {
   /** A write has ended that the kernel had not taken whole at once. */
   onWritten(): void;
 }
 
-/** Is told what happens on a transport. */
+/** Hears of what happens on a transport. */
 export interface TransportEvents {
   readonly inbox: ReadEvents;
   readonly outbox: WriteEvents;
@@ -36,7 +37,7 @@ export interface Transport {
   readonly socket: Duplex;
   /**
    * Whether the memory of a part is free after its write has ended. This is so for sockets, whose writes end in the
-   * kernel or in a cipher. A stream in memory may hand the part itself to a reader who keeps it.
+   * kernel or in a cipher. A stream in memory may pass the part itself to a reader that keeps it.
    */
   readonly releasesMemory: boolean;
   /** Bytes of the current write that the kernel has not taken; `Infinity` if this cannot be seen. */

@@ -32,7 +32,7 @@ function showCopy(socket: Duplex, length: number): Buffer {
 }
 
 /**
- * Emits `'data'` for bytes that do not pass through the stream. What the listeners throw is for the process to handle.
+ * Emits `'data'` for bytes that do not pass through the stream. If a listener throws, the process handles the error.
  */
 export function showBytes(socket: Duplex, bytes: Buffer): void {
   try {
@@ -44,7 +44,7 @@ export function showBytes(socket: Duplex, bytes: Buffer): void {
   }
 }
 
-/** As `onWindow`, but the bytes go to the readable side of the socket, as on any other socket. */
+/** Does what `onWindow` does, but passes the bytes to the readable side of the socket, as on any other socket. */
 function onStreamed(this: Socket, length: number): boolean {
   makeStacks();
   return this.push(copyFromWindow(WINDOW_START, WINDOW_START + length));
@@ -69,7 +69,7 @@ export function readAsStream(socket: Duplex): void {
 
 /** Writes the text (Latin-1) that comes before the frames, directly if possible. The stream reports errors. */
 export function writeBeforeFrames(socket: Duplex, text: string): void {
-  // Whoever has replaced `write` wants to see it.
+  // A user that has replaced `write` wants to see the text.
   const isPlain = socket.write === Socket.prototype.write && canWriteDirectly(socket);
   const owner = { onDirectWrite: (status: number) => void destroyIfFailed(socket, status) };
   const isIdle = socket.writable && socket.writableLength === 0;
@@ -94,7 +94,7 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
   override start(): void {
     const { socket } = this;
     if (!canReadIntoBuffer(socket)) return super.start();
-    // First the bytes that came while nobody listened, because `read` starts the handle.
+    // `read` starts the handle, so the bytes that came without a listener are first.
     while (socket.readableLength > 0) socket[EVENTS].inbox.onChunk(socket.read() as Buffer);
     if (!readIntoWindow(socket)) return super.start();
     this.resume();
@@ -133,7 +133,10 @@ export class WindowTransport extends StreamTransport implements WriteOwner {
     return outcome === 'not begun' ? super.writeAll(parts) : outcome === 'whole';
   }
 
-  /** Whether the stream holds no bytes that have to leave first: of the opening handshake, ours or a user's. */
+  /**
+   * Whether the stream holds no bytes that have to leave first. These may be of the opening handshake, or written by a
+   * user.
+   */
   #streamIsEmpty(): boolean {
     return this.socket.writableLength === 0;
   }

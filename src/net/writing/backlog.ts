@@ -67,17 +67,17 @@ interface Output {
 }
 
 /**
- * What the kernel has not taken at once of an outbox: the current write, the bytes that wait for its end, and the
- * promises of senders that wait. A peer that keeps up needs none of it.
+ * The part of an outbox that the kernel has not taken at once: the current write, the bytes that wait for its end, and
+ * the promises of senders that wait. A peer that keeps up needs no backlog.
  */
 export class Backlog {
   /** The batch that the kernel still reads. */
   inFlight: Batch | null = null;
-  /** What leaves before the outbox's chunk: full chunks, and payloads that are not copied. */
+  /** Parts that leave before the outbox's chunk: full chunks, and payloads that are not copied. */
   waiting: Batch | null = null;
-  /** The latest Pong, which waits while the peer is behind. */
+  /** The latest Pong, which waits until the peer has caught up. */
   pong: Uint8Array | null = null;
-  /** The peer was found to be behind, so `onDrain` has to follow. */
+  /** Whether the peer was found to be slow, so that `onDrain` has to follow. */
   behind = false;
 
   /** How many batches were started, and how many of them have left. */
@@ -101,12 +101,12 @@ export class Backlog {
     return (this.inFlight?.length ?? 0) + (this.waiting?.length ?? 0);
   }
 
-  /** Whether the backlog is of no use any more. */
+  /** Whether the backlog is no longer needed. */
   get isDone(): boolean {
     return this.inFlight === null && this.waiting === null && this.pong === null && !this.behind;
   }
 
-  /** Whether to write what waits now: a turn that sends endlessly must not make us hold more and more. */
+  /** Whether to write now what waits: a turn that sends endlessly must not make us hold more and more. */
   get isFull(): boolean {
     return this.waiting !== null && this.waiting.length >= EARLY_FLUSH_BYTES;
   }
@@ -209,7 +209,7 @@ interface Waiter {
   reject(error: Error): void;
 }
 
-/** The promises for senders that wait until their frames have left and the peer is not behind: one per batch. */
+/** The promises for senders that wait until their frames have left and the peer has caught up: one per batch. */
 class Waiters {
   #waiters: Waiter[] = [];
 

@@ -5,7 +5,7 @@ import { frameHeaderLength, writeFrameHeader, writeMaskingKey } from '../../prot
 import { copyMasked } from './masked-copy.js';
 import { CHUNK_SIZES, KEPT_CHUNKS, LARGEST_CHUNK } from './sizes.js';
 
-/** Bytes of UTF-8 per UTF-16 code unit, at most. */
+/** The most bytes of UTF-8 per UTF-16 code unit. */
 const UTF8_MOST = 3;
 
 /** How much room `appendText` may need, in bytes. */
@@ -115,7 +115,7 @@ export function enlargeChunk(chunk: Chunk, size: number): Chunk {
   return larger;
 }
 
-/** Returns a chunk to the pool. Call it once, after nobody reads the chunk any more, the kernel included. */
+/** Returns a chunk to the pool. Call it once, when nothing reads the chunk any more, not even the kernel. */
 export function giveChunkBack(chunk: Chunk): void {
   const { size } = chunk;
   const index = sizeIndex(size);

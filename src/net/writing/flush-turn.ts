@@ -49,7 +49,7 @@ export function isDueEarly(): boolean {
   return true;
 }
 
-/** The connection is closed, and must not be kept alive for the comparison. */
+/** The connection is closed. The comparison must not keep it alive. */
 export function forgetTurns(owner: object): void {
   if (latest === owner) latest = null;
 }

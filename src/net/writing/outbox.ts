@@ -12,7 +12,7 @@ import { LARGEST_CHUNK, LONGEST_WRITE, UNCOPIED_FROM } from './sizes.js';
 
 /** What an outbox needs of its connection. */
 export interface OutboxEvents {
-  /** The peer had fallen behind and has caught up. */
+  /** The peer has caught up, after more than `highWaterMark` bytes had waited. */
   onDrain(): void;
   /** `departed` has grown. Must not run user code. */
   onDeparted(): void;
@@ -30,9 +30,9 @@ export interface SentCounters extends FrameCounter {
 
 /** Settings that all connections of a server, or of a client, share. */
 export interface OutboxSettings {
-  /** Bytes above which the peer counts as behind. */
+  /** If more bytes than this wait, the peer counts as slow. */
   readonly highWaterMark: number;
-  /** If more bytes than this wait to be written, the entry point decides what becomes of the next message. */
+  /** If more bytes than this wait to be written, the entry point decides about the next message. */
   readonly maxBackpressure: number;
   /** Draws a masking key; `null` on a server, which does not mask its frames (RFC 6455 §5.1). */
   readonly maskingKey: (() => number) | null;
@@ -42,8 +42,8 @@ export interface OutboxSettings {
 }
 
 /**
- * What one connection has still to write. The frames of one turn leave in one write. The kernel has at most one write
- * at a time; until that ends, frames wait here and count towards `bufferedAmount`.
+ * The bytes that one connection still has to write. The frames of one turn leave in one write. The kernel has at most
+ * one write at a time; until that ends, frames wait here and count towards `bufferedAmount`.
  */
 export class Outbox implements WriteEvents {
   readonly #transport: Transport;
@@ -88,7 +88,7 @@ export class Outbox implements WriteEvents {
    *
    * @param firstOctet FIN, RSV bits and opcode
    * @param length bytes of the message, if `payload` is its compressed form
-   * @returns `true` if the payload's memory is the caller's again and the peer is not behind; otherwise see `whenFree`
+   * @returns `true` if the payload's memory is the caller's again and the peer is not slow; otherwise see `whenFree`
    */
   append(firstOctet: number, payload: string | Uint8Array, length = payload.length): boolean {
     if (this.#closed || this.#ending) return true;
@@ -113,9 +113,9 @@ export class Outbox implements WriteEvents {
   /**
    * Appends one encoded frame, header included, on a server.
    *
-   * @param frame nobody may write to it again; it is not copied if that can be avoided
+   * @param frame must never change again, because it is copied only if necessary
    * @param length bytes of its message, before it was compressed; they are counted
-   * @returns `true` if the peer is not behind
+   * @returns `true` if the peer is not slow
    */
   appendFrame(frame: Uint8Array, length = 0): boolean {
     if (this.#closed || this.#ending) return true;
@@ -123,7 +123,7 @@ export class Outbox implements WriteEvents {
     const isShared = this.#transport.releasesMemory;
     const isLarge = frame.length >= UNCOPIED_FROM;
     if (isShared && !isLarge && this.#joinsRun(frame)) {
-      // Not early: those who share the run stay together until the turn ends.
+      // It does not leave early: the outboxes that share the run stay together until the turn ends.
       this.#schedule();
       return true;
     }
@@ -147,7 +147,7 @@ export class Outbox implements WriteEvents {
   }
 
   /**
-   * Appends a Pong. While the peer is behind, only the latest waits (RFC 6455 §5.5.3 permits answering only that one).
+   * Appends a Pong. While the peer is slow, only the latest waits (RFC 6455 §5.5.3 permits answering only that one).
    */
   appendPong(payload: Uint8Array): void {
     if (this.#isBehind()) this.#backlog!.pong = payload;
@@ -161,8 +161,8 @@ export class Outbox implements WriteEvents {
   }
 
   /**
-   * Returns a promise that resolves when everything appended until now has left and the peer is not behind. It may be
-   * ignored. All frames of a batch share one promise, so that a peer who sends and does not read cannot make us hold
+   * Returns a promise that resolves when everything appended until now has left and the peer has caught up. It may be
+   * ignored. All frames of a batch share one promise, so that a peer that sends and does not read cannot make us hold
    * one for each of its messages. Call it only right after an `append` that returned `false`.
    */
   whenFree(): Promise<void> {
@@ -310,7 +310,7 @@ export class Outbox implements WriteEvents {
     return run !== null;
   }
 
-  /** What follows is not shared, so the published frames before it are copied to the chunk. */
+  /** Copies the published frames to the chunk, because the next frame is not shared. */
   separate(): void {
     const run = this.#run;
     if (run !== null) this.#reserve(run.length).appendEncoded(this.#leaveRun(run).bytes);

@@ -4,11 +4,11 @@ import type { Outbox } from './outbox.js';
 /**
  * Sends something, now that its turn has come.
  *
- * @returns whether its memory is free and the peer is not behind, as `append` of the outbox
+ * @returns whether its memory is free and the peer is not slow, as `append` of the outbox does
  */
 type Send = () => boolean;
 
-/** A message that is being deflated, or what was sent after one. */
+/** A message that is being deflated, or a frame that was sent after one. */
 interface Entry {
   readonly bytes: number;
   readonly deflation: LongDeflation | null;
@@ -17,8 +17,8 @@ interface Entry {
 }
 
 /**
- * What was sent while a long message before it was being deflated: all of it leaves in the order of the calls, control
- * frames and the end of the connection as well.
+ * What was sent after a long message that is still being deflated. All of it leaves in the order of the calls, control
+ * frames and the end of the connection, too.
  */
 export class SendQueue {
   readonly #outbox: Outbox;
@@ -28,7 +28,7 @@ export class SendQueue {
   #last: Entry | null = null;
   #pong: Entry | null = null;
   #closed = false;
-  /** The memory of what left last, if it is not free at once. */
+  /** Resolves when the memory of the last frame that left is free; `null` if it was free at once. */
   #lastFree: Promise<void> | null = null;
   #free: Promise<void> | null = null;
   #resolve: (() => void) | null = null;
@@ -41,12 +41,15 @@ export class SendQueue {
     this.#onEmpty = onEmpty;
   }
 
-  /** Sends in its turn. */
+  /** Sends something when its turn has come. */
   add(bytes: number, send: Send): void {
     this.#push({ bytes, deflation: null, send, next: null });
   }
 
-  /** Sends when the deflation has ended and its turn has come, or as it is if it cannot be waited for. */
+  /**
+   * Sends a message when its deflation has ended and its turn has come. If it cannot wait that long, it is sent as it
+   * is.
+   */
   addLong(deflation: LongDeflation, send: Send): void {
     this.#push({ bytes: deflation.payload.length, deflation, send, next: null });
     deflation.onEnd(() => this.#proceed());
@@ -73,7 +76,7 @@ export class SendQueue {
     this.#last = entry;
   }
 
-  /** A promise that resolves when all that was added has left and the peer is not behind. It may be ignored. */
+  /** A promise that resolves when everything added until now has left and the peer has caught up. It may be ignored. */
   whenFree(): Promise<void> {
     if (this.#free === null) {
       this.#free = new Promise((resolve, reject) => {
@@ -94,7 +97,7 @@ export class SendQueue {
     this.#reject?.(error);
   }
 
-  /** Sends all that waits, without waiting for deflations. */
+  /** Sends everything that waits, without waiting for deflations. */
   flush(): void {
     this.#proceed(true);
   }
@@ -105,7 +108,7 @@ export class SendQueue {
       const entry = this.#first;
       if (!isForced && entry.deflation !== null && !entry.deflation.hasEnded) return;
       this.#first = entry.next;
-      // Whoever still holds it must not hold all that came after.
+      // If something still holds this entry, it must not hold all later ones.
       entry.next = null;
       if (this.#first === null) this.#last = null;
       this.bytes -= entry.bytes;

@@ -14,13 +14,16 @@ let used = 0;
  * long as it likes, and the frames of one turn as one range.
  *
  * @param payload is copied; lone surrogates of a string become U+FFFD
- * @returns memory that nobody may write to again
+ * @returns memory that must never change again
  */
 export function encodeFrame(opcode: number, payload: string | Uint8Array): Buffer {
   return encode(opcode, payload, take);
 }
 
-/** As `encodeFrame`, for a frame that users keep: in memory of its own, so that it does not keep a chunk alive. */
+/**
+ * Does what `encodeFrame` does, for a frame that users keep. It has memory of its own, so that it does not keep a chunk
+ * alive.
+ */
 export function encodeKeptFrame(opcode: number, payload: string | Uint8Array): Buffer {
   return encode(opcode, payload, Buffer.allocUnsafeSlow);
 }
@@ -35,7 +38,7 @@ function encode(opcode: number, payload: string | Uint8Array, allocate: (size: n
   return frame;
 }
 
-/** Copies an unmasked frame to where `encodeFrame` puts those that it makes. @returns it, and a view of its payload */
+/** Copies an unmasked frame to the chunks that `encodeFrame` writes to. @returns it, and a view of its payload */
 export function copyFrame(frame: Uint8Array): { plain: Buffer; payload: Buffer } {
   const plain = take(frame.length);
   plain.set(frame);
@@ -59,7 +62,7 @@ export interface FrameCounter {
   countFrames(count: number, firstOctet: number, length: number, frameLength: number): void;
 }
 
-/** What a run needs to know of those who hold it. */
+/** What a run needs to know of the outboxes that hold it. */
 interface RunSettings {
   readonly maxBackpressure: number;
   readonly counters: FrameCounter;
@@ -73,9 +76,10 @@ let latest: SharedRun | null = null;
 let phase = 0;
 
 /**
- * Encoded frames that are adjacent in memory, which many outboxes read and nobody writes to. What was published in one
- * turn leaves an outbox as one part, without a copy. Outboxes that got the same frames share one run. If these are the
- * subscribers of a topic and nobody else, the topic's next message needs to be added to their run only, not to each outbox.
+ * Encoded frames that are adjacent in memory. Many outboxes read them, and they never change. The frames that were
+ * published in one turn leave an outbox as one part, without a copy. Outboxes that got the same frames share one run.
+ * If these are exactly the subscribers of a topic, the topic's next message needs to be added to their run only, not to
+ * each outbox.
  */
 export class SharedRun {
   readonly #memory: ArrayBuffer;
@@ -87,9 +91,12 @@ export class SharedRun {
   #holders = 0;
   /** How many bytes may wait before a holder is asked again: the least `maxBackpressure`; -1 if it is asked always. */
   #bound = Number.POSITIVE_INFINITY;
-  /** Those of the server that its holders belong to. */
+  /** The counters of the server that its holders belong to. */
   #counters: FrameCounter | null = null;
-  /** Who got the last publish: this list, `#except` one of them. `null` if it is not certain that just they hold the run. */
+  /**
+   * The subscribers that got the last publish: this list without `#except`. `null` if it is not certain that exactly
+   * they hold the run.
+   */
   #audience: readonly unknown[] | null = null;
   #except: unknown = null;
   #audienceSize = 0;
@@ -128,7 +135,7 @@ export class SharedRun {
    */
   static endPublish(audience: readonly unknown[], except: unknown, accepted: number): void {
     const run = latest;
-    // If it was made in this publish, nobody else holds it.
+    // If it was made in this publish, no other outbox holds it.
     if (run !== null && run.#phase === phase && run.#holders === accepted) {
       run.#audience = audience;
       run.#except = except;
@@ -137,9 +144,9 @@ export class SharedRun {
     phase++;
   }
 
-  /** Whether just those hold the latest run who are in `audience`, but for `except`. Each must be asked otherwise. */
+  /** Whether exactly the members of `audience`, without `except`, hold the latest run. If not, each must be asked. */
   static isHeldBy(audience: readonly unknown[], except: unknown): boolean {
-    // Some may have left the run: they have written it, are closing, or were sent something else.
+    // Some may have left the run, because they have written it, are closing, or were sent something else.
     const run = latest;
     if (run === null || run.#audience !== audience || run.#except !== except) return false;
     return run.#holders === run.#audienceSize && run.length <= run.#bound;
@@ -161,7 +168,7 @@ export class SharedRun {
     return run.#holders;
   }
 
-  /** Whether an outbox can still take this run for having got this frame alone. */
+  /** Whether an outbox that has got only this frame can still take this run. */
   #takes(frame: Uint8Array): boolean {
     return this.#last === frame && this.length === frame.length && this.#phase === phase;
   }
@@ -194,7 +201,7 @@ export class SharedRun {
   }
 
   #enter({ maxBackpressure, counters, deflater }: RunSettings): void {
-    // Who compresses may get another frame than others.
+    // A connection with compression may get another frame than others.
     this.#bound = deflater === null ? Math.min(this.#bound, maxBackpressure) : -1;
     this.#counters = counters;
     this.#holders++;
@@ -203,7 +210,7 @@ export class SharedRun {
   /** An outbox does not hold the run any more. */
   leave(): void {
     this.#holders--;
-    // It knows its audience, which may be closed by the end of the turn.
+    // The run knows its audience, which may be closed by the end of the turn.
     if (this.#holders === 0 && latest === this) latest = null;
   }
 

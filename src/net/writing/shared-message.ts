@@ -56,7 +56,7 @@ export class SharedMessage {
     return this.#length;
   }
 
-  /** The message as one frame. Nobody may write to it. */
+  /** The message as one frame, which must not be changed. */
   get plain(): Uint8Array {
     this.#plain ??= this.#encode(this.opcode, this.payload);
     return this.#plain;
@@ -65,8 +65,8 @@ export class SharedMessage {
   /**
    * The message as a deflater's shared one makes it.
    *
-   * @returns a frame, to which nobody may write; a deflation, if the message is too long for one turn; `null` if it goes
-   *   uncompressed
+   * @returns a frame, which must not be changed; a deflation, if the message is too long for one turn; `null` if it
+   *   goes uncompressed
    */
   deflatedBy({ shared }: Deflater): Uint8Array | LongDeflation | null {
     if (!this.compresses || !shared.isDue(this.payload)) return null;
@@ -80,7 +80,7 @@ export class SharedMessage {
 
   #deflate(deflater: Deflater): Uint8Array | LongDeflation | null {
     if (deflater.isLong(this.payload)) {
-      // Whoever publishes bytes may reuse their memory at once.
+      // The caller of `publish` may reuse the memory of its bytes at once.
       const payload = typeof this.payload === 'string' ? this.payload : Buffer.from(this.payload);
       return new LongDeflation(deflater, payload);
     }
