@@ -27,7 +27,7 @@ export interface Extension {
   readonly params: readonly ExtensionParam[];
 }
 
-/** Reads a header value from left to right. No method looks back, so a parser made of them takes linear time. */
+/** Reads a header value from left to right. No method looks back, so a parser that uses them takes linear time. */
 class Scanner {
   readonly #text: string;
   #at = 0;
@@ -87,7 +87,9 @@ export function isToken(text: unknown): text is string {
   return scanner.done;
 }
 
-/** Elements between commas, without the space around them and including empty ones; null if `take` rejects one. */
+/**
+ * The elements between commas, without the space around them. Empty ones are included. `null` if `take` rejects one.
+ */
 function parseList(value: string, take: (scanner: Scanner) => string | null): string[] | null {
   const scanner = new Scanner(value);
   const elements: string[] = [];
@@ -200,14 +202,14 @@ export function checkField(name: unknown, value: unknown): void {
 }
 
 /**
- * The headers that the opening handshake sets itself, in both directions, and that no user may set. RFC 9110 §8.6,
- * RFC 9112 §6.1: neither side has a body, so there is no Content-Length and no Transfer-Encoding.
+ * The headers that the opening handshake itself sets, in both directions. Users must not set them. RFC 9110 §8.6, RFC
+ * 9112 §6.1: neither side has a body, so there is no Content-Length and no Transfer-Encoding.
  */
 const HANDSHAKE_FIELD = /^(?:upgrade|connection|content-length|transfer-encoding|sec-websocket-.*)$/i;
 
 /**
- * Headers of an HTTP answer that say something about its connection (RFC 9110 §7.6.1) or its content (§8), and so have
- * no place in a 101.
+ * Headers of an HTTP answer that describe its connection (RFC 9110 §7.6.1) or its content (§8), and do not belong into
+ * a 101.
  */
 const PLAIN_ANSWER_FIELD =
   /^(?:keep-alive|te|trailer|proxy-connection|content-(?:type|encoding|language|location|range))$/i;
@@ -235,7 +237,10 @@ export function quoted(value: unknown): string {
   return value.length > 100 ? `${inQuotes(value.slice(0, 100))}…` : inQuotes(value);
 }
 
-/** Text in quotes, on one line: no terminal or log takes a part of it for a line of its own, or for a command. */
+/**
+ * Puts text in quotes, on one line, so that no terminal or log takes a part of it for a line of its own, or for a
+ * command.
+ */
 export function inQuotes(text: string): string {
   return escaped(JSON.stringify(text));
 }
@@ -249,8 +254,8 @@ export function escaped(json: string): string {
 }
 
 /**
- * The lines of a head by name. They are too few for a Map to pay off. It exists because Node's own `headers` hides
- * duplicates.
+ * The lines of a head, by name. Unlike Node's own `headers`, it shows duplicates. The lines are too few for a Map to
+ * pay off.
  */
 export class FieldLines {
   readonly #rawHeaders: readonly string[];

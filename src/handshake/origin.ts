@@ -19,8 +19,7 @@ export type Pattern = string | RegExp;
  */
 export type Rule<Request> = Pattern | readonly Pattern[] | ((value: string, request: Request) => boolean);
 
-// The alternatives start differently, and only the first class has ":", so this never backtracks more than a port's
-// length.
+// The alternatives start differently, and only the first class has ":". So this never backtracks by more than a port.
 const AUTHORITY = /^(\[[0-9a-f:.]+\]|[a-z0-9\-._~%!$&'()*+,;=]+)(?::(\d{0,5}))?$/i;
 const HTTP_ORIGIN = /^(https?):\/\/(.+)$/i;
 const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i;
@@ -53,7 +52,7 @@ function parseOrigin(origin: string): { scheme: string; host: string; port: numb
 /**
  * Whether a page of `origin` was served by the host and port that it now connects to (RFC 6455 §10.2).
  *
- * The scheme is not compared: behind a proxy that terminates TLS, we do not know our own.
+ * The scheme is not compared, because a proxy may terminate TLS, and then we do not know our own.
  */
 export function isSameHost(origin: string, server: Authority): boolean {
   const page = parseOrigin(origin);
@@ -85,7 +84,7 @@ export function impossibleHost(pattern: string): string | undefined {
   return parseAuthority(pattern) === null ? 'a host is a name or an address, with a port or without' : undefined;
 }
 
-/** Makes two spellings of one origin equal. Anything but an http origin is only lower-cased. */
+/** Makes two spellings of one origin equal. Other strings are only lower-cased. */
 function normalOrigin(origin: string): string {
   const parsed = parseOrigin(origin);
   return parsed ? `${parsed.scheme}://${parsed.host}:${parsed.port}` : origin.toLowerCase();

@@ -1,6 +1,6 @@
 import { FieldLines, onlyLine, TCHAR } from './header-values.js';
 
-/** A head without anything unusual, as `parseRequestHead` accepts it. */
+/** A head without anything unusual: one that `parseRequestHead` accepts. */
 export class ParsedHead {
   readonly method = 'GET';
   readonly httpVersion = '1.1';
@@ -35,8 +35,8 @@ const REQUIRED: readonly string[] = ['host', 'sec-websocket-key', 'sec-websocket
 const UNUSUAL: readonly string[] = ['content-length', 'transfer-encoding', 'expect', 'trailer', 'proxy-connection'];
 
 /**
- * Recognises the head of an opening handshake if it is complete and no two HTTP parsers could differ about it: every
- * parser accepts it and reads it in the same way. node:http judges everything else.
+ * Recognises the head of an opening handshake, if it is complete and so plain that every HTTP parser accepts it and
+ * reads it in the same way. node:http judges everything else.
  *
  * @param text the first bytes of a connection, as Latin-1
  * @param maxLength bytes of the head, at most

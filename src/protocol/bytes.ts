@@ -14,6 +14,6 @@ export function viewOf(memory: ArrayBufferLike, start: number, length: number): 
   return new View(memory, start, length);
 }
 
-/** The empty Buffer. Everyone shares it, so it cannot be transferred to a worker, which would detach it for all. */
+/** The empty Buffer. All code shares it. So it cannot be transferred to a worker, which would detach it everywhere. */
 export const NO_BYTES: Buffer = Buffer.alloc(0);
 markAsUntransferable(NO_BYTES.buffer);

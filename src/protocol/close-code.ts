@@ -42,5 +42,8 @@ export function isCloseCode(code: number): boolean {
   return code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006;
 }
 
-/** Bytes of a reason, at most. §5.5.1: the payload of a Close frame is at most 125 bytes, two of which are the code. */
+/**
+ * The most bytes of a close reason. §5.5.1: the payload of a Close frame is at most 125 bytes, two of which are the
+ * code.
+ */
 export const MAX_CLOSE_REASON = 123;

@@ -54,7 +54,7 @@ const RULES: Readonly<Record<ClosingEvent, ClosingRule>> = {
   fail: { discards: true, sendsClose: true, reads: true, ends: 'always' },
 };
 
-/** After these close codes nothing is missing: the peer has said that it is done. */
+/** After these close codes nothing is missing: with them, a peer says that it is done. */
 const PLAIN_ENDS: readonly number[] = [CloseCode.Normal, CloseCode.GoingAway, CloseCode.NoStatus];
 
 /** A connection is closing from its first closing event until everything received is handled. */
@@ -63,7 +63,7 @@ export type ConnectionState = 'open' | 'closing' | 'closed';
 /** The closing of one connection: what has happened, and what to do next. It knows no socket. */
 export class Closing {
   #state: ConnectionState = 'open';
-  /** What began the closing; `null` before, and if nobody closed. */
+  /** The event that began the closing; `null` before, and if neither side closed. */
   #begunBy: ClosingEvent | 'abandon' | null = null;
   #sent = false;
   #isLost = false;
@@ -79,12 +79,12 @@ export class Closing {
     return this.#isLost;
   }
 
-  /** Whether received data is handed over: not after our own Close, but also after the transport was lost. */
+  /** Whether received data is delivered. It is not after our own Close. It still is after the transport was lost. */
   get delivers(): boolean {
     return this.#state === 'open' || (this.#isLost && !this.#sent);
   }
 
-  /** Takes an event. @returns what to do; of what an earlier event asked for, only FIN may be asked for again */
+  /** Takes an event. @returns what to do. Of the steps of earlier events, only FIN may be asked for again */
   on(event: ClosingEvent, role: Role): ClosingStep {
     const { discards, sendsClose, reads, ends } = RULES[event];
     // §5.5.1: "The application MUST NOT send any more data frames after sending a Close frame", nor a second one.
@@ -100,7 +100,7 @@ export class Closing {
     this.#received ??= status;
   }
 
-  /** We end the connection at once. */
+  /** This side ends the connection at once. */
   abandon(): void {
     if (this.#state === 'open') this.#begin('abandon');
   }
@@ -115,7 +115,7 @@ export class Closing {
     this.#isIncomplete = true;
   }
 
-  /** The transport is closed. What it brought before must still be handled. */
+  /** The transport is closed. What it brought before that must still be handled. */
   onLost(): void {
     this.#isLost = true;
     if (this.#state === 'open') this.#state = 'closing';
@@ -128,8 +128,8 @@ export class Closing {
   }
 
   /**
-   * Whether a loop over the messages simply ends: this side has closed, or the peer has, with a code that says no more than
-   * that. Not if this side has failed the connection, or has left without a Close.
+   * Whether a loop over the messages ends without an error: this side has closed, or the peer has, with one of
+   * `PLAIN_ENDS`. It does not if this side has failed the connection, or has left without a Close.
    */
   get isOrderly(): boolean {
     if (this.#begunBy === 'close') return true;

@@ -28,7 +28,7 @@ export function inflateFrom(
   return inflateOn(sink, new LongMessage(codec, opcode, rest, most, options, true, length === INFLATE_FULL));
 }
 
-/** As `inflateFrom`, for a payload that came in pieces. */
+/** Does what `inflateFrom` does, for a payload that came in pieces. */
 export function inflateGathered(
   codec: Codec,
   sink: ReceiverSink,
@@ -61,7 +61,7 @@ function reportInflated(
 ): Fault | null {
   const end = INFLATE_OUT + length;
   options.inflater!.finish(length, length);
-  // What was copied of the window, and of the output before, is not what lies there now.
+  // The window and the output now hold other bytes than those that were copied.
   beginOwnedPayloads();
   const isAscii = opcode === Opcode.Binary || codec.isAscii(INFLATE_OUT, end);
   const isValid = deliverFrom(codec, sink, options, opcode, isAscii, INFLATE_OUT, end, end, true);

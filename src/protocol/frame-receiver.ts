@@ -27,10 +27,10 @@ import { beginOwnedPayloads, ownedPayload } from './owned-payload.js';
 import type { ReceiverOptions, ReceiverSink } from './receiver-options.js';
 import { deliverFrom, reportMessage } from './whole-message.js';
 
-/** The bits of a row's flags that decide, apart from the length, whether it is a plain unfragmented message. */
+/** The bits of a row's flags that decide, together with the length, whether it is a plain unfragmented message. */
 const KIND = FLAG_FIRST_OCTET | FLAG_MASKED | FLAG_PARTIAL;
 
-/** What the codec can count. */
+/** The most bytes that the codec can count. */
 const MOST_INFLATED = 0xffff_ffff;
 
 /**
@@ -49,9 +49,9 @@ export class FrameReceiver implements FrameRules {
   /** Gets the reports. */
   sink: ReceiverSink;
   options: ReceiverOptions;
-  /** Bytes of one message, at most: `maxPayload`, but never more than one Buffer can hold. */
+  /** The most bytes of one message: `maxPayload`, but never more than one Buffer can hold. */
   #maxMessage = 0;
-  /** Bytes of one Text message, at most: if it becomes a string, never more than one string can hold. */
+  /** The most bytes of one Text message: if it becomes a string, never more than one string can hold. */
   #maxText = 0;
   /** The flags of a Binary message in one frame, masked as the role demands. One less is Text. */
   #plainBinary = 0;
@@ -103,13 +103,13 @@ export class FrameReceiver implements FrameRules {
     this.#plainBinary = options.raw ? -1 : FIN | Opcode.Binary | (options.role === 'server' ? FLAG_MASKED : 0);
   }
 
-  /** How many bytes the message that is arriving may still grow by. */
+  /** By how many bytes the message that is arriving may still grow. */
   get room(): number {
     return this.#maxMessage - this.#announced;
   }
 
   get compressedRoom(): number {
-    // What cannot be compressed gets a little longer, by the headers of stored blocks.
+    // Incompressible data gets a little longer, by the headers of stored blocks.
     return this.room + Math.floor(this.#maxMessage / 16) + 1024;
   }
 
@@ -219,7 +219,7 @@ export class FrameReceiver implements FrameRules {
     }
   }
 
-  /** Judges any frame but a plain message by all rules. */
+  /** Judges a frame that is not a plain message, by all rules. */
   #receiveFrame(words: Uint32Array, row: number, start: number, end: number, stop: number): void {
     const fault = judgeFrame(words, row, this);
     const flags = words[row + ROW_FLAGS];
@@ -323,7 +323,10 @@ export class FrameReceiver implements FrameRules {
     else reportMessage(this.sink, this.options, opcode, payload);
   }
 
-  /** In raw mode; but a frame of a compressed message says nothing by itself. */
+  /**
+   * Whether frames are reported instead of messages: in raw mode, but not for a compressed message, whose frames mean
+   * nothing by themselves.
+   */
   #reportsFrames(): boolean {
     return this.options.raw && !this.compressed;
   }
@@ -348,7 +351,7 @@ export class FrameReceiver implements FrameRules {
     this.sink.onLongMessage(outcome);
   }
 
-  /** Bytes that a compressed message may have. */
+  /** The most bytes that a compressed message may have. */
   #mostOf(opcode: number): number {
     const most = opcode === Opcode.Text ? Math.min(this.#maxMessage, this.#maxText) : this.#maxMessage;
     return Math.min(most, MOST_INFLATED);

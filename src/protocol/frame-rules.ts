@@ -15,16 +15,16 @@ import { CONTROL_BIT, FIN, MAX_CONTROL_PAYLOAD, OPCODE_MASK, Opcode, RSV1, RSV2,
  */
 export type Role = 'server' | 'client';
 
-/** What the rules for a frame depend on besides the frame. */
+/** The state and the options that the rules for a frame depend on. */
 export interface FrameRules {
   readonly role: Role;
   /** Whether a fragment of a message has arrived and its last fragment (FIN) has not. */
   readonly fragmented: boolean;
-  /** How many bytes the message may still grow by. */
+  /** By how many bytes the message may still grow. */
   readonly room: number;
   /** Whether compressed messages may come (RFC 7692). */
   readonly inflates: boolean;
-  /** How many bytes a compressed message may still grow by before it is inflated. */
+  /** By how many bytes a compressed message may still grow, before inflating. */
   readonly compressedRoom: number;
   /** Whether the message under way is compressed. */
   readonly compressed: boolean;
@@ -33,11 +33,12 @@ export interface FrameRules {
 }
 
 /**
- * Judges one row of the frame table, complete or partial, by RFC 6455 §5: each byte as soon as it decides something.
+ * Judges one row of the frame table, complete or partial, by RFC 6455 §5. Each byte is judged as soon as it has
+ * arrived.
  *
  * @param words the codec's words
  * @param row index of the row's first word
- * @param rules what else decides
+ * @param rules the state and the options of the connection
  * @returns the first rule that the frame breaks, or `null`
  */
 export function judgeFrame(words: Uint32Array, row: number, rules: FrameRules): Fault | null {
@@ -97,7 +98,8 @@ function judgeLength(words: Uint32Array, row: number, present: number, rules: Fr
   const minimum = encoding === 126 ? 126 : encoding === 127 ? 65_536 : 0;
   if (length < minimum && !rules.lenientLengths) return FAULT.LENGTH_NOT_MINIMAL;
 
-  // Count before buffering, so that a peer cannot make us hold more than maxPayload, or what that may be compressed.
+  // Count before buffering, so that a peer cannot make us hold more than maxPayload, or more than its compressed form
+  // may have.
   const flags = words[row + ROW_FLAGS];
   if ((flags & CONTROL_BIT) !== 0) return null;
   const isCompressed = rules.fragmented ? rules.compressed : (flags & RSV1) !== 0;

@@ -21,20 +21,20 @@ import { Opcode } from './opcode.js';
 import type { InflatedInSteps, MessageInflater, ReceiverOptions, ReceiverSink } from './receiver-options.js';
 import { reportMessage } from './whole-message.js';
 
-/** Bytes that one step inflates, at most: well below a millisecond. */
+/** The most bytes that one step inflates: it takes well below a millisecond. */
 const STEP_BYTES = 2 * INFLATE_OUT_SIZE;
 
-/** The message whose state lies in the codec's memory; `null` if nothing there is wanted any more. */
+/** The message whose state lies in the codec's memory; `null` if that state is no longer needed. */
 let resident: LongMessage | null = null;
 
-/** What `INFLATE_TOO_LONG` and `INFLATE_INVALID` say of the peer. */
+/** The fault of the peer for `INFLATE_TOO_LONG` and `INFLATE_INVALID`. */
 export function inflationFault(outcome: number): Fault {
   return outcome === INFLATE_TOO_LONG ? FAULT.MESSAGE_TOO_BIG : FAULT.INVALID_DEFLATE;
 }
 
 /**
- * A compressed message that has more bytes than the codec's output area, or comes in more than its input area takes. It
- * is inflated in steps, between which other connections have their turns, and other messages may be inflated.
+ * A compressed message that does not fit into the codec's output area, or came in more bytes than its input area has.
+ * It is inflated in steps. Between them, other connections have their turns, and other messages may be inflated.
  */
 export class LongMessage implements InflatedInSteps {
   readonly opcode: number;
@@ -46,26 +46,26 @@ export class LongMessage implements InflatedInSteps {
   #input: Buffer;
   #taken = 0;
   #begun: boolean;
-  /** What was in the codec's memory, while another message is inflated. */
+  /** A copy of the codec's memory, while another message is inflated. */
   #saved: Buffer | null = null;
   #portions: Buffer[] = [];
   #length = 0;
   #utf8State = 0;
   #isInflated = false;
-  /** The message as it is joined. */
+  /** The message, as far as it is joined. */
   #payload: Buffer | null = null;
   #joined = 0;
   /** Why the connection fails; `null` unless the peer broke a rule. */
   fault: Fault | null = null;
 
-  /** Inflates a message of which nothing is known yet. @returns as `inflate` of the codec */
+  /** Begins to inflate a message. @returns as `inflate` of the codec */
   static begin(inflater: MessageInflater, start: number, end: number, most: number): number {
     if (resident !== null) resident.#save();
     return inflater.inflate(start, end, most, false);
   }
 
   /**
-   * @param input what was not inflated yet
+   * @param input the bytes that were not inflated yet
    * @param begun whether `begin` was just called for it
    * @param isFull whether that has filled the output area
    */
@@ -91,27 +91,27 @@ export class LongMessage implements InflatedInSteps {
     if (isFull) this.#take(INFLATE_OUT_SIZE);
   }
 
-  /** Whether it is whole, or there is a fault. */
+  /** Whether the message is whole, or there is a fault. */
   get hasEnded(): boolean {
     return this.fault !== null || (this.#payload !== null && this.#joined === this.#portions.length);
   }
 
   /** Goes on for a part of a millisecond. */
   step(): void {
-    // The codec without WebAssembly has inflated all of it already.
+    // The codec without WebAssembly has already inflated all of it.
     const most = this.#codec.kind === 'ts' ? Number.POSITIVE_INFINITY : STEP_BYTES;
     for (let done = 0; done < most && !this.#isInflated && this.fault === null; done += INFLATE_OUT_SIZE)
       this.#inflate();
-    // To join costs a tenth of that.
+    // Joining costs a tenth of inflating.
     for (let done = 0; done < 4 * most && this.#isInflated && !this.hasEnded; done += INFLATE_OUT_SIZE) this.#join();
   }
 
-  /** Tells the sink of the message. */
+  /** Reports the message to the sink. */
   report(sink: ReceiverSink): void {
     reportMessage(sink, this.#options, this.opcode, this.#payload!, true);
   }
 
-  /** Forgets all of it. */
+  /** Forgets the message. */
   discard(): void {
     if (resident === this) resident = null;
     this.fault ??= FAULT.INVALID_DEFLATE;

@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 
-/** Keys to draw at once; drawing them one by one would cost each frame a call into OpenSSL. */
+/** How many keys to draw at once. Drawing them one by one would cost each frame a call into OpenSSL. */
 const POOL_SIZE = 2048;
 
 const pool = new Uint32Array(POOL_SIZE);

@@ -7,8 +7,8 @@ const MIN_CAPACITY = 1024;
 
 /**
  * The payload of one message while it arrives in pieces: fragments, or parts of a frame that came in several reads. It
- * grows with what has arrived, to at most twice that, and never with what a header declares. So a peer has to send what
- * it makes us hold, and a thousand tiny fragments cost no more than their bytes.
+ * grows with the bytes that have arrived, to at most twice as many, and never with the length that a header declares.
+ * So a peer has to send the bytes that it makes us hold, and a thousand tiny fragments cost no more than their bytes.
  */
 export class MessageBuffer {
   #bytes: Buffer = NO_BYTES;
@@ -40,7 +40,7 @@ export class MessageBuffer {
   take(): Buffer {
     const bytes = this.#bytes;
     if (this.#length === bytes.length) return bytes;
-    // Its user would hold what was in it before, too, and may pass it on with the memory.
+    // Otherwise its user would also hold the bytes of earlier messages, and could pass them on with the memory.
     const own = this.#isSpare ? allocate(this.#length) : null;
     if (own === null) return bytes.subarray(0, this.#length);
     bytes.copy(own, 0, 0, this.#length);
@@ -50,7 +50,7 @@ export class MessageBuffer {
 
   #grow(needed: number, toCome: number): boolean {
     const most = Math.min(Math.max(MIN_CAPACITY, needed * 2), needed + Math.max(0, toCome));
-    // It will be outgrown, unless the whole message fits.
+    // The message will outgrow it, unless all of it fits.
     const spare = most < needed + toCome ? takeSpare(needed, most) : null;
     const grown = spare ?? allocate(most) ?? allocate(needed);
     if (grown === null) return false;

@@ -17,19 +17,19 @@ import v8 from 'node:v8';
 const FILLED_FROM = 65_536;
 const FILLED_UP_TO = 262_144;
 
-/** The young generation is to be collected about once for so many bytes. docs/decisions.md has the measurements. */
+/** The young generation should be collected about once for this many bytes. docs/decisions.md has the measurements. */
 const BYTES_PER_COLLECTION = 16_777_216;
 
 /** Slots of one array of filling, of 8 bytes each. The last array is kept. */
 const SLOTS = 2048;
 const BYTES_PER_SLOT = 8;
 
-/** Bytes of filling for each byte of memory, and how many that are at most. */
+/** Bytes of filling for each byte of memory, and the most of these. */
 let ratio = 0;
 const MOST = 0.5;
 let bytesUntilLook = 0;
 
-/** It is used for nothing, but what nobody could use V8 need not allocate. */
+/** It is not used. It is exported because V8 need not allocate what no code could use. */
 export let filling: readonly undefined[] = [];
 
 /** Bytes that the young generation holds before it is collected; 0 if this runtime does not tell. */
@@ -45,7 +45,7 @@ function youngCapacity(): number {
 function fillYoungGeneration(bytes: number): void {
   bytesUntilLook -= bytes;
   if (bytesUntilLook < 0) {
-    // V8 makes it larger or smaller.
+    // V8 changes the size of the young generation.
     bytesUntilLook = BYTES_PER_COLLECTION;
     ratio = Math.min(MOST, youngCapacity() / BYTES_PER_COLLECTION);
   }

@@ -55,7 +55,7 @@ class Slab {
 }
 
 /**
- * A user who keeps a message keeps its slab alive. For a tiny message that is as much memory as with Node's own Buffer
+ * A user that keeps a message keeps its slab alive. For a tiny message that is as much memory as with Node's own Buffer
  * pool, for a larger one at most as much as with one read of a Node stream. Still larger payloads get memory of their
  * own.
  */
@@ -70,7 +70,7 @@ const LARGE_UP_TO = 16_384;
 let latest = tiny;
 
 /**
- * Call it before the payloads of each scan are copied: what was copied of the window before is no longer what it holds.
+ * Call it before the payloads of each scan are copied: the window no longer holds the bytes that were copied before.
  */
 export function beginOwnedPayloads(): void {
   latest.begin();

@@ -10,7 +10,7 @@ import type { ReceiverOptions, ReceiverSink } from './receiver-options.js';
  *
  * @param isAscii whether none of its bytes is above 0x7f; only Text needs to know
  * @param stop end of the bytes that may be copied together with it
- * @param isInflated whether it came compressed
+ * @param isInflated whether it was compressed
  * @returns false if it is Text and not UTF-8 (RFC 6455 §8.1); then nothing is reported
  */
 export function deliverFrom(
@@ -43,7 +43,7 @@ export function deliverFrom(
   return true;
 }
 
-/** Reports a whole message, whose bytes are for the sink to keep. */
+/** Reports a whole message, whose bytes the sink may keep. */
 export function reportMessage(
   sink: ReceiverSink,
   options: ReceiverOptions,

@@ -28,7 +28,7 @@ export class SendQueue {
   #last: Entry | null = null;
   #pong: Entry | null = null;
   #closed = false;
-  /** Resolves when the memory of the last frame that left is free; `null` if it was free at once. */
+  /** Resolves when the memory of the frames that left is free; `null` if all of it was free at once. */
   #lastFree: Promise<void> | null = null;
   #free: Promise<void> | null = null;
   #resolve: (() => void) | null = null;
