@@ -68,8 +68,8 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
    * Sends a message, or a Ping or a Pong.
    *
    * `await ws.send(data)` sends no faster than the peer receives. Without `await`, see what it returns. If more than
-   * `maxBackpressure` bytes wait to be written, `slowPeer` decides about the message. It is compressed if that was
-   * agreed (`compression`), it has `threshold` bytes or more, it gets shorter, and `compress` is not false.
+   * `maxBackpressure` bytes wait to be written, `slowPeer` decides about the message. A message is compressed if that
+   * was agreed (`compression`), it has `threshold` bytes or more, it gets shorter, and `compress` is not false.
    *
    * @example
    * ```js
@@ -85,7 +85,7 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
    * @param options an opcode (Text, Binary, Ping or Pong), or `{ opcode, compress }`; none for a prepared message
    * @returns `undefined` if the message was accepted and you may reuse the buffer. Otherwise a promise that resolves
    *   when you may, and when there is room for more. It rejects with a `WebSocketClosedError` if the connection ends
-   *   first, or if the socket is not open; nothing is sent then
+   *   first or the socket is not open, and with `WASOCK_BACKPRESSURE` if `slowPeer` is `'wait'` and too much waits
    * @throws TypeError if `data` cannot be sent, an option is invalid, Text is not UTF-8, or a client sends a prepared
    *   message
    * @throws RangeError if a Ping or Pong has more than 125 bytes

@@ -76,7 +76,7 @@ export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHa
     context: UpgradeContext,
   ): UpgradeResult<UserData> | Promise<UpgradeResult<UserData>>;
   /**
-   * Deliver Binary messages as views of the receive buffer, if that saves a copy. A view is valid only until `message`
+   * Deliver Buffers that are views of the receive buffer, if that saves a copy. A view is valid only until `message`
    * returns. Default off.
    */
   zeroCopy?: boolean;
