@@ -97,7 +97,7 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   #hungUp = false;
   #pausedByQueue = false;
   #pausedByUser = false;
-  /** The promise of `closed`, if somebody has asked for it; otherwise the result, once the socket is closed. */
+  /** The promise of `closed`, once it was read; otherwise the result, once the socket is closed. */
   #ending: Ending | CloseResult | null = null;
 
   #connection(): Connection {

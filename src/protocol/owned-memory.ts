@@ -3,9 +3,9 @@ import v8 from 'node:v8';
 
 /*
  * V8 frees the memory of a Buffer with the Buffer, which it finds by collecting the young generation once that is full.
- * Large messages hardly fill it: each has one small object. So what nobody uses any more adds up outside of the heap,
- * until V8 collects the whole heap because of it, which takes ten times as long. With 400 MB of messages a second, this was a
- * fifth of all time, and answers came 15 ms late.
+ * Large messages hardly fill it: each has one small object. So memory that is no longer used adds up outside of the heap,
+ * until V8 collects the whole heap, which takes ten times as long. With 400 MB of messages a second, this was a fifth of all
+ * time, and answers came 15 ms late.
  *
  * So large memory comes with a little filling for the young generation, to have that collected in time.
  */

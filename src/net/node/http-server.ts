@@ -117,9 +117,9 @@ const REQUEST_TIMEOUT = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r
 /**
  * Makes an HTTP server read once more from a client before a time-out of node:http or node:tls ends the connection: if
  * our own event loop was blocked, the missing bytes may be in the kernel. node:http answers all other faults itself, as
- * long as nobody listens for `'clientError'`.
+ * long as there is no listener for `'clientError'`.
  *
- * @param server one of our own, on which nobody listens for `'clientError'`
+ * @param server one of our own, without a listener for `'clientError'`
  */
 export function readBeforeTimeouts(server: HttpServer): void {
   const late = new Set<unknown>();

@@ -39,7 +39,7 @@ export function releaseHandle(socket: Duplex): void {
   const handle = handleOf<ReadingHandle>(socket);
   if (handle?.readStart !== refuseToRead) return;
   delete (handle as Partial<ReadingHandle>).readStart;
-  // Somebody has asked it to read meanwhile, and believes that it does.
+  // Other code has asked it to read meanwhile, and believes that it does.
   if (handle.reading) handle.readStart();
 }
 

@@ -77,7 +77,7 @@ export function readIntoBuffer(socket: Duplex, buffer: Uint8Array, onRead: OnRea
   if (where === null || handle === null) return false;
   const state = socket as unknown as Record<symbol, unknown>;
   if (state[where.buffer] !== buffer) {
-    // It may be reading: libuv asks for the buffer when a read is due, and calls nobody before the read is done.
+    // It may be reading: libuv asks for the buffer when a read is due, and runs no other code before the read is done.
     state[where.buffer] = buffer;
     handle.useUserBuffer(buffer);
   }
