@@ -7,7 +7,7 @@ const router = express.Router();
 
 router.get('/ws', (req, res) => {
   // Somebody has opened it as a page.
-  if (!isUpgrade(req)) return res.status(426).send('Connect with a WebSocket');
+  if (!isUpgrade(req)) return res.status(426).set('Upgrade', 'websocket').end();
   return newWebSocket(req, async (ws) => {
     await ws.send('Welcome to simple echo server');
     for await (const message of ws) await ws.send(message);

@@ -1,7 +1,7 @@
 import type { RequestOptions } from 'node:https';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { checkProtocols, openingHeaders, parseUrl } from '../handshake/client.js';
-import { connect } from '../net/opening/connect.js';
+import { connect, REQUEST_OPTIONS } from '../net/opening/connect.js';
 import { type CloseResult, WebSocketError } from '../protocol/errors.js';
 import { checkNames } from '../protocol/option-names.js';
 import {
@@ -23,7 +23,6 @@ import {
   ownOptions,
   resolveLimits,
 } from './limits.js';
-import { NODE_OPTIONS } from './node-options.js';
 import { openClient } from './open.js';
 import type { WebSocket } from './websocket.js';
 
@@ -70,7 +69,7 @@ const OWN_OPTIONS: readonly string[] = [
   ...['headers', 'origin', 'signal', 'followRedirects'],
 ];
 
-const CLIENT_OPTIONS: readonly string[] = [...OWN_OPTIONS, ...NODE_OPTIONS];
+const CLIENT_OPTIONS: readonly string[] = [...OWN_OPTIONS, ...REQUEST_OPTIONS];
 
 /**
  * Connects to a server, as a client (RFC 6455 §4.1).

@@ -121,10 +121,16 @@ export function serve<UserData = unknown>(options: ServeOptions<UserData>): Prom
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`options must be an object, not ${String(options)}`);
   }
-  checkNames('serve', options, OPTIONS);
+  // An object of a class of the user's has handlers for methods, and may have state of its own.
+  if (isPlain(options)) checkNames('serve', options, OPTIONS);
   for (const name of HANDLERS) checkType(name, options[name], 'function');
   checkAddress(options);
   return handled(new Server(options).listen());
+}
+
+function isPlain(options: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(options);
+  return prototype === null || prototype === Object.prototype;
 }
 
 /** A running server: `serve` makes it. */

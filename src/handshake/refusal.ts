@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer';
-import { checkNames } from '../protocol/option-names.js';
 import { checkField, quoted } from './header-values.js';
 
 /** RFC 9110 §15 and the IANA registry. Listed here because src/handshake imports nothing of node:http. */
@@ -165,7 +164,8 @@ interface RefusalOptions {
  *   `body` is not a string, or if a 304 has a body
  */
 export function refuse(status: number, options: RefusalOptions = {}): Refusal {
-  checkNames('refuse', options, ['headers', 'body']);
+  const unknown = Object.keys(options).find((name) => name !== 'headers' && name !== 'body');
+  if (unknown !== undefined) throw new TypeError(`refuse has no option ${quoted(unknown)}, only headers and body`);
   return refusalFor('application', status, options);
 }
 

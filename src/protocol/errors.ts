@@ -376,6 +376,8 @@ export function toError(thrown: unknown): Error {
     if (thrown instanceof Error) return thrown;
     return new WebSocketError(String(thrown), ERROR_CODE.HANDLER, { cause: thrown });
   } catch {
-    return new WebSocketError('The thrown value cannot be converted to a string', ERROR_CODE.HANDLER, { cause: thrown });
+    return new WebSocketError('The thrown value cannot be converted to a string', ERROR_CODE.HANDLER, {
+      cause: thrown,
+    });
   }
 }

@@ -78,14 +78,16 @@ describe('windowBits', () => {
   });
 });
 
-test.each(['treshold', 'windowbits', 'serverMaxWindowBits', '__proto__x'])(
-  'an option %s is a TypeError that names those that there are',
-  (name) => {
-    expect(() => checkCompression({ threshold: 1, [name]: 1 })).toThrow(
-      new TypeError(`compression has no option "${name}", only threshold, level, contextTakeover, windowBits`),
-    );
-  },
-);
+test.each([
+  ['treshold', ': did you mean "threshold"?'],
+  ['windowbits', ': did you mean "windowBits"?'],
+  ['serverMaxWindowBits', ', only threshold, level, contextTakeover, windowBits'],
+  ['__proto__x', ', only threshold, level, contextTakeover, windowBits'],
+])('an option %s is a TypeError that names those that there are', (name, hint) => {
+  expect(() => checkCompression({ threshold: 1, [name]: 1 })).toThrow(
+    new TypeError(`compression has no option "${name}"${hint}`),
+  );
+});
 
 describe('a polluted prototype', () => {
   const prototype = Object.prototype as Record<string, unknown>;

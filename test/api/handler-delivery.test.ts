@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { Opcode, serve, type WebSocket, WebSocketClosedError } from '../../src/index.js';
-import { frameFor } from '../support/framer.js';
+import { FAULT } from '../../src/protocol/errors.js';
+import { closeHex, frameFor } from '../support/framer.js';
 import { rawClient, rawWebSocket, requestText } from '../support/raw-peer.js';
 import { served, until } from '../support/servers.js';
 
@@ -117,7 +118,7 @@ describe('a handler that fails', () => {
     const peer = await rawWebSocket(port);
     const [ws] = server.connections;
     peer.write(provoke[name]);
-    expect((await peer.takeAll()).subarray(-4).toString('hex')).toBe('880203f3');
+    expect((await peer.takeAll()).toString('hex')).toMatch(new RegExp(`${closeHex(1011, 'Internal error')}$`));
     expect(reported).toHaveLength(1);
     expect(reported[0][0]).toMatchObject({ message: 'handler' });
     if (name !== 'open') expect(reported[0][1]).toBe(ws);
@@ -183,7 +184,7 @@ describe('a handler that fails', () => {
     const { port } = await served({ message: thrown, error });
     const peer = await rawWebSocket(port);
     peer.write(text('x'));
-    expect((await peer.takeAll()).toString('hex')).toBe('880203f3');
+    expect((await peer.takeAll()).toString('hex')).toBe(closeHex(1011, 'Internal error'));
     await until(() => log.mock.calls.length === 1);
     expect((await rawWebSocket(port)).ended).toBe(false);
     log.mockRestore();
@@ -194,7 +195,7 @@ describe('a handler that fails', () => {
     const { port } = await served({ error: (...args: unknown[]) => reported.push(args) });
     const peer = await rawWebSocket(port);
     peer.write(frameFor('server', 3));
-    expect((await peer.takeAll()).toString('hex')).toBe('880203ea');
+    expect((await peer.takeAll()).toString('hex')).toBe(closeHex(1002, FAULT.RESERVED_OPCODE.message));
     expect(reported).toHaveLength(1);
     expect(reported[0][0]).toMatchObject({
       name: 'WebSocketProtocolError',

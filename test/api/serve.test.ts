@@ -14,7 +14,7 @@ const text = (payload: string) => frameFor('server', Opcode.Text, payload);
 describe('arguments', () => {
   test.each([
     { title: 'no options', options: undefined, error: TypeError },
-    { title: 'a port of another type', options: { port: '80' }, error: TypeError },
+    { title: 'a port of another type', options: { port: true }, error: TypeError },
     { title: 'a port out of range', options: { port: 65_536 }, error: RangeError },
     { title: 'a host of another type', options: { host: 1 }, error: TypeError },
     { title: 'a relative path', options: { path: 'ws' }, error: TypeError },

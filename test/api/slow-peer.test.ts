@@ -21,7 +21,12 @@ describe('a peer that does not read, and is more than maxBackpressure behind', (
     const error = await rejection(ws.send(MESSAGE));
     expect(error).toBeInstanceOf(WebSocketClosedError);
     expect(error).toMatchObject({ closeCode: 1006, cause: { code: 'WASOCK_SLOW_PEER' } });
-    expect(await ws.closed).toEqual({ closeCode: 1006, reason: '', wasClean: false });
+    expect(await ws.closed).toMatchObject({
+      closeCode: 1006,
+      reason: '',
+      wasClean: false,
+      cause: { code: 'WASOCK_SLOW_PEER' },
+    });
     expect(await rejection(ws.receivePacket())).toMatchObject({ cause: { code: 'WASOCK_SLOW_PEER' } });
   });
 

@@ -92,7 +92,12 @@ describe('one subscriber that never reads, among many: all others get every mess
     expect(accepted.length).toBeGreaterThan(2);
     expect(leftOut[0]).toBe(accepted.length);
     expect(errors).toMatchObject([{ code: 'WASOCK_SLOW_PEER' }]);
-    expect(await slow.ws.closed).toEqual({ closeCode: 1006, reason: '', wasClean: false });
+    expect(await slow.ws.closed).toMatchObject({
+      closeCode: 1006,
+      reason: '',
+      wasClean: false,
+      cause: { code: 'WASOCK_SLOW_PEER' },
+    });
     expect(closes).toEqual([1006]);
     expect(slow.ws.bufferedAmount).toBe(0);
     expect(slow.ws.dropped).toBe(0);

@@ -5,7 +5,7 @@ import { Cluster, meet, PRIMARY, partsOf, tell, WORKER } from '../support/cluste
 import { nextTexts, reaches, sharedServer, subscriber } from '../support/shared-servers.js';
 
 test('refuses an option that there is not', () => {
-  expect(() => cluster({ sharded: true } as never)).toThrow(/no option sharded/);
+  expect(() => cluster({ sharded: true } as never)).toThrow(/no option "sharded"/);
 });
 
 test('carries messages between servers of the primary process', async () => {

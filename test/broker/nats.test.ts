@@ -12,7 +12,7 @@ const texts = (count: number, from = 0) => Array.from({ length: count }, (_, i) 
 
 test.each<[string, () => unknown, RegExp]>([
   ['neither options nor a function', () => nats('localhost' as never), /options of connect, or a function/],
-  ['an option that there is not', () => nats({}, { sharded: true } as never), /no option sharded/],
+  ['an option that there is not', () => nats({}, { sharded: true } as never), /no option "sharded"/],
   ['a prefix that is none of subjects', () => nats({}, { prefix: 'a.>.' }), /must begin a subject/],
   ['a prefix that leaves no room', () => nats({}, { prefix: 'a'.repeat(513) }), /at most 512 characters/],
 ])('refuses %s', (_, call, message) => {

@@ -16,7 +16,7 @@ import { until } from '../support/waiting.js';
 
 test.each<[string, () => unknown, RegExp]>([
   ['no client', () => redis(undefined as never), /takes a client of the npm package redis/],
-  ['an option that there is not', () => redis(createClient(), { shraded: true } as never), /no option shraded/],
+  ['an option that there is not', () => redis(createClient(), { shraded: true } as never), /no option "shraded"/],
   [
     'a value of sharded that is none',
     () => redis(createClient(), { sharded: 1 as never }),

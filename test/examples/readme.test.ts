@@ -12,10 +12,10 @@ const GUIDE = readFileSync(path.join(ROOT, 'docs/guide.md'), 'utf8');
 
 /** The JavaScript of an example below a heading, the first unless `index` says another. */
 function exampleBelow(heading: string, index: number): string {
-  const section = [README, GUIDE].map(
-    (page) => new RegExp(`^## ${heading}\n([\\s\\S]*?)(?=^## |(?![\\s\\S]))`, 'm').exec(page)?.[1],
+  const sections = [README, GUIDE].map(
+    (page) => new RegExp(`^## ${heading}\n([\\s\\S]*?)(?=^## |(?![\\s\\S]))`, 'm').exec(page)?.[1] ?? '',
   );
-  const blocks = [...(section.find((text) => text !== undefined) ?? '').matchAll(/^```js\n([\s\S]*?)^```/gm)];
+  const blocks = sections.flatMap((section) => [...section.matchAll(/^```js\n([\s\S]*?)^```/gm)]);
   const code = blocks[index]?.[1];
   if (code === undefined) throw new Error(`No example below ${heading}`);
   return code;

@@ -278,10 +278,18 @@ describe('judgeUpgrade, the headers of RFC 6455', () => {
     expect(refused({ 'Sec-WebSocket-Key': [KEY, KEY] }).status).toBe(400);
   });
 
-  test.each(['a,,b', 'a b', 'a, a', '', 'caf\xe9', 'a\tb', `b${' '.repeat(15 * 1024)}x`])(
+  test.each(['a,,b', 'a b', 'a, a', ',', 'caf\xe9', 'a\tb', `b${' '.repeat(15 * 1024)}x`])(
     'hostile.H-23 hostile.A4.13: subprotocols %j: 400',
     (value) => {
       expect(refused({ 'Sec-WebSocket-Protocol': value }).status).toBe(400);
+    },
+  );
+
+  test.each(['Sec-WebSocket-Protocol', 'Sec-WebSocket-Extensions'])(
+    'an empty %s, which Python and .NET send if they offer nothing, is none',
+    (name) => {
+      const { protocols, extensions } = accepted({ [name]: '' });
+      expect([protocols, extensions]).toEqual([[], []]);
     },
   );
 
@@ -290,7 +298,7 @@ describe('judgeUpgrade, the headers of RFC 6455', () => {
     expect(refused({ 'Sec-WebSocket-Protocol': ['a', 'a'] }).status).toBe(400);
   });
 
-  test.each(['x; y=",permessage-deflate; client_max_window_bits,"', 'x; y="', ''])(
+  test.each(['x; y=",permessage-deflate; client_max_window_bits,"', 'x; y="', ','])(
     'hostile.H-26: extensions %j: 400',
     (value) => {
       expect(refused({ 'Sec-WebSocket-Extensions': value }).status).toBe(400);

@@ -8,7 +8,7 @@ import { awaiting, served } from '../support/servers.js';
 export interface Endpoint {
   readonly port: number;
   readonly messages: (string | Buffer)[];
-  /** How each connection that has ended did so. */
+  /** How each connection that has ended did so, without the cause, which is among the errors. */
   readonly ends: CloseResult[];
   /** The errors of connections that broke a rule, by their code. */
   readonly errors: (string | undefined)[];
@@ -23,7 +23,7 @@ async function handlerEndpoint(limits: Limits = {}): Promise<Endpoint> {
   const { port, errors } = await served({
     ...limits,
     open: (ws) => {
-      ws.closed.then((end) => ends.push(end));
+      ws.closed.then(({ cause: _, ...end }) => ends.push(end));
     },
     message: (_ws, data) => {
       messages.push(data);
@@ -45,7 +45,7 @@ async function awaitEndpoint(limits: Limits = {}): Promise<Endpoint> {
   const errors: (string | undefined)[] = [];
   const { port } = await awaiting(async (request) => {
     const ws = await newWebSocket(request, undefined, limits);
-    ws.closed.then((end) => ends.push(end));
+    ws.closed.then(({ cause: _, ...end }) => ends.push(end));
     try {
       for await (const message of ws) messages.push(message);
     } catch (error) {

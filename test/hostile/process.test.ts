@@ -2,7 +2,7 @@ import http, { type Server } from 'node:http';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { acceptUpgrades, newWebSocket, serve, type WebSocket } from '../../src/index.js';
 import { IS_DOCUMENTED } from '../support/documented.js';
-import { frameFor } from '../support/framer.js';
+import { closeHex, frameFor } from '../support/framer.js';
 import { heldMemory } from '../support/memory.js';
 import { rawClient, rawWebSocket, requestText } from '../support/raw-peer.js';
 import { aWhile, fillUp, served, until } from '../support/servers.js';
@@ -171,7 +171,7 @@ describe('what a handler throws', () => {
       const { port } = await served({ message, error: (error) => errors.push(error) });
       const peer = await rawWebSocket(port);
       peer.write(frameFor('server', 1, 'x'));
-      expect((await peer.takeAll()).toString('hex')).toBe('880203f3');
+      expect((await peer.takeAll()).toString('hex')).toBe(closeHex(1011, 'Internal error'));
       expect(errors).toMatchObject([{ code: 'WASOCK_HANDLER' }]);
     }
   });

@@ -125,6 +125,7 @@ describePeer(peer, () => {
       server.signal('SIGCONT');
       await page.locator('#echo [data-state=open]').waitFor();
       await entriesOf(page, '#echo').filter({ hasText: 'hello?' }).waitFor();
+      expect(await page.locator('#echo .again').isVisible()).toBe(false);
     });
 
     test('gives up an attempt to connect that nobody answers', async () => {
@@ -134,6 +135,7 @@ describePeer(peer, () => {
       const silent = net.createServer().listen(Number(new URL(url).port));
       onTestFinished(() => void silent.close());
       await entriesOf(page, '#echo').filter({ hasText: 'Closed: the server does not answer' }).first().waitFor();
+      expect(await page.locator('#echo').getByRole('button', { name: 'Connect now' }).isVisible()).toBe(true);
     });
 
     test('names the process that has sent a message, where there are several', async () => {

@@ -24,6 +24,8 @@ const TESTED_BY: Record<string, string> = {
   'codec/huffman.ts': 'codec/inflate.test.ts',
   'codec/wasm.ts': 'codec/scan.test.ts',
   'api/opened.ts': 'api/open.test.ts',
+  'protocol/option-names.ts': 'api/option-names.test.ts',
+  'ws/exported.ts': 'ws/contract-exports.test.ts',
   'api/option-checks.ts': 'api/limits.test.ts',
   'api/own-http-server.ts': 'api/serve.test.ts',
   'api/socket-server.ts': 'api/topics.test.ts',

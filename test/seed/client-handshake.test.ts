@@ -60,9 +60,9 @@ describe('the handshake on the client', () => {
   });
 
   test('seed.K2: another scheme is an error before anything is sent', async () => {
-    const error = await rejection(newWebSocket('http://127.0.0.1:1/'));
+    const error = await rejection(newWebSocket('ftp://127.0.0.1:1/'));
     expect(error).toBeInstanceOf(WebSocketCreationError);
-    expect(error.message).toMatch(/^Scheme http not supported yet/);
+    expect(error.message).toMatch(/^Scheme ftp not supported yet/);
   });
 
   test.each([

@@ -27,6 +27,13 @@ export function frameFor(role: Role, opcode: number, payload: string | Uint8Arra
   return encodeFrame((fin ? 0x80 : 0) | rsv | opcode, form.form ?? shortest, BigInt(octets.length), key, octets);
 }
 
+/** The Close frame that a client gets, in hexadecimal digits. */
+export function closeHex(code: number, reason = ''): string {
+  const payload = Buffer.concat([Buffer.alloc(2), Buffer.from(reason)]);
+  payload.writeUInt16BE(code);
+  return frameFor('client', 8, payload).toString('hex');
+}
+
 /** Only the header of a frame that declares `length` octets. */
 export function frameHeaderFor(role: Role, opcode: number, length: bigint, fin = true): Buffer {
   const form = length < 126n ? 0 : length < 65_536n ? 2 : 8;

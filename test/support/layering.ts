@@ -205,6 +205,11 @@ function blocksOf(source: string): { name: string; lines: number; most: number }
       /^(export )?(async )?function|^ {2}(?!(if|for|while|switch|return|try)\b)[\w#][\w #<>,]*\(.*\{$/.test(line);
     if (!isClass && !isFunction) return [];
     const indent = line.match(/^ */)![0];
+    const signature = lines
+      .slice(start)
+      .find((other, i) => (i === 0 || other.startsWith(`${indent})`)) && /[;{]$/.test(other));
+    // An overload has no body.
+    if (signature?.endsWith(';')) return [];
     const length = lines.slice(start).findIndex((other) => other.startsWith(`${indent}}`)) + 1;
     return [{ name: line.trim(), lines: length, most: isClass ? MAX_CLASS : MAX_FUNCTION }];
   });

@@ -38,6 +38,26 @@ const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 /** Headers that only the host may see for which they were given: secrets, and its name. */
 const OF_ONE_HOST: readonly string[] = ['authorization', 'cookie', 'host', 'proxy-authorization'];
 
+/**
+ * The options that a client passes on: those of `http.request`, `net.connect` and `tls.connect`, as documented for Node
+ * 20 to 26.
+ */
+export const REQUEST_OPTIONS: readonly string[] = [
+  // http.request and https.request.
+  ...['agent', 'auth', 'createConnection', 'defaultPort', 'family', 'hints', 'host', 'hostname', 'insecureHTTPParser'],
+  ...['joinDuplicateHeaders', 'localAddress', 'localPort', 'lookup', 'maxHeaderSize', 'method', 'path', 'port'],
+  ...['protocol', 'setDefaultHeaders', 'setHost', 'socketPath', 'timeout', 'uniqueHeaders'],
+  // net.connect.
+  ...['allowHalfOpen', 'autoSelectFamily', 'autoSelectFamilyAttemptTimeout', 'blockList', 'fd', 'highWaterMark'],
+  ...['keepAlive', 'keepAliveInitialDelay', 'noDelay', 'readable', 'writable'],
+  // tls.connect and tls.createSecureContext.
+  ...['ALPNProtocols', 'allowPartialTrustChain', 'ca', 'cert', 'checkServerIdentity', 'ciphers', 'clientCertEngine'],
+  ...['crl', 'dhparam', 'ecdhCurve', 'enableTrace', 'honorCipherOrder', 'isServer', 'key', 'maxVersion', 'minDHSize'],
+  ...['minVersion', 'passphrase', 'pfx', 'privateKeyEngine', 'privateKeyIdentifier', 'pskCallback'],
+  ...['rejectUnauthorized', 'requestCert', 'requestOCSP', 'secureContext', 'secureOptions', 'secureProtocol'],
+  ...['servername', 'session', 'sessionIdContext', 'sessionTimeout', 'sigalgs', 'ticketKeys'],
+];
+
 /** How to connect, and what to ask for. */
 export interface ConnectOptions {
   readonly protocols: readonly string[];

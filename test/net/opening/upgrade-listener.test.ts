@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { newWebSocket } from '../../../src/index.js';
-import { frameFor } from '../../support/framer.js';
+import { FAULT } from '../../../src/protocol/errors.js';
+import { closeHex, frameFor } from '../../support/framer.js';
 import { Program } from '../../support/program.js';
 import { type RawPeer, rawAnswer, rawClient, rawWebSocket, requestText } from '../../support/raw-peer.js';
 import { aWhile, awaiting, served, settles, until, withResolvers } from '../../support/servers.js';
@@ -85,7 +86,7 @@ describe('octets behind the request', () => {
       const peer = await rawClient(port);
       peer.write(requestText().repeat(1000));
       expect(await peer.takeHead()).toMatch(/^HTTP\/1.1 101 /);
-      expect((await peer.takeAll()).toString('hex')).toBe('880203ea');
+      expect((await peer.takeAll()).toString('hex')).toBe(closeHex(1002, FAULT.RESERVED_BITS.message));
     }
     expect(arrived).toEqual([]);
   });
