@@ -256,5 +256,5 @@ test('Reconnecting clients: after 1012 and 503 they do, after 1008 and 401 they 
   );
   const refused = runNode([file, `ws://127.0.0.1:${port}/ws`]);
   expect(await refused.exit).toEqual({ code: 0, signal: null });
-  expect(refused.stdout).toMatch(/^.*the server answered 401\n$/);
+  expect(refused.stdout).toMatch(/^.*answered 401: Unauthorized\n$/);
 });
