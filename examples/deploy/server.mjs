@@ -1,5 +1,5 @@
-// One of several processes of a chat, which a proxy stands in front of: see nginx.conf and haproxy.cfg beside this file, and
-// docs/scaling.md. Start it once for each port, all with the same REDIS_URL.
+// One of several processes of a chat, which a proxy stands in front of: see nginx.conf, haproxy.cfg and Caddyfile beside this
+// file, docs/deployment.md and docs/scaling.md. Start it once for each port, all with the same REDIS_URL.
 import { createClient } from 'redis';
 import { serve } from 'wasock';
 import { redis } from 'wasock/redis';
@@ -7,6 +7,9 @@ import { redis } from 'wasock/redis';
 const { PORT = '9001', REDIS_URL = 'redis://127.0.0.1:6379' } = process.env;
 
 let isEnding = false;
+
+// The client's address. The proxies set this header anew, whatever the client has sent.
+const addressOf = (req) => req.headers['x-forwarded-for'];
 
 const server = await serve({
   // The proxy alone may connect. Whoever else could would choose what X-Forwarded-For says.
@@ -16,7 +19,9 @@ const server = await serve({
   pingInterval: 25_000,
   broker: redis(createClient({ url: REDIS_URL })),
 
-  upgrade: (req) => ({ data: { address: req.headers['x-forwarded-for'] } }),
+  maxConnectionsPerAddress: 100,
+  addressOf,
+  upgrade: (req) => ({ data: { address: addressOf(req) } }),
   open(ws) {
     ws.subscribe('chat');
     ws.send(`You are ${ws.data.address}, in process ${process.pid}`);

@@ -16,13 +16,14 @@ import { installProject, PACKED, versionAt } from '../support/installed-project.
 const run = promisify(execFile);
 
 const HERE = import.meta.dirname;
-const NO_PROGRAMS = ['run.mjs', 'ours.mjs'];
+const NO_PROGRAMS = ['run.mjs', 'ours.mjs', 'framework-guide.mjs'];
 const TIME_LIMIT = 120_000;
 const CODECS = ['wasm-simd', 'wasm', 'ts'];
 
 /** The oldest Node of programs that do not support all of ours: by the `engines` of their packages, and of what these need. */
 const OLDEST_NODE = {
   'fastify.mjs': 22, // cookie 2, by way of light-my-request
+  'frameworks.mjs': 22, // as fastify.mjs and nestjs.mjs
   'handlers.mjs': 22, // as fastify.mjs and nestjs.mjs
   'hocuspocus.mjs': 22,
   'miniflare.mjs': 22, // itself
@@ -31,7 +32,7 @@ const OLDEST_NODE = {
 };
 
 /** Programs that use `wasock` and no `ws`: the codec makes no difference to them. */
-const ONE_CODEC = ['handlers.mjs', 'next.mjs', 'vite.mjs'];
+const ONE_CODEC = ['frameworks.mjs', 'handlers.mjs', 'next.mjs', 'vite.mjs'];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
