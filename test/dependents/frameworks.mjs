@@ -10,7 +10,7 @@ import { newWebSocket } from 'wasock';
 import { ENVIRONMENT, expectRoute, onPort, programsOf } from './framework-guide.mjs';
 import { done, listen, versionOf } from './ours.mjs';
 
-const PROGRAMS = programsOf(readFileSync('node_modules/wasock/docs/frameworks.md', 'utf8'));
+const PROGRAMS = programsOf(readFileSync('frameworks.md', 'utf8'));
 
 const FRAMEWORKS = { 'Fastify 5': 'fastify', 'Nest 12': '@nestjs/core', 'Next 16': 'next' };
 

@@ -7,7 +7,7 @@
 // the fastest one on the others. Overrides by file stand for "npm:wasock-ws@^8", which needs a registry that has it.
 
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { cpSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
@@ -80,6 +80,8 @@ const programs = readdirSync(HERE).filter((file) => file.endsWith('.mjs') && !NO
 const jobs = jobsFor(programs, await nodesAt(values.node));
 // `ws` is ours, whoever requires it.
 const { folder, remove } = await installProject(HERE, positionals[0], PACKED, ['--ignore-scripts']);
+// Its programs are run there as they stand.
+cpSync(path.resolve(HERE, '../../docs/frameworks.md'), path.join(folder, 'frameworks.md'));
 let failed = 0;
 async function work() {
   for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {

@@ -17,19 +17,20 @@ const PAGES = [
 
 /** Packages of examples that are not installed here. */
 const ELSEWHERE = [
+  '@fastify/cookie',
+  // A context of Hono is typed by the bindings of its app, which JavaScript cannot name.
   '@hono/node-server',
+  '@hono/node-server/utils/response',
   '@nestjs/common',
   '@nestjs/core',
   'cookie-session',
-  'express-session',
   'fastify',
   'hono',
-  'https-proxy-agent',
+  'hono/cookie',
+  'iron-session',
   'koa',
-  'koa-session',
   'next',
-  'socket.io',
-  'socket.io-client',
+  'next/headers',
   'uWebSockets.js',
 ];
 
@@ -46,13 +47,20 @@ const COMPILER_OPTIONS = {
   ...{ target: 'es2022', module: 'nodenext', moduleResolution: 'nodenext', lib: ['es2023', 'dom'], types: ['node'] },
   // What JavaScript does not say is any; what it does say is checked.
   strict: false,
-  ...{ allowJs: true, checkJs: true, noEmit: true, skipLibCheck: true, esModuleInterop: true, jsx: 'preserve' },
+  ...{
+    allowJs: true,
+    checkJs: true,
+    noEmit: true,
+    skipLibCheck: true,
+    esModuleInterop: true,
+    experimentalDecorators: true,
+  },
 };
 
 /** The blocks of JavaScript and TypeScript in a page, with the line that each begins at. */
 function blocksOf(page: string): { readonly line: number; readonly language: string; readonly code: string }[] {
   const text = readFileSync(path.join(ROOT, page), 'utf8');
-  return [...text.matchAll(/^```(js|ts)\n([\s\S]*?)^```$/gm)].map(({ index, 1: language, 2: code }) => ({
+  return [...text.matchAll(/^```(js|ts)(?: \S+)?\n([\s\S]*?)^```$/gm)].map(({ index, 1: language, 2: code }) => ({
     line: text.slice(0, index).split('\n').length + 1,
     language,
     code,
