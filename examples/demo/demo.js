@@ -266,8 +266,8 @@ function onChat(data, socket) {
   const isOwn = id === ownId;
   // Newcomers have to learn who is here.
   if (kind === 'joined' && !isOwn) socket.send(JSON.stringify({ kind: 'here', name: nameField.value }));
-  if (kind === 'joined') return line('note', `${isOwn ? 'You have' : `${name} has`} come`);
-  if (kind === 'left') return line('note', `${name} has left`);
+  if (kind === 'joined') return line('note', `${isOwn ? 'You' : name} joined`);
+  if (kind === 'left') return line('note', `${name} left`);
   if (kind !== 'said') return;
   const small = process === undefined ? [] : [element('small', `process ${process}`)];
   const said = element('p', text);
