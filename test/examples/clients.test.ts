@@ -42,6 +42,8 @@ test('every example is run by a test', () => {
     'brokers.test.ts',
     'clients.test.ts',
     'demo.test.ts',
+    'deployment.test.ts',
+    'frameworks.test.ts',
     'health.test.ts',
     'metrics.test.ts',
     'operations.test.ts',
