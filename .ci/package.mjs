@@ -48,6 +48,7 @@ function wasmBytesFrom(fileName, format) {
 const CHUNKS = {
   entryFileNames: '[name].js',
   chunkFileNames: 'shared/[name].js',
+  hoistTransitiveImports: false,
   manualChunks(id, { getModuleInfo }) {
     const [room] = path.relative(MODULES, id).split(path.sep);
     const rooms = ['codec', 'deflate', 'handshake', 'net', 'protocol'];
@@ -89,7 +90,9 @@ async function writeBundles() {
     ...CHUNKS,
     dir: path.join(TARGET, 'esm'),
   });
-  writeFileSync(path.join(TARGET, 'esm/package.json'), '{ "type": "module" }\n');
+  writeFileSync(path.join(TARGET, 'esm/package.json'), '{ "type": "module", "sideEffects": ["./cluster.js"] }\n');
+  // `require('wasock/ws')` is the class, also in a bundle, which a module alone cannot be.
+  writeFileSync(path.join(TARGET, 'esm/ws.cjs'), "module.exports = require('./ws.js').default;\n");
   // `module.exports` of the entry `ws` is the class itself, which is its only export here.
   const only = path.join(MODULES, 'ws-only.js');
   writeFileSync(only, "export { exported as default } from './ws/exported.js';\n");
@@ -115,17 +118,24 @@ function writeWrappers() {
   writeFileSync(wrapper, source.replace(/^import .*$/m, "import exported from './ws.js';"));
 }
 
-/** What a bundler for browsers finds: it builds, and says at once what is wrong. */
+const BROWSER_ERROR = 'wasock runs on Node.js, Bun and Deno. In a browser, use its own WebSocket.';
+
+/** What a bundler for browsers finds: it builds, and whatever is called says what is wrong. */
 function writeBrowser() {
   for (const name of ENTRIES) {
     const wrapper = readFileSync(path.join(TARGET, `${name}.mjs`), 'utf8');
     const names = [.../\bexport (?:const )?\{([^}]*)\}/.exec(wrapper)[1].matchAll(/[\w$]+/g)].map(([word]) => word);
-    const hasDefault = /\bexport default\b/.test(wrapper);
-    writeFileSync(
-      path.join(TARGET, 'browser', `${name}.mjs`),
-      `throw new Error('wasock runs on Node.js, Bun and Deno. In a browser, use its own WebSocket.');\n` +
-        names.map((each) => `export const ${each} = undefined;\n`).join('') +
-        (hasDefault ? 'export default undefined;\n' : ''),
+    const stubs = names
+      .map((each) => `function ${each}() {\n  throw new Error(${JSON.stringify(BROWSER_ERROR)});\n}\n`)
+      .join('');
+    const write = (extension, more) => writeFileSync(path.join(TARGET, 'browser', `${name}${extension}`), stubs + more);
+    const byDefault = name === 'ws' ? 'export default WebSocket;\n' : '';
+    write('.mjs', `export { ${names.join(', ')} };\n${byDefault}`);
+    write(
+      '.js',
+      name === 'ws'
+        ? `module.exports = Object.assign(WebSocket, { ${names.join(', ')} });\n`
+        : `module.exports = { ${names.join(', ')} };\n`,
     );
   }
 }
@@ -149,21 +159,27 @@ function copyTypings() {
   cpSync(path.join(ROOT, 'types'), path.join(TARGET, 'types'), { recursive: true });
 }
 
-/** Bundlers take the modules; Node takes CommonJS, with a wrapper for `import`, so that there is one copy in a process. */
+/**
+ * Bundlers take the modules; Node takes CommonJS, with a wrapper for `import`, so that there is one copy in a process. What has
+ * Node is asked for first: some have it beside a browser.
+ */
 function exportsOf(name) {
   const base = name === 'ws' ? './types/ws' : `./${name}`;
-  const typed = (types, file) => ({ types: `${base}${types}`, default: file });
-  const modules = typed('.d.mts', `./esm/${name}.js`);
-  const browser = typed('.d.mts', `./browser/${name}.mjs`);
+  const esm = (file) => ({ types: `${base}.d.mts`, default: file });
+  const common = (file) => ({ types: `${base}.d.ts`, default: file });
+  const modules = esm(`./esm/${name}.js`);
+  const stub = { import: esm(`./browser/${name}.mjs`), require: common(`./browser/${name}.js`) };
   return {
-    workerd: browser,
-    browser,
-    // `require('wasock/ws')` is the class, which a module cannot be.
-    module: name === 'ws' ? { import: modules } : modules,
-    node: { import: typed('.d.mts', `./${name}.mjs`), require: typed('.d.ts', `./${name}.js`) },
+    node: {
+      module: name === 'ws' ? { import: modules, require: common('./esm/ws.cjs') } : modules,
+      import: esm(`./${name}.mjs`),
+      require: common(`./${name}.js`),
+    },
+    workerd: stub,
+    browser: stub,
+    'react-native': stub,
     import: modules,
-    require: typed('.d.ts', `./${name}.js`),
-    default: modules,
+    require: common(`./${name}.js`),
   };
 }
 
@@ -183,7 +199,7 @@ function writeManifest() {
         ]),
       ),
     },
-    sideEffects: ['./cluster.js', './cluster.mjs', './esm/cluster.js', './browser/*'],
+    sideEffects: ['./cluster.js', './cluster.mjs', './esm/cluster.js'],
   };
   writeFileSync(path.join(TARGET, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }

@@ -230,7 +230,7 @@ burst.addEventListener('click', async () => {
 // ——— the chat
 
 /** Milliseconds after which somebody of whom nothing was heard is not online any more, and how often each says that it is. */
-const ONLINE_FOR = 60_000;
+const ONLINE_FOR = 150_000;
 const SAYS_EVERY = 20_000;
 
 const nameField = document.querySelector('[name=name]');
@@ -239,6 +239,7 @@ nameField.value = `Guest ${100 + Math.floor(Math.random() * 900)}`;
 /** Who is online, by the ids that the servers give: their names, and when they were heard of. */
 const online = new Map();
 let ownId;
+let answer = null;
 
 function showOnline() {
   for (const [id, { heard }] of online) if (heard < Date.now() - ONLINE_FOR) online.delete(id);
@@ -254,7 +255,7 @@ function timeOf(milliseconds) {
 }
 
 /** What a server tells about somebody: `welcome` to a newcomer; then `joined`, `here`, `said` or `left` to all. */
-function onChat(data, socket) {
+function onChat(data) {
   const { kind, id, name, text, time, process } = JSON.parse(data);
   if (kind === 'welcome') {
     ownId = id;
@@ -264,8 +265,8 @@ function onChat(data, socket) {
   else online.set(id, { name, heard: Date.now() });
   showOnline();
   const isOwn = id === ownId;
-  // Newcomers have to learn who is here.
-  if (kind === 'joined' && !isOwn) socket.send(JSON.stringify({ kind: 'here', name: nameField.value }));
+  // Newcomers have to learn who is here: from each of us, but not from all at once, nor for each of many newcomers.
+  if (kind === 'joined' && !isOwn && answer === null) answer = setTimeout(sayHere, 200 + Math.random() * 1800);
   if (kind === 'joined') return line('note', `${isOwn ? 'You' : name} joined`);
   if (kind === 'left') return line('note', `${name} left`);
   if (kind !== 'said') return;
@@ -287,6 +288,7 @@ const chat = panel('chat', 'chat', {
 });
 
 function sayHere() {
+  answer = null;
   chat.send(JSON.stringify({ kind: 'here', name: nameField.value }));
 }
 nameField.addEventListener('change', sayHere);

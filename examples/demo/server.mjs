@@ -36,13 +36,14 @@ const HEADERS = {
 const pathOf = (req) => req.url.split('?')[0];
 
 const LONGEST_NAME = 30;
+const LONGEST_TEXT = 1000;
 
 /** What somebody says in the chat: that they have `joined`, are still `here`, or have `said` something. Undefined for anything else. */
 function parse(data) {
   try {
     const { kind, name, text = '' } = JSON.parse(data);
     const isKnown = ['joined', 'here', 'said'].includes(kind) && typeof name === 'string' && typeof text === 'string';
-    return isKnown ? { kind, name: name.slice(0, LONGEST_NAME), text } : undefined;
+    return isKnown ? { kind, name: name.slice(0, LONGEST_NAME), text: text.slice(0, LONGEST_TEXT) } : undefined;
   } catch {
     return undefined;
   }

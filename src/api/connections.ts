@@ -150,7 +150,8 @@ export interface CheckedCloseOptions {
 
 /** Checks the options and adds defaults. @throws TypeError, RangeError if one is invalid */
 export function checkCloseOptions(options: CloseOptions): CheckedCloseOptions {
-  checkNames('close', options, ['code', 'reason', 'timeout', 'over']);
+  // As a listener it gets the name of a signal.
+  if (typeof options === 'object') checkNames('close', options, ['code', 'reason', 'timeout', 'over']);
   const { code = CloseCode.GoingAway, reason = '' } = options;
   formatClosePayload(code, reason);
   const timeout = options.timeout === undefined ? undefined : checkDuration('timeout', options.timeout, 0);

@@ -124,6 +124,12 @@ export function newWebSocket<UserData = unknown>(
   protocols: string | readonly string[] | undefined,
   options: WithData<UserData>,
 ): Promise<WebSocket<UserData>>;
+/** As before, with options that may have no data. */
+export function newWebSocket<UserData = unknown>(
+  request: UpgradeSource,
+  protocols: string | readonly string[] | undefined,
+  options: AcceptOptions<UserData>,
+): Promise<WebSocket<UserData | undefined>>;
 /**
  * Accepts an upgrade request, as a server (RFC 6455 §4.2). Call it in a request handler of a server that was passed to
  * `acceptUpgrades`. If the request cannot be accepted, nothing is written, so that the handler can give another answer.
@@ -179,6 +185,13 @@ export function newWebSocket<UserData>(
   protocols: string | readonly string[] | undefined,
   options: WithData<UserData>,
   handler: (ws: WebSocket<UserData>) => unknown,
+): Promise<CloseResult>;
+/** As before, with options that may have no data. */
+export function newWebSocket<UserData>(
+  request: UpgradeSource,
+  protocols: string | readonly string[] | undefined,
+  options: AcceptOptions<UserData>,
+  handler: (ws: WebSocket<UserData | undefined>) => unknown,
 ): Promise<CloseResult>;
 /**
  * Accepts an upgrade request, as a server, and runs a handler with the socket. When the handler has finished, the

@@ -60,7 +60,7 @@ export class Publisher {
    * @throws TypeError, RangeError if the time-out is invalid
    */
   close(options: { timeout?: number } = {}): Promise<void> {
-    checkNames('close', options, ['timeout']);
+    if (typeof options === 'object') checkNames('close', options, ['timeout']);
     return this.#session.end(checkDuration('timeout', options.timeout, 5000) || Number.POSITIVE_INFINITY);
   }
 }

@@ -169,7 +169,8 @@ export class Upgrades extends SocketServer<unknown> {
 
   #onRejection(upgrade: AwaitedUpgrade, reason: unknown): void {
     const { pending, response, ws } = upgrade;
-    if (isRefusal(reason) && pending?.isPending && !response?.headersSent) return pending.refuse(reason);
+    // `refuse` does nothing if the client has left.
+    if (isRefusal(reason) && pending !== null && !response?.headersSent) return pending.refuse(reason);
     const error = toError(reason);
     if (ws !== null || pending === null) return failSocket(ws!, reason, { error: this.#options.onError });
     // The client has left, or it gets the refusal and `refused` is called.

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import { type InspectOptions, inspect } from 'node:util';
+import { inspect } from 'node:util';
 import type { Connection } from '../net/connection.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { type CloseResult, WebSocketClosedError, withoutStack } from '../protocol/errors.js';
@@ -55,6 +55,29 @@ let receiveNext: (ws: WebSocket) => Promise<IteratorResult<string | Buffer>>;
 export type DiagnosticsMessages = MessagesOf<WebSocket>;
 
 const STATE_NAMES: readonly string[] = ['connecting', 'open', 'closing', 'closed'];
+
+/** What `console.log(ws)` shows. An object rather than a text: whoever prints it knows what it has shown, and how deep it goes. */
+class Shown {
+  readonly state: string;
+  readonly url: string;
+  readonly remoteAddress: string | undefined;
+  readonly protocol: string;
+  readonly topics: readonly string[];
+  readonly bufferedAmount: number;
+  readonly data: unknown;
+
+  constructor(ws: SendingSocket<unknown> & { readonly topics: readonly string[] }, state: ReadyState) {
+    this.state = STATE_NAMES[state];
+    this.url = ws.url;
+    this.remoteAddress = ws.remoteAddress;
+    this.protocol = ws.protocol;
+    this.topics = ws.topics;
+    this.bufferedAmount = ws.bufferedAmount;
+    this.data = ws.data;
+  }
+}
+// It is what `console.log` shows before the properties.
+Object.defineProperty(Shown, 'name', { value: 'WebSocket' });
 
 /** The promise of `closed`. */
 class Ending {
@@ -335,12 +358,9 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
     this.#connection().hangup();
   }
 
-  /** What `console.log(ws)` shows. @internal */
-  [inspect.custom](depth: number | null, options: InspectOptions): string {
-    if (depth !== null && depth < 0) return '[WebSocket]';
-    const { url, remoteAddress, protocol, topics, bufferedAmount, data } = this;
-    const state = STATE_NAMES[this.readyState];
-    return `WebSocket ${inspect({ state, url, remoteAddress, protocol, topics, bufferedAmount, data }, { ...options, depth })}`;
+  /** @internal */
+  [inspect.custom](): object {
+    return new Shown(this, this.readyState);
   }
 
   #onClosed(result: CloseResult, isOrderly: boolean): void {

@@ -287,7 +287,8 @@ export class Connection extends CompressingLink implements TimeLimited {
   }
 
   onError(error: Error): void {
-    this.#cause ??= error;
+    // What happens to the TCP connection after the peer's Close is not why the connection ended.
+    if (!this.#begunClosing?.isReceived) this.#cause ??= error;
   }
 
   /** The TCP connection is closed. Everything received before is handled first. */

@@ -95,6 +95,11 @@ export class Closing {
     return { discards, sendsClose: sends, reads, ends: ends === 'always' || isThrough };
   }
 
+  /** The peer has sent a Close. */
+  get isReceived(): boolean {
+    return this.#received !== null;
+  }
+
   /** Records the peer's Close. The first one counts (§7.1.5). */
   onReceived(status: CloseStatus): void {
     this.#received ??= status;

@@ -188,7 +188,7 @@ export class WebSocketClosedError extends WebSocketError implements CloseResult 
   readonly wasClean: boolean;
   /** Makes an error. @param options replace the cause, the code and the message */
   constructor(result: CloseResult, options?: { cause?: Error; code?: string; message?: string }) {
-    const reason = result.reason === '' ? '' : `: ${result.reason}`;
+    const reason = result.reason === '' ? '' : `: ${printable(result.reason)}`;
     const cause = options?.cause ?? result.cause;
     super(
       options?.message ?? `Socket closed (${result.closeCode}${reason})`,
@@ -244,11 +244,18 @@ export interface HandshakeAnswer {
 /** The most characters of the body that the message of an error shows. */
 const SHOWN_BODY = 200;
 
+/** What could change a terminal or a log: control and formatting characters, and separators of lines. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
+
+/** A stranger's text for the message of an error. */
+function printable(text: string): string {
+  return text.replaceAll(UNPRINTABLE, '\ufffd');
+}
+
 /** The first line of a body, if it is text. */
 function firstLine(text: string): string {
-  const line = text.trimStart().split(/[\r\n]/, 1)[0];
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: a body is a stranger's, and an error is printed.
-  return /[\u0000-\u001f\u007f-\u009f\ufffd]/.test(line) ? '' : line.slice(0, SHOWN_BODY).trimEnd();
+  const line = printable(text.trimStart().split(/[\r\n]/, 1)[0]);
+  return line.includes('\ufffd') ? '' : line.slice(0, SHOWN_BODY).trimEnd();
 }
 
 /**
@@ -257,7 +264,7 @@ function firstLine(text: string): string {
  */
 export class WebSocketFailedUpgradeError extends WebSocketError implements HandshakeAnswer {
   /** The URL of the request, after redirects, without user name and password. */
-  readonly url: string;
+  declare readonly url: string;
   /** The HTTP status of the answer. */
   readonly status: number;
   /** The headers of the answer. Their names are in lower case. */
@@ -272,7 +279,8 @@ export class WebSocketFailedUpgradeError extends WebSocketError implements Hands
       ERROR_CODE.FAILED_UPGRADE,
       options,
     );
-    this.url = withoutCredentials(url);
+    // What follows `?` may be a secret, and an error is printed with its properties.
+    Object.defineProperty(this, 'url', { value: withoutCredentials(url), enumerable: false });
     this.status = status;
     this.headers = headers;
     this.body = body;
@@ -374,7 +382,10 @@ export function withoutStack<T extends Error>(make: () => T): T {
 export function toError(thrown: unknown): Error {
   try {
     if (thrown instanceof Error) return thrown;
-    return new WebSocketError(String(thrown), ERROR_CODE.HANDLER, { cause: thrown });
+    // Such as a refusal that nobody can answer with any more.
+    const { message } = Object(thrown) as { message?: unknown };
+    const text = typeof message === 'string' ? message : String(thrown);
+    return new WebSocketError(text, ERROR_CODE.HANDLER, { cause: thrown });
   } catch {
     return new WebSocketError('The thrown value cannot be converted to a string', ERROR_CODE.HANDLER, {
       cause: thrown,

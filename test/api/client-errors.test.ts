@@ -5,8 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { newWebSocket, refuse, type WebSocketFailedUpgradeError } from '../../src/index.js';
 import { CERTIFICATE, PRIVATE_KEY } from '../support/certificate.js';
 import { listen, tcpServer } from '../support/http-servers.js';
-import { rawAnswer, requestText } from '../support/raw-peer.js';
-import { awaiting, connected, rejection, served } from '../support/servers.js';
+import { rawAnswer, rawClient, requestText } from '../support/raw-peer.js';
+import { aWhile, awaiting, connected, rejection, served } from '../support/servers.js';
 
 const PAIR = { cert: CERTIFICATE, key: PRIVATE_KEY };
 
@@ -74,11 +74,34 @@ describe('a refused opening handshake', () => {
   });
 });
 
+test('throw refuse(401) after the client has left is nobody’s error', async () => {
+  const errors: Error[] = [];
+  const { port } = await awaiting(
+    async (request) => {
+      await new Promise((resolve) => request.socket.once('close', resolve));
+      throw refuse(401);
+    },
+    { onError: (error) => errors.push(error) },
+  );
+  const peer = await rawClient(port);
+  peer.write(requestText());
+  await aWhile(20);
+  peer.reset();
+  await aWhile(60);
+  expect(errors).toEqual([]);
+});
+
+test('an error about time does not tell what follows the question mark', async () => {
+  const url = await tcpServer(() => {});
+  const opening = newWebSocket(`ws://ada:secret@${url.host}/ws?token=secret`, [], { handshakeTimeout: 30 });
+  expect((await rejection(opening)).message).toBe(`ws://${url.host}/ws did not answer within 30 ms (handshakeTimeout)`);
+});
+
 describe('TLS on one side only', () => {
   test('wss: to a server without TLS', async () => {
     const { port } = await served();
     const error = await rejection(newWebSocket(`wss://127.0.0.1:${port}/`));
-    expect(error.message).toMatch(`(if it does not speak TLS, use ws://127.0.0.1:${port})`);
+    expect(error.message).toMatch(`(it does not speak TLS: use ws://127.0.0.1:${port})`);
   });
 
   test('ws: to a server with TLS', async () => {
@@ -151,6 +174,22 @@ test.runIf(Number(process.versions.node.split('.')[0]) >= 24)(
     await ws.close();
   },
 );
+
+test('a socket within its own data, or with others in a room, is shown once', async () => {
+  const shown: string[] = [];
+  const members = new Set<unknown>();
+  const { url } = await served<{ room?: unknown; self?: unknown }>({
+    upgrade: () => ({ data: {} }),
+    open: (ws) => {
+      members.add(ws);
+      Object.assign(ws.data, { room: { members }, self: ws });
+      shown.push(inspect(ws, { depth: null }));
+    },
+  });
+  for (let i = 0; i < 20; i++) await connected(url);
+  expect(shown.at(-1)!.length).toBeLessThan(100_000);
+  expect(shown[0]).toMatch('[Circular');
+});
 
 test('console.log of a socket shows its state, its URL, its peer, its topics and what is buffered', async () => {
   const shown: string[] = [];

@@ -57,6 +57,16 @@ describe('the cause of an end is told by the close handler and by closed', () =>
     expect(closed).toMatchObject({ closeCode: 1006, wasClean: false });
   });
 
+  test('none after a Close of the peer, whatever becomes of the TCP connection', async () => {
+    const close = frameFor('server', 8, Buffer.from([0x03, 0xe8]));
+    const { closed } = await ending({}, async (peer) => {
+      peer.write(close);
+      await peer.take(4);
+      peer.socket.resetAndDestroy();
+    });
+    expect(closed).toEqual({ closeCode: 1000, reason: '', wasClean: true });
+  });
+
   test('none after a Close of the peer, and none after a FIN without one', async () => {
     const close = frameFor('server', 8, Buffer.from([0x03, 0xe8]));
     const { closed } = await ending({}, (peer) => peer.write(close));

@@ -173,6 +173,12 @@ describe('an unknown name is a TypeError at the call, with the nearest that is k
     for (const [name, call] of calls) expect(message(call)).toMatch(`has no option "${name}"`);
   });
 
+  test('but close may be a listener for a signal', async () => {
+    const { server } = await served();
+    const listener = server.close.bind(server) as (signal: string) => Promise<void>;
+    await expect(listener('SIGTERM')).resolves.toBeUndefined();
+  });
+
   test('but not what a polluted prototype adds, nor a method that a class has for its handlers', async () => {
     class Chat {
       host = '127.0.0.1';

@@ -13,6 +13,7 @@ import webpack from 'webpack';
 
 const FOLDER = path.resolve('bundles');
 const ENTRY = path.join(FOLDER, 'program.mjs');
+const BOTH = path.join(FOLDER, 'both.mjs');
 const PAGE = path.join(FOLDER, 'page.mjs');
 const OUTPUT = 'echo on wasm-simd';
 
@@ -36,7 +37,16 @@ sockets.close();
 console.log(\`\${text} on \${codec.kind}\`);
 `,
 );
-writeFileSync(PAGE, `import { newWebSocket } from 'wasock';\nconsole.log(newWebSocket);\n`);
+// A dependency may be CommonJS: there is one class all the same.
+writeFileSync(path.join(FOLDER, 'dependency.cjs'), `module.exports = require('wasock/ws');\n`);
+writeFileSync(
+  BOTH,
+  `import WebSocket from 'wasock/ws';
+import required from './dependency.cjs';
+console.log(required === WebSocket);
+`,
+);
+writeFileSync(PAGE, `import { newWebSocket } from 'wasock';\nnewWebSocket('ws://127.0.0.1:1/');\n`);
 
 const run = (file) => execFileSync(process.execPath, [file], { encoding: 'utf8', stdio: 'pipe' }).trim();
 const outputOf = (name) => path.join(FOLDER, `${name}.mjs`);
@@ -97,6 +107,10 @@ for (const [name, bundle] of Object.entries(BUNDLERS)) {
   const program = outputOf(`${name}-program`);
   await bundle(ENTRY, program, 'node');
   assert.equal(run(program), OUTPUT);
+
+  const both = outputOf(`${name}-both`);
+  await bundle(BOTH, both, 'node');
+  assert.equal(run(both), 'true');
 
   const page = outputOf(`${name}-page`);
   await bundle(PAGE, page, 'browser');

@@ -3,6 +3,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import {
+  type AcceptOptions,
   type CloseResult,
   newWebSocket,
   Opcode,
@@ -67,6 +68,8 @@ async function main(): Promise<void> {
     newWebSocket(req, [], { data: { user: 'Ada' } }).then((accepted) => accepted.data.user.toUpperCase());
   const withHandler = (req: IncomingMessage): Promise<CloseResult> =>
     newWebSocket(req, [], { data: { user: 'Ada' } }, (accepted) => accepted.data.user.toUpperCase());
+  const withOptions = (req: IncomingMessage, options: AcceptOptions<{ user: string }>) =>
+    newWebSocket(req, [], options).then((accepted) => accepted.data?.user.toUpperCase());
   // @ts-expect-error: it is unknown what data is
   const withoutData = (req: IncomingMessage) => newWebSocket(req).then((accepted) => accepted.data.user);
   // @ts-expect-error: a type alone gives no value
@@ -74,7 +77,7 @@ async function main(): Promise<void> {
   // @ts-expect-error: a limit of a whole server
   const ofServer = (req: IncomingMessage) => newWebSocket(req, [], { maxConnections: 1 });
   check(
-    [wrong, wrongTopic, wrongChange, withData, withHandler, withoutData, typeAlone, ofServer].every(
+    [wrong, wrongTopic, wrongChange, withData, withOptions, withHandler, withoutData, typeAlone, ofServer].every(
       (call) => typeof call === 'function',
     ),
     'a wrong argument is an error of types',

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { isCloseCode } from '../../src/protocol/close-code.js';
 import {
@@ -131,10 +132,24 @@ describe('the errors', () => {
     ['\n{"error":"who are you?"}\nmore', ': {"error":"who are you?"}'],
     [`${'x'.repeat(300)}`, `: ${'x'.repeat(200)}`],
     ['\u001b[2Jboo', ''],
+    ['a\u2028b', ''],
+    ['a\u202eb', ''],
     ['one\rtwo', ': one'],
   ])('WebSocketFailedUpgradeError: of the body %j the message has %j', (body, shown) => {
     const error = new WebSocketFailedUpgradeError(URL_ASKED, { status: 401, headers: {} }, Buffer.from(body));
     expect(error.message.slice(error.message.indexOf('401'))).toBe(`401${shown}`);
+  });
+
+  it('a Close reason of a stranger cannot change a terminal', () => {
+    const { message, reason } = new WebSocketClosedError({ ...RESULT, reason: 'x\n\u001b[31m' });
+    expect(message).toBe('Socket closed (4001: x\ufffd\ufffd[31m)');
+    expect(reason).toBe('x\n\u001b[31m');
+  });
+
+  it('WebSocketFailedUpgradeError: printed, it does not show what follows the question mark', () => {
+    const error = new WebSocketFailedUpgradeError(URL_ASKED, { status: 401, headers: {} }, Buffer.from(''));
+    expect(inspect(error)).not.toMatch('secret');
+    expect(error.url).toMatch('secret');
   });
 
   it('WebSocketFailedUpgradeError: a body that is not text is not shown', () => {

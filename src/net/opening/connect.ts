@@ -20,6 +20,7 @@ import { newKey } from '../../handshake/key.js';
 import { NO_BYTES } from '../../protocol/bytes.js';
 import {
   type HandshakeAnswer,
+  shownUrl,
   toError,
   WebSocketCreationError,
   WebSocketError,
@@ -46,12 +47,22 @@ export const REQUEST_OPTIONS: readonly string[] = [
   // http.request and https.request.
   ...['agent', 'auth', 'createConnection', 'defaultPort', 'family', 'hints', 'host', 'hostname', 'insecureHTTPParser'],
   ...['joinDuplicateHeaders', 'localAddress', 'localPort', 'lookup', 'maxHeaderSize', 'method', 'path', 'port'],
-  ...['protocol', 'setDefaultHeaders', 'setHost', 'socketPath', 'timeout', 'uniqueHeaders'],
+  ...['protocol', 'httpValidation', 'setDefaultHeaders', 'setHost', 'socketPath', 'timeout', 'uniqueHeaders'],
   // net.connect.
   ...['allowHalfOpen', 'autoSelectFamily', 'autoSelectFamilyAttemptTimeout', 'blockList', 'fd', 'highWaterMark'],
-  ...['keepAlive', 'keepAliveInitialDelay', 'noDelay', 'readable', 'writable'],
+  ...['keepAlive', 'keepAliveInitialDelay', 'noDelay', 'readable', 'typeOfService', 'writable'],
   // tls.connect and tls.createSecureContext.
-  ...['ALPNProtocols', 'allowPartialTrustChain', 'ca', 'cert', 'checkServerIdentity', 'ciphers', 'clientCertEngine'],
+  ...[
+    'ALPNProtocols',
+    'SNICallback',
+    'allowPartialTrustChain',
+    'ca',
+    'cert',
+    'certificateCompression',
+    'checkServerIdentity',
+    'ciphers',
+    'clientCertEngine',
+  ],
   ...['crl', 'dhparam', 'ecdhCurve', 'enableTrace', 'honorCipherOrder', 'isServer', 'key', 'maxVersion', 'minDHSize'],
   ...['minVersion', 'passphrase', 'pfx', 'privateKeyEngine', 'privateKeyIdentifier', 'pskCallback'],
   ...['rejectUnauthorized', 'requestCert', 'requestOCSP', 'secureContext', 'secureOptions', 'secureProtocol'],
@@ -115,7 +126,7 @@ export async function connect(url: URL, options: ConnectOptions): Promise<Connec
 }
 
 function tooLate(url: URL, handshakeTimeout: number): WebSocketCreationError {
-  return new WebSocketCreationError(`${url.href} did not answer within ${handshakeTimeout} ms (handshakeTimeout)`);
+  return new WebSocketCreationError(`${shownUrl(url)} did not answer within ${handshakeTimeout} ms (handshakeTimeout)`);
 }
 
 async function connectWithin(url: URL, options: ConnectOptions, signal: AbortSignal): Promise<Connected> {
@@ -126,7 +137,7 @@ async function connectWithin(url: URL, options: ConnectOptions, signal: AbortSig
     const location = answer.headers.location;
     if (!options.followRedirects || !REDIRECTS.includes(answer.status) || typeof location !== 'string') throw answer;
     if (redirects === MAX_REDIRECTS)
-      throw new WebSocketCreationError(`${url.href}: more than ${MAX_REDIRECTS} redirects`);
+      throw new WebSocketCreationError(`${shownUrl(url)}: more than ${MAX_REDIRECTS} redirects`);
     const target = redirectTarget(url, location);
     if (target.host !== url.host) options = withoutCredentials(options);
     url = target;
@@ -289,7 +300,7 @@ function creationError(url: URL, error: Error): Error {
   if (error instanceof WebSocketError) return error;
   // An AggregateError has one error for each address of the host, and no message of its own.
   const { errors = [error] } = error as Partial<AggregateError>;
-  const text = errors.map((each) => toError(each).message).join('; ');
+  const text = errors.map((each) => toError(each).message.trim()).join('; ');
   const hint = hintFor(url, error);
   return new WebSocketCreationError(`No connection to ${url.origin}: ${text}${hint && ` (${hint})`}`, { cause: error });
 }
@@ -308,12 +319,13 @@ const UNKNOWN_ISSUER: readonly unknown[] = [
 function hintFor(url: URL, error: Error): string {
   const { code, rawPacket } = error as NodeJS.ErrnoException & { rawPacket?: Uint8Array };
   if (url.protocol === 'ws:') {
-    if (rawPacket?.[0] === TLS_ALERT) return `it speaks TLS: use wss://${url.host}`;
+    const secure = `wss://${url.hostname}:${url.port || 80}`;
+    if (rawPacket?.[0] === TLS_ALERT) return `it speaks TLS: use ${secure}`;
     // Some servers answer nothing to what is not TLS.
-    return code === 'ECONNRESET' ? `if it speaks TLS, use wss://${url.host}` : '';
+    return code === 'ECONNRESET' ? `if it speaks TLS, use ${secure}` : '';
   }
-  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG' || code === 'EPROTO') {
-    return `if it does not speak TLS, use ws://${url.host}`;
+  if (/wrong version number|packet length too long/.test(error.message)) {
+    return `it does not speak TLS: use ws://${url.hostname}:${url.port || 443}`;
   }
   if (UNKNOWN_ISSUER.includes(code)) {
     return 'pass the certificate that signed its own as the option ca, or name its file in NODE_EXTRA_CA_CERTS';
