@@ -36,9 +36,7 @@ for (const [heading, framework] of Object.entries(FRAMEWORKS)) {
   for (const file of PROGRAMS.get(heading)) {
     const { name, code } = await compiled(file);
     mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
-    // Next.js answers nothing for other paths: wasock does, at the time-out.
-    const patient = code.replace("{ path: '/ws' }", "{ path: '/ws', handshakeTimeout: 1000 }");
-    writeFileSync(path.join(folder, name), onPort(framework === 'next' ? patient : code, port));
+    writeFileSync(path.join(folder, name), onPort(code, port));
   }
   const env = { ...process.env, ...ENVIRONMENT, NEXT_TELEMETRY_DISABLED: '1' };
   const child = spawn(process.execPath, ['server.mjs'], { cwd: folder, env });
