@@ -216,7 +216,7 @@ const CHECKS = {
 
 /** What the runtime lets the library use of its sockets. */
 async function transportOf() {
-  const folder = new URL('node_modules/wasock/build/net/node/', import.meta.url);
+  const folder = new URL('unbundled/build/net/node/', import.meta.url);
   const require = createRequire(import.meta.url);
   const { canReadIntoBuffer } = require(new URL('user-buffer.js', folder).pathname);
   const { canWriteDirectly } = require(new URL('direct-write.js', folder).pathname);

@@ -8,7 +8,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual, parseArgs, promisify } from 'node:util';
 import { inflateVerdicts } from '../support/inflate-verdicts.mjs';
@@ -17,6 +17,7 @@ import { installProject, PACKED, versionAt } from '../support/installed-project.
 const run = promisify(execFile);
 
 const PAGE = path.join(import.meta.dirname, '../../docs/runtimes.md');
+const BUILD = path.join(import.meta.dirname, '../../build');
 const TIME_LIMIT = 180_000;
 
 const { values, positionals } = parseArgs({
@@ -28,6 +29,12 @@ const { values, positionals } = parseArgs({
 });
 
 const { folder, remove } = await installProject(import.meta.dirname, positionals[0], { wasock: PACKED.wasock });
+
+// The package has bundles, whose parts cannot be asked one by one.
+const unbundled = path.join(folder, 'unbundled');
+const isPackage = (file) => /[\\/]build[\\/](?:wasock|modules)/.test(file);
+cpSync(BUILD, path.join(unbundled, 'build'), { recursive: true, filter: (file) => !isPackage(file) });
+writeFileSync(path.join(unbundled, 'package.json'), '{ "imports": { "#wasm-bytes": "./build/codec/wasm-bytes.js" } }');
 
 writeFileSync(path.join(folder, 'verdicts.json'), JSON.stringify(await inflateVerdicts()));
 

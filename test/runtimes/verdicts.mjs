@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
-const ofLibrary = (file) => require(new URL(`node_modules/wasock/build/codec/${file}.js`, import.meta.url).pathname);
+const ofLibrary = (file) => require(new URL(`unbundled/build/codec/${file}.js`, import.meta.url).pathname);
 
 const { INFLATE_FULL, INFLATE_INVALID, INFLATE_PAUSED, INFLATE_TOO_LONG } = ofLibrary('codec');
 const { INFLATE_OUT, INFLATE_OUT_SIZE, INFLATE_TAKEN, WINDOW_START } = ofLibrary('memory-map');
