@@ -369,6 +369,11 @@ export function checkPath(path: unknown): void {
   const strings = [path].flat().filter((pattern) => typeof pattern === 'string');
   const wrong = strings.find((pattern) => !pattern.startsWith('/'));
   if (wrong !== undefined) throw new TypeError(`path must begin with "/", not ${show(wrong)}`);
+  const route = strings.find((pattern) => /\/:\w|\*/.test(pattern));
+  if (route === undefined) return;
+  throw new TypeError(
+    `path knows no patterns such as ${show(route)}: pass a RegExp, or leave it out if a router decides`,
+  );
 }
 
 /**

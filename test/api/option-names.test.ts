@@ -229,6 +229,12 @@ describe('what can never work is refused at the call', () => {
     expect(message(() => serve({ allowedHosts: host }))).toMatch(/^allowedHosts can never match/);
   });
 
+  test.each(['/rooms/:room', '/*', '/a/*/b'])('path: %s is a pattern of routers', (path) => {
+    const expected = `path knows no patterns such as "${path}": pass a RegExp, or leave it out if a router decides`;
+    expect(message(() => serve({ path }))).toBe(expected);
+    expect(message(() => acceptUpgrades(http.createServer(), { path: ['/ws', path] }))).toBe(expected);
+  });
+
   test('port: digits are taken, as they come from the environment', async () => {
     expect((await served({ port: '0' })).port).toBeGreaterThan(0);
     for (const port of ['', 'x', '80x', ' 80', '-1', '1e3', null, {}]) {
