@@ -1,6 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import { checkNames } from '../protocol/option-names.js';
-import { checkPath, checkType, ownOptions, SERVER_LIMITS } from './limits.js';
+import { SERVER_LIMITS } from './limits.js';
+import { checkPath, checkType, ownOptions } from './option-checks.js';
 import { type AcceptUpgradesOptions, Upgrades } from './upgrades.js';
 
 const OPTIONS: readonly string[] = [...SERVER_LIMITS, 'path', 'onError', 'refused'];

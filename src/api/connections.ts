@@ -6,7 +6,7 @@ import { MAX_INT32 } from '../net/timing/after-reading.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload } from '../protocol/close-payload.js';
 import { checkNames } from '../protocol/option-names.js';
-import { checkDuration } from './limits.js';
+import { checkDuration } from './option-checks.js';
 import { offer } from './sending-socket.js';
 import { Topics } from './topics.js';
 import type { WebSocket } from './websocket.js';

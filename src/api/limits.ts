@@ -9,7 +9,7 @@ import { UNCOUNTED } from '../net/counters.js';
 import type { Role } from '../protocol/frame-rules.js';
 import { newMaskingKey } from '../protocol/masking-key.js';
 import { type Compression, type CompressionOptions, checkCompression } from './compression.js';
-import { choice, flag, own, show, whole } from './option-checks.js';
+import { checkDuration, checkType, choice, flag, own, possible, show, whole } from './option-checks.js';
 import { checkRateLimit, type RateLimit } from './rate-limit.js';
 import type { SlowPeer } from './slow-peer.js';
 
@@ -325,64 +325,4 @@ function size(name: string, value: unknown, byDefault: number): number {
   const number = whole(name, value);
   if (number < 1) throw new RangeError(`${name} must be 1 or more bytes or items, not ${show(value)}`);
   return number;
-}
-
-/**
- * Checks a duration of the user, in milliseconds. 0 and `Infinity` both become 0, off.
- *
- * @throws TypeError, RangeError with the value, if it is invalid
- */
-export function checkDuration(name: string, value: unknown, byDefault: number): number {
-  if (value === undefined) return byDefault;
-  const number = whole(name, value);
-  if (number < 0) throw new RangeError(`${name} must be 0 (off) or more milliseconds, not ${show(value)}`);
-  // An infinite wait needs no deadline.
-  return number === Number.POSITIVE_INFINITY ? 0 : number;
-}
-
-function rule<T>(name: string, value: T): T {
-  const patterns: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const isRule = patterns.every((pattern) => typeof pattern === 'string' || pattern instanceof RegExp);
-  if (value === undefined || typeof value === 'function' || isRule) return value;
-  throw new TypeError(`${name} must be a string, a RegExp, an array of these or a function, not ${show(value)}`);
-}
-
-/** @throws TypeError with the value, if it is not a rule, or has a string that nothing can equal */
-function possible<T>(name: string, value: T, fault: (pattern: string) => string | undefined): T {
-  rule(name, value);
-  for (const pattern of [value].flat() as unknown[]) {
-    const wrong = typeof pattern === 'string' ? fault(pattern) : undefined;
-    if (wrong !== undefined) throw new TypeError(`${name} can never match ${show(pattern)}: ${wrong}`);
-  }
-  return value;
-}
-
-/** @throws TypeError with the value, if it is neither `undefined` nor of the given type */
-export function checkType(name: string, value: unknown, type: 'string' | 'boolean' | 'function'): void {
-  if (value === undefined || typeof value === type) return;
-  throw new TypeError(`${name} must be a ${type}, not ${show(value)}`);
-}
-
-/** @throws TypeError with the value, if `path` is not a `PathRule` */
-export function checkPath(path: unknown): void {
-  rule('path', path);
-  const strings = [path].flat().filter((pattern) => typeof pattern === 'string');
-  const wrong = strings.find((pattern) => !pattern.startsWith('/'));
-  if (wrong !== undefined) throw new TypeError(`path must begin with "/", not ${show(wrong)}`);
-  const route = strings.find((pattern) => /\/:\w|\*/.test(pattern));
-  if (route === undefined) return;
-  throw new TypeError(
-    `path knows no patterns such as ${show(route)}: pass a RegExp, or leave it out if a router decides`,
-  );
-}
-
-/**
- * Copies the own properties of options, without what a polluted prototype adds.
- *
- * @throws TypeError if it is not an object
- */
-export function ownOptions<T extends object>(options: T): T {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(`options must be an object, not ${show(options)}`);
-  return Object.assign(Object.create(null), options);
 }

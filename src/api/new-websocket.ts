@@ -14,16 +14,9 @@ import {
   type UpgradeSource,
 } from './accept-request.js';
 import { handled, rejected } from './handled-promise.js';
-import {
-  AWAIT_OPTIONS,
-  type AwaitOptions,
-  CONNECTION_LIMITS,
-  type ConnectionLimits,
-  checkType,
-  ownOptions,
-  resolveLimits,
-} from './limits.js';
+import { AWAIT_OPTIONS, type AwaitOptions, CONNECTION_LIMITS, type ConnectionLimits, resolveLimits } from './limits.js';
 import { openClient } from './open.js';
+import { checkType, ownOptions } from './option-checks.js';
 import type { WebSocket } from './websocket.js';
 
 /**

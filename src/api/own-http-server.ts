@@ -3,7 +3,8 @@ import https, { type ServerOptions as TlsOptions } from 'node:https';
 import { readBeforeTimeouts } from '../net/node/http-server.js';
 import type { PathRule } from '../net/opening/path-rule.js';
 import { MAX_INT32 } from '../net/timing/after-reading.js';
-import { checkPath, checkType, type ResolvedLimits } from './limits.js';
+import type { ResolvedLimits } from './limits.js';
+import { checkPath, checkType } from './option-checks.js';
 
 /** Where a server listens. */
 interface Address {

@@ -3,7 +3,7 @@ import { ServerBroker } from '../broker/session.js';
 import type { Opcode } from '../protocol/opcode.js';
 import { checkNames } from '../protocol/option-names.js';
 import { reportError } from './handler-delivery.js';
-import { checkDuration } from './limits.js';
+import { checkDuration } from './option-checks.js';
 import type { Data, SendOptions } from './payload.js';
 import type { PreparedMessage } from './prepared-message.js';
 import { Topics } from './topics.js';

@@ -18,8 +18,9 @@ import {
 } from './connections.js';
 import { brokerChannel } from './diagnostics.js';
 import { isThenable } from './handler-delivery.js';
-import { checkType, type ServerLimits } from './limits.js';
+import type { ServerLimits } from './limits.js';
 import type { BrokerMetrics, ServerMetrics } from './metrics.js';
+import { checkType } from './option-checks.js';
 import type { Data, SendOptions } from './payload.js';
 import type { PreparedMessage } from './prepared-message.js';
 import { tellRefusal } from './refusals.js';

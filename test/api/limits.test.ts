@@ -1,14 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { checkCompression } from '../../src/api/compression.js';
-import {
-  agreedLimits,
-  checkDuration,
-  checkPath,
-  checkType,
-  ownOptions,
-  resolveLimits,
-  type ServerLimits,
-} from '../../src/api/limits.js';
+import { agreedLimits, resolveLimits, type ServerLimits } from '../../src/api/limits.js';
+import { checkDuration, checkPath, checkType, ownOptions } from '../../src/api/option-checks.js';
 import { Deflater, KeepingDeflater } from '../../src/deflate/deflater.js';
 import { Inflater, KeepingInflater } from '../../src/deflate/inflater.js';
 import { chooseOffer } from '../../src/deflate/negotiation.js';

@@ -1,11 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { freePort } from '../support/broker-servers.js';
 import { newProject } from '../support/installed-example.js';
 import { ROOT, runNode } from '../support/program.js';
-import { connectWs, type WsClient } from '../support/ws-client.js';
+import { connectWhenUp } from '../support/ws-client.js';
 
 const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
 
@@ -34,18 +33,6 @@ async function run(heading: string): Promise<string> {
   writeFileSync(file, BLOCKS.get(`${heading}: js`)!.replace('9001', String(port)));
   runNode([file]);
   return `ws://127.0.0.1:${port}/`;
-}
-
-/** Connects as soon as there is a server. */
-async function connectTo(url: string, options = {}): Promise<WsClient> {
-  for (;;) {
-    try {
-      return await connectWs(url, [], options);
-    } catch (error) {
-      if ((error as { code?: string }).code !== 'ECONNREFUSED') throw error;
-      await sleep(20);
-    }
-  }
 }
 
 test('every block of docs/deployment.md is run or checked here', () => {
@@ -84,15 +71,15 @@ test('the settings of proxies that docs/deployment.md names are in examples/depl
 test('Host and Origin: pages that are named may connect, whatever Host says', async () => {
   const url = await run('Host and Origin');
   const headers = { Host: 'chat.internal' };
-  const client = await connectTo(url, { headers, origin: 'https://chat.example' });
+  const client = await connectWhenUp(url, { headers, origin: 'https://chat.example' });
   client.ws.send('hello');
   expect(await client.next()).toBe('hello');
-  await expect(connectTo(url, { headers, origin: url.replace('ws', 'http').slice(0, -1) })).rejects.toThrow('403');
+  await expect(connectWhenUp(url, { headers, origin: url.replace('ws', 'http').slice(0, -1) })).rejects.toThrow('403');
 });
 
 test("The client's address: the last but one, without a port, whatever stands before it", async () => {
   const url = await run("The client's address");
-  const from = (addresses: string) => connectTo(url, { headers: { 'X-Forwarded-For': addresses } });
+  const from = (addresses: string) => connectWhenUp(url, { headers: { 'X-Forwarded-For': addresses } });
   for (let i = 0; i < 25; i++) {
     await from(`192.0.2.1:${4711 + i}, 198.51.100.1`);
     await from(`203.0.113.${i}, 192.0.2.1, 198.51.100.1`);
@@ -104,7 +91,7 @@ test("The client's address: the last but one, without a port, whatever stands be
   }
   await from('192.0.2.1, 192.0.2.2, 198.51.100.1');
   // Without an address nothing counts.
-  for (let i = 0; i < 51; i++) await connectTo(url);
+  for (let i = 0; i < 51; i++) await connectWhenUp(url);
 });
 
 test('Containers: node is process 1, and has more time than it needs', () => {

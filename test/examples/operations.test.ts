@@ -8,7 +8,7 @@ import { serve } from '../../src/index.js';
 import { freePort } from '../support/broker-servers.js';
 import { newProject } from '../support/installed-example.js';
 import { type Program, ROOT, runNode } from '../support/program.js';
-import { connectWs, type WsClient } from '../support/ws-client.js';
+import { connectWhenUp, type WsClient } from '../support/ws-client.js';
 
 const OPERATIONS = readFileSync(path.join(ROOT, 'docs/operations.md'), 'utf8');
 
@@ -45,18 +45,6 @@ async function run(heading: string, env: NodeJS.ProcessEnv = {}): Promise<{ prog
   const file = path.join(newProject([]), 'server.mjs');
   writeFileSync(file, code.replaceAll('9001', String(port)));
   return { program: runNode([file], env), url: `ws://127.0.0.1:${port}/` };
-}
-
-/** Connects as soon as there is a server. */
-async function connectTo(url: string, options = {}): Promise<WsClient> {
-  for (;;) {
-    try {
-      return await connectWs(url, [], options);
-    } catch (error) {
-      if ((error as { code?: string }).code !== 'ECONNREFUSED') throw error;
-      await sleep(20);
-    }
-  }
 }
 
 async function echoes(client: WsClient, text = 'hello'): Promise<void> {
@@ -117,14 +105,14 @@ test('each reason of a refusal has its row', () => {
 
 test('Metrics: they are told', async () => {
   const { url } = await run('Metrics');
-  await echoes(await connectTo(url));
+  await echoes(await connectWhenUp(url));
   const metrics = await (await fetch(url.replace('ws', 'http'))).json();
   expect(metrics).toMatchObject({ connectionsOpen: 1, messagesReceived: 1, messagesSent: 1, broker: null });
 });
 
 test('Channels: a subscriber hears of sockets', async () => {
   const { program, url } = await run('Channels');
-  const client = await connectTo(url);
+  const client = await connectWhenUp(url);
   await echoes(client);
   client.ws.close(1000);
   await program.printed(/^open \/\nclose \/ 1000 undefined$/m);
@@ -133,7 +121,7 @@ test('Channels: a subscriber hears of sockets', async () => {
 test('Debug log: lines as the document shows', async () => {
   const name = /(\w+=\w+) node server\.mjs/.exec(block('Debug log: sh'))![1].split('=');
   const { program, url } = await run('Metrics', { [name[0]]: name[1] });
-  const client = await connectTo(url);
+  const client = await connectWhenUp(url);
   await echoes(client);
   client.ws.close(1000);
   await client.closed;
@@ -144,8 +132,8 @@ test('Debug log: lines as the document shows', async () => {
 
 test('Refused handshakes: the handler is told of the reason', async () => {
   const { program, url } = await run('Refused handshakes');
-  await echoes(await connectTo(url, { origin: 'https://chat.example' }));
-  await expect(connectTo(url, { origin: 'https://elsewhere.example' })).rejects.toThrow('403');
+  await echoes(await connectWhenUp(url, { origin: 'https://chat.example' }));
+  await expect(connectWhenUp(url, { origin: 'https://elsewhere.example' })).rejects.toThrow('403');
   await program.printed(/^refused with 403: origin, https:\/\/elsewhere\.example$/m);
   while (!program.stderr.includes('WASOCK_ORIGIN_REFUSED')) await sleep(10);
 });
@@ -154,15 +142,15 @@ test('Public chat: its page, messages of 16 KiB, and 50 from one address', async
   const { url } = await run('Public chat');
   const chat = new URL('/chat', url).href;
   const from = (address: string) => ({ origin: 'https://chat.example', headers: { 'x-forwarded-for': address } });
-  const clients = [await connectTo(chat, from('192.0.2.1')), await connectTo(chat, from('192.0.2.2'))];
+  const clients = [await connectWhenUp(chat, from('192.0.2.1')), await connectWhenUp(chat, from('192.0.2.2'))];
   clients[0].ws.send('hello');
   for (const client of clients) expect(await client.next()).toBe('hello');
-  while (clients.length < 51) clients.push(await connectTo(chat, from('192.0.2.2')));
-  await expect(connectTo(chat, from('192.0.2.2'))).rejects.toThrow('429');
+  while (clients.length < 51) clients.push(await connectWhenUp(chat, from('192.0.2.2')));
+  await expect(connectWhenUp(chat, from('192.0.2.2'))).rejects.toThrow('429');
   // What the client has sent, and what the proxy has added.
-  await expect(connectTo(chat, from('203.0.113.1, 192.0.2.2'))).rejects.toThrow('429');
-  await expect(connectTo(chat, { origin: 'https://elsewhere.example' })).rejects.toThrow('403');
-  await expect(connectTo(url, from('192.0.2.3'))).rejects.toThrow('404');
+  await expect(connectWhenUp(chat, from('203.0.113.1, 192.0.2.2'))).rejects.toThrow('429');
+  await expect(connectWhenUp(chat, { origin: 'https://elsewhere.example' })).rejects.toThrow('403');
+  await expect(connectWhenUp(url, from('192.0.2.3'))).rejects.toThrow('404');
   clients[0].ws.send('x'.repeat(16 * 1024 + 1));
   expect((await clients[0].closed).code).toBe(1009);
 });
@@ -170,9 +158,9 @@ test('Public chat: its page, messages of 16 KiB, and 50 from one address', async
 test('Internal bus: only with the token, no web page, and large messages', async () => {
   const { url } = await run('Internal bus', { BUS_TOKEN: 'secret' });
   const headers = { authorization: 'Bearer secret' };
-  await echoes(await connectTo(url, { headers }), 'x'.repeat(20 * 1024 * 1024));
-  await expect(connectTo(url)).rejects.toThrow('401');
-  await expect(connectTo(url, { headers, origin: url.replace('ws', 'http').slice(0, -1) })).rejects.toThrow('403');
+  await echoes(await connectWhenUp(url, { headers }), 'x'.repeat(20 * 1024 * 1024));
+  await expect(connectWhenUp(url)).rejects.toThrow('401');
+  await expect(connectWhenUp(url, { headers, origin: url.replace('ws', 'http').slice(0, -1) })).rejects.toThrow('403');
   const { program } = await run('Internal bus', { BUS_TOKEN: '' });
   expect((await program.exit).code).toBe(1);
 });
@@ -180,17 +168,17 @@ test('Internal bus: only with the token, no web page, and large messages', async
 test('Devices: with a name, no web page, and small messages', async () => {
   const { url } = await run('Devices');
   const headers = { 'x-device': 'sensor-7' };
-  const device = await connectTo(url, { headers });
+  const device = await connectWhenUp(url, { headers });
   await echoes(device);
-  await expect(connectTo(url)).rejects.toThrow('401');
-  await expect(connectTo(url, { headers, origin: url.replace('ws', 'http').slice(0, -1) })).rejects.toThrow('403');
+  await expect(connectWhenUp(url)).rejects.toThrow('401');
+  await expect(connectWhenUp(url, { headers, origin: url.replace('ws', 'http').slice(0, -1) })).rejects.toThrow('403');
   device.ws.send('x'.repeat(4097));
   expect((await device.closed).code).toBe(1009);
 });
 
 test('Round trips: a client is told how long it takes', async () => {
   const { url } = await run('Round trips');
-  expect(await (await connectTo(url)).next()).toMatch(/^A round trip takes \d+\.\d ms$/);
+  expect(await (await connectWhenUp(url)).next()).toMatch(/^A round trip takes \d+\.\d ms$/);
 });
 
 /** Seconds, from the milliseconds of a variable of the environment. */

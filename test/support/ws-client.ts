@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 
@@ -47,4 +48,16 @@ export async function connectWs(url: string, protocols: string[] = [], options: 
   onTestFinished(() => ws.terminate());
   await once(ws, 'open');
   return client;
+}
+
+/** Connects as soon as there is a server. */
+export async function connectWhenUp(url: string, options: ClientOptions = {}): Promise<WsClient> {
+  for (;;) {
+    try {
+      return await connectWs(url, [], options);
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'ECONNREFUSED') throw error;
+      await sleep(20);
+    }
+  }
 }

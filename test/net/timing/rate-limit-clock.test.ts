@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { RateLimit, type RateLimitSettings } from '../../../src/net/timing/rate-limit.js';
 import { SEED } from '../../support/codecs.js';
+import { limit, UNLIMITED } from '../../support/rate-limits.js';
 
 /** The wheel of the deadlines, on a clock that the test moves. */
 const wheel = vi.hoisted(() => ({ now: 0, due: Number.POSITIVE_INFINITY, keepers: 0, SLOT: 50 }));
@@ -33,16 +34,6 @@ beforeEach(() => {
   vi.spyOn(performance, 'now').mockImplementation(() => wheel.now);
 });
 afterEach(() => vi.restoreAllMocks());
-
-const UNLIMITED = Number.POSITIVE_INFINITY;
-const settings = (some: Partial<RateLimitSettings>): RateLimitSettings => ({
-  messages: UNLIMITED,
-  frames: UNLIMITED,
-  bytes: UNLIMITED,
-  per: 1000,
-  action: 'pause',
-  ...some,
-});
 
 /** One frame, which comes in a read of its own, or after another in the same read. */
 interface Arrival {
@@ -161,27 +152,27 @@ describe('a token bucket, on a moved clock', () => {
   test('lets exactly the burst through, also after an hour of silence', () => {
     for (const some of [{ messages: 10 }, { frames: 10 }]) {
       wheel.now = BEGIN;
-      const simulation = new Simulation(settings(some)).arrive(...burst(30, 3_600_000));
+      const simulation = new Simulation(limit(some)).arrive(...burst(30, 3_600_000));
       expect(simulation.deliveries).toHaveLength(10);
       expect(simulation.isHeld).toBe(true);
     }
   });
 
   test('lets no second burst through that came back while the first was not used up', () => {
-    const simulation = new Simulation(settings({ messages: 10 }));
+    const simulation = new Simulation(limit({ messages: 10 }));
     simulation.arrive(...burst(5), ...burst(30, 5000));
     expect(simulation.deliveries).toHaveLength(15);
   });
 
   test('does not count a message as two, nor a fragment as a message', () => {
-    const simulation = new Simulation(settings({ messages: 2, frames: 100 }));
+    const simulation = new Simulation(limit({ messages: 2, frames: 100 }));
     const fragment = frame(0, 6, false);
     simulation.arrive(fragment, fragment, fragment, frame(0), fragment, frame(0), fragment);
     expect(simulation.deliveries).toHaveLength(6);
   });
 
   test('bytes go into debt, which is paid before anything else is read', () => {
-    const simulation = new Simulation(settings({ bytes: 1000 })).arrive(frame(0, 5000), frame(0, 10));
+    const simulation = new Simulation(limit({ bytes: 1000 })).arrive(frame(0, 5000), frame(0, 10));
     expect(simulation.deliveries).toEqual([BEGIN]);
     simulation.finish(2);
     expect(simulation.deliveries[1] - BEGIN).toBeGreaterThanOrEqual(4000);
@@ -189,12 +180,12 @@ describe('a token bucket, on a moved clock', () => {
   });
 
   test('counts each stop once', () => {
-    const simulation = new Simulation(settings({ messages: 1, frames: 1, bytes: 1 })).arrive(...burst(3)).finish(3);
+    const simulation = new Simulation(limit({ messages: 1, frames: 1, bytes: 1 })).arrive(...burst(3)).finish(3);
     expect(simulation.counters.rateLimited).toBe(3);
   });
 
   test('keeps the process while it holds, and no longer', () => {
-    const simulation = new Simulation(settings({ messages: 1, per: 60 })).arrive(...burst(3));
+    const simulation = new Simulation(limit({ messages: 1, per: 60 })).arrive(...burst(3));
     expect(wheel.keepers).toBe(1);
     simulation.finish(3);
     expect(wheel.keepers).toBe(1);
@@ -203,7 +194,7 @@ describe('a token bucket, on a moved clock', () => {
   });
 
   test('stop ends the hold, and everything passes', () => {
-    const simulation = new Simulation(settings({ messages: 1, frames: 1, bytes: 1 })).arrive(...burst(2));
+    const simulation = new Simulation(limit({ messages: 1, frames: 1, bytes: 1 })).arrive(...burst(2));
     simulation.limit.stop();
     expect([wheel.keepers, wheel.due]).toEqual([0, UNLIMITED]);
     simulation.release();
@@ -216,7 +207,7 @@ describe('a token bucket, on a moved clock', () => {
 });
 
 describe('close', () => {
-  const closing = (some: Partial<RateLimitSettings>) => new Simulation(settings({ ...some, action: 'close' }));
+  const closing = (some: Partial<RateLimitSettings>) => new Simulation(limit({ ...some, action: 'close' }));
 
   test('fails at the first above the limit, and never holds', () => {
     for (const some of [{ messages: 10 }, { frames: 10 }, { bytes: 60 }]) {
@@ -243,7 +234,7 @@ describe('the plain model of a token bucket', () => {
       bytes: fc.option(fc.integer({ min: 1, max: 5000 }), { nil: UNLIMITED }),
       per: fc.constantFrom(1, 10, 49, 50, 51, 100, 1000, 60_000),
     })
-    .map(settings);
+    .map(limit);
   const arrivals = fc
     .array(
       fc.record({
@@ -286,7 +277,7 @@ describe('the plain model of a token bucket', () => {
     [100, 1000],
     [1000, 60_000],
   ])('a peer that always sends gets %d per %d ms in the long run, or hardly less', (messages, per) => {
-    const simulation = new Simulation(settings({ messages, per }));
+    const simulation = new Simulation(limit({ messages, per }));
     const duration = Math.max(20_000, 10 * per);
     const allowed = (messages * duration) / per;
     simulation.arrive(...burst(Math.ceil(allowed) * 2 + messages * 60));
@@ -297,7 +288,7 @@ describe('the plain model of a token bucket', () => {
   });
 
   test('a timer that comes late costs a peer that waits no more than it would have been full', () => {
-    const simulation = new Simulation(settings({ messages: 10 })).arrive(...burst(1000));
+    const simulation = new Simulation(limit({ messages: 10 })).arrive(...burst(1000));
     wheel.now += 10_000;
     wheel.due = UNLIMITED;
     simulation.limit.onDeadline();
