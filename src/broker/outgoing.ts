@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
-import { WebSocketError } from '../protocol/errors.js';
+import { ERROR_CODE, WebSocketError } from '../protocol/errors.js';
 import type { Broker } from './broker.js';
 
 /** Bytes that a broker has been given and has not confirmed, at most. */
@@ -272,7 +272,7 @@ export class Outgoing {
 }
 
 function droppedError(count: number): WebSocketError {
-  return new WebSocketError(`${count} message(s) were dropped before the broker had them`, 'WASOCK_BROKER_DROPPED');
+  return new WebSocketError(`${count} message(s) were dropped before the broker had them`, ERROR_CODE.BROKER_DROPPED);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -122,6 +122,7 @@ export const ERROR_CODE = {
   IDLE_TIMEOUT: 'WASOCK_IDLE_TIMEOUT',
   HANDLER: 'WASOCK_HANDLER',
   UNANSWERED: 'WASOCK_UNANSWERED',
+  BROKER_DROPPED: 'WASOCK_BROKER_DROPPED',
 } as const;
 
 /** Like `ErrorOptions`, which the typings of ES2020 lack. */
