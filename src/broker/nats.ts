@@ -123,7 +123,7 @@ class NatsBroker extends ChannelBroker {
       connection = await this.#connect({ ...SETTINGS, reconnectDelayHandler: () => this.#delay });
       checkConnection(connection);
     } catch (error) {
-      return this.#retryLater(toError(error));
+      return this.#replace(toError(error));
     }
     if (this.status === 'closed') return void connection.close().catch(() => {});
     this.#connection = connection;
@@ -141,11 +141,12 @@ class NatsBroker extends ChannelBroker {
     return this.#delay;
   }
 
-  #retryLater(error: Error): void {
+  #replace(error: Error, delay = this.#nextAttempt()): void {
     if (this.status === 'closed') return;
+    this.#endStale();
     this.#connection = null;
     this.#onDown(error);
-    this.#retry = setTimeout(() => this.open(), this.#nextAttempt());
+    this.#retry = setTimeout(() => this.open(), delay);
   }
 
   async #follow(connection: NatsConnectionLike): Promise<void> {
@@ -193,7 +194,8 @@ class NatsBroker extends ChannelBroker {
       setTimeout(() => {
         if (this.#stale !== timer) return;
         connection.close().catch(() => {});
-        this.#onClosed(connection, error);
+        // It has waited for longer than a delay already.
+        this.#replace(error, 0);
       }, MARGIN).unref();
     }, milliseconds);
     this.#stale = timer;
@@ -206,8 +208,7 @@ class NatsBroker extends ChannelBroker {
 
   #onClosed(connection: NatsConnectionLike, error: unknown): void {
     if (this.#connection !== connection) return;
-    this.#endStale();
-    this.#retryLater(error instanceof Error ? error : new Error('The connection to NATS is closed'));
+    this.#replace(error instanceof Error ? error : new Error('The connection to NATS is closed'));
   }
 
   #onDown(error: Error): void {

@@ -35,14 +35,17 @@ interface Publishes {
 }
 
 /** Publishes until something arrives, which is then thrown away: from then on nothing is lost. */
-export async function reaches(from: Publishes, to: WebSocket, topic: string): Promise<void> {
+export async function reaches(from: Publishes, to: WebSocket, topic: string, patience?: number): Promise<void> {
   let count = 0;
   const received = (async () => {
     while ((await to.receivePacket()).data !== 'the last probe') count++;
   })();
+  // Unless it is waited for below, it fails with the client at the end of the test.
+  received.catch(() => {});
   await until(
     () => count > 0 || from.publish(topic, 'probe') === 'never',
     () => `a message on ${topic}`,
+    patience,
   );
   from.publish(topic, 'the last probe');
   await received;

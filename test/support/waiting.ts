@@ -1,8 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Waits until `condition` holds; generous, for a busy machine. @param what names it when it does not come */
-export async function until(condition: () => boolean, what: () => string = () => String(condition)): Promise<void> {
-  const deadline = performance.now() + 15_000;
+/**
+ * Waits until `condition` holds; generous, for a busy machine.
+ *
+ * @param what names it when it does not come
+ */
+export async function until(
+  condition: () => boolean,
+  what: () => string = () => String(condition),
+  patience = 15_000,
+): Promise<void> {
+  const deadline = performance.now() + patience;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`Waited in vain for ${what()}`);
     await sleep(2);
