@@ -20,7 +20,12 @@ import { answerInstead, shieldSocket, spendResponse } from '../net/opening/bound
 import { NO_OWNER, type PendingOwner, PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { RequestHead } from '../net/opening/request-head.js';
 import { NO_BYTES } from '../protocol/bytes.js';
-import { type CloseResult, WebSocketCreationError, WebSocketHandshakeError } from '../protocol/errors.js';
+import {
+  type CloseResult,
+  WebSocketCreationError,
+  WebSocketHandshakeError,
+  WebSocketProtocolMismatchError,
+} from '../protocol/errors.js';
 import { failSocket } from './handler-delivery.js';
 import {
   AWAIT_OPTIONS,
@@ -94,7 +99,12 @@ function messageOf(source: unknown): IncomingMessage {
 /** Handles one socket from its upgrade to its end. */
 export type Handler = (ws: WebSocket) => unknown;
 
-/** Does what `acceptRequest` does, and then runs `handler`. @returns how the connection ended */
+/**
+ * Does what `acceptRequest` does, and then runs `handler`.
+ *
+ * @returns how the connection ended. A client that cannot be upgraded is no failure of the caller: strangers could fill a
+ *   framework's log with those
+ */
 export function acceptFor(
   source: unknown,
   wanted: string[],
@@ -107,7 +117,7 @@ export function acceptFor(
   try {
     ws = acceptRequest(request, wanted, options);
   } catch (error) {
-    answerFor(request, error);
+    if (isAnsweredFor(request, options, error)) return Promise.resolve(endOf(error as Error));
     throw error;
   }
   // `handler` runs after this call has returned, so that what it throws is not taken for a refusal.
@@ -120,18 +130,31 @@ export function acceptFor(
   return ws.closed;
 }
 
-/** Answers a request that cannot be accepted. A caller that ignores the promise would leave the client waiting. */
-function answerFor(request: IncomingMessage, error: unknown): void {
+/** The end of a connection that never was. */
+function endOf(cause: Error): CloseResult {
+  return { closeCode: 1006, reason: '', wasClean: false, cause };
+}
+
+/**
+ * Answers a request that cannot be accepted. A caller that ignores the promise would leave the client waiting.
+ *
+ * @returns whether this client needs no answer any more
+ */
+function isAnsweredFor(request: IncomingMessage, { socket }: AcceptOptions, error: unknown): boolean {
   const upgrade = awaitedUpgrade(request);
-  const pending = upgrade?.pending;
+  const pending = upgrade === undefined ? socket && ownUpgrades.get(socket) : upgrade.pending;
+  if (error instanceof WebSocketCreationError) return pending?.isGone === true;
+  if (!(error instanceof WebSocketHandshakeError || error instanceof WebSocketProtocolMismatchError)) return false;
   if (pending?.refusal) {
     const { refusal } = pending;
     pending.refuse(refusal);
-    if (upgrade!.response) spendResponse(upgrade!.response, pending, refusal.status);
-  } else if (upgrade === undefined && error instanceof WebSocketHandshakeError) {
-    const response = responseOn(request.socket);
-    if (response?.req === request) answerInstead(response, refusalOf(error));
+    if (upgrade?.response) spendResponse(upgrade.response, pending, refusal.status);
+    return true;
   }
+  const response = upgrade === undefined ? responseOn(request.socket) : undefined;
+  if (response?.req !== request) return false;
+  answerInstead(response, refusalOf(error));
+  return true;
 }
 
 /** Accepts an upgrade request. @throws what `newWebSocket` throws or rejects with */

@@ -170,7 +170,7 @@ export function newWebSocket(
  * @param protocols the subprotocols that the server speaks, or `undefined`, which ignores offers
  * @param options `data`, further headers and limits
  * @param handler uses the socket until it is no longer needed
- * @returns resolves with how the connection ended, and rejects as without data
+ * @returns resolves with how the connection ended, or with why there is none, as without data
  * @throws TypeError, RangeError, SyntaxError if an argument is invalid; nothing was written then
  */
 export function newWebSocket<UserData>(
@@ -203,8 +203,10 @@ export function newWebSocket<UserData>(
  * ```
  * @param request an upgrade request of node:http, or a framework's object that has it
  * @param args the last argument is the handler. `protocols` and `options` come before it, and may be left out
- * @returns resolves with how the connection ended, like `ws.closed`. Rejects only if the request cannot be accepted;
- *   the client has then got an answer that says so
+ * @returns resolves with how the connection ended, like `ws.closed`. If the client cannot be upgraded, it has got an answer
+ *   that says so or has left; then the result has code 1006, and its `cause` is the error that `newWebSocket` without a
+ *   handler rejects with. Rejects with a `WebSocketCreationError` if the request was already answered, or if it came
+ *   neither through `acceptUpgrades` nor with the socket of an `'upgrade'` event
  * @throws TypeError, RangeError, SyntaxError if an argument is invalid; nothing was written then
  */
 export function newWebSocket(

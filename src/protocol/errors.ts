@@ -168,8 +168,9 @@ export interface CloseResult {
   wasClean: boolean;
   /**
    * The error that ended the connection: a `WebSocketProtocolError`, a time-out, an error of the network, or what a
-   * handler threw. Absent if no error did: after a Close of either side, after `hangup`, or if the TCP connection ended
-   * without a Close.
+   * handler threw. Or the error of the opening handshake, if there was no connection: see `newWebSocket` with a handler.
+   * Absent if no error ended it: after a Close of either side, after `hangup`, or if the TCP connection ended without a
+   * Close.
    */
   cause?: Error;
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import http from 'node:http';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
@@ -6,8 +7,9 @@ import {
   type UpgradeSource,
   type WebSocket,
   WebSocketCreationError,
+  type WebSocketHandshakeError,
 } from '../../src/index.js';
-import { rawAnswer, requestText } from '../support/raw-peer.js';
+import { rawAnswer, rawClient, requestText } from '../support/raw-peer.js';
 import { awaiting, connected, listening, rejection, withResolvers } from '../support/servers.js';
 
 describe('a server that listens for upgrades itself', () => {
@@ -108,15 +110,66 @@ describe('a handler of its own', () => {
     expect(errors).toMatchObject([{ name: 'WebSocketClosedError' }]);
   });
 
-  test('rejects if the request cannot be accepted, and the handler never runs', async () => {
-    const { promise, resolve } = withResolvers<Error>();
+  test('never runs if the client cannot be upgraded: the promise resolves with the error as the cause', async () => {
     const handler = vi.fn();
-    const { port } = await awaiting(async (request) =>
-      resolve(await rejection(newWebSocket(request, [], {}, handler))),
-    );
-    await rawAnswer(port, requestText({ 'Sec-WebSocket-Version': '12' }));
-    expect(await promise).toMatchObject({ name: 'WebSocketHandshakeError', status: 426 });
+    const ends: unknown[] = [];
+    const { port, errors } = await awaiting(async (request) => {
+      ends.push(await newWebSocket(request, ['b'], { requireProtocol: true }, handler));
+    });
+    for (const changes of [
+      { 'Sec-WebSocket-Version': '12' },
+      { 'Sec-WebSocket-Protocol': 'a' },
+      { Upgrade: undefined, Connection: undefined },
+    ]) {
+      expect(await rawAnswer(port, requestText(changes))).toMatch(/^HTTP\/1\.1 4\d\d /);
+    }
+    expect(ends).toMatchObject([
+      { closeCode: 1006, reason: '', wasClean: false, cause: { name: 'WebSocketHandshakeError', status: 426 } },
+      { closeCode: 1006, cause: { name: 'WebSocketProtocolMismatchError' } },
+      { closeCode: 1006, cause: { name: 'WebSocketHandshakeError', status: 426 } },
+    ]);
     expect(handler).not.toHaveBeenCalled();
+    expect(errors).toEqual([]);
+  });
+
+  test('never runs if the client has left, or could not be upgraded on a socket that was passed', async () => {
+    const { promise, resolve } = withResolvers<CloseResult>();
+    const { port } = await awaiting(async (request) => {
+      await once(request.socket, 'close');
+      resolve(await newWebSocket(request, () => {}));
+    });
+    const peer = await rawClient(port);
+    peer.write(requestText());
+    peer.reset();
+    expect(await promise).toMatchObject({ closeCode: 1006, cause: { message: 'The client has left' } });
+
+    const own = withResolvers<CloseResult>();
+    const server = http.createServer();
+    server.on('upgrade', (request, socket, head) => {
+      newWebSocket(request, undefined, { socket, head }, () => {}).then(own.resolve);
+    });
+    const answer = await rawAnswer(await listening(server), requestText({ 'Sec-WebSocket-Version': '12' }));
+    expect(answer).toMatch(/^HTTP\/1\.1 426 /);
+    expect(await own.promise).toMatchObject({ closeCode: 1006, cause: { status: 426 } });
+  });
+
+  test('rejects if the call can never work: a second one for a request, or one without acceptUpgrades', async () => {
+    const { promise, resolve } = withResolvers<Error>();
+    const { url } = await awaiting(async (request) => {
+      newWebSocket(request, () => {});
+      resolve(await rejection(newWebSocket(request, () => {})));
+    });
+    await connected(url);
+    expect(await promise).toMatchObject({ message: 'The request was already answered' });
+
+    const alone = withResolvers<Error>();
+    const server = http.createServer();
+    server.on('upgrade', async (request) => {
+      alone.resolve(await rejection(newWebSocket(request, () => {})));
+      request.socket.destroy();
+    });
+    await rawAnswer(await listening(server), requestText());
+    expect(await alone.promise).toMatchObject({ name: 'WebSocketCreationError' });
   });
 
   test('is refused at once, though nobody waits for the promise: an upgrade, and a plain request', async () => {
@@ -133,7 +186,8 @@ describe('a handler of its own', () => {
     const statuses: number[] = [];
     const { port, errors } = await awaiting(async (request, response) => {
       response.on('finish', () => statuses.push(response.statusCode));
-      await newWebSocket(request, () => {}).catch((error) => response.writeHead(error.status).end('again'));
+      const { cause } = await newWebSocket(request, () => {});
+      response.writeHead((cause as WebSocketHandshakeError).status).end('again');
       throw new Error('behind it');
     });
     for (const changes of [{ Origin: 'https://evil.example' }, { Upgrade: undefined }]) {
