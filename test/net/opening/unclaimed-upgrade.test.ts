@@ -101,6 +101,28 @@ const CLAIMS: Record<string, (socket: Socket, head: Buffer) => void> = {
   'a pipe': (socket) => socket.pipe(new PassThrough()),
 };
 
+describe('an upgrade that somebody else only listens to', () => {
+  test('is answered 404 later than one that nobody listens to', async () => {
+    const { port, sockets } = await shared(
+      (request, socket) => {
+        if (request.url === '/heard') socket.on('error', () => {}).once('close', () => {});
+      },
+      { handshakeTimeout: 50 },
+    );
+    const [heard, other] = [await rawClient(port), await rawClient(port)];
+    const ended: string[] = [];
+    heard.write(requestText({}, 'GET /heard HTTP/1.1'));
+    const first = heard.takeAll().finally(() => ended.push('heard'));
+    await until(() => sockets.length === 1);
+    other.write(FOREIGN);
+    const second = other.takeAll().finally(() => ended.push('other'));
+    for (const answer of await Promise.all([first, second])) {
+      expect(answer.toString('latin1')).toMatch(/^HTTP\/1\.1 404 /);
+    }
+    expect(ended).toEqual(['other', 'heard']);
+  });
+});
+
 describe('an upgrade that somebody else claims', () => {
   test.each(Object.entries(CLAIMS))('by %s is left to him', async (_name, claim) => {
     const { port, sockets } = await shared((_request, socket, head) => claim(socket as Socket, head));
