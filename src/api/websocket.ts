@@ -59,6 +59,9 @@ const STATE_NAMES: readonly string[] = ['connecting', 'open', 'closing', 'closed
 /** What `console.log(ws)` shows. An object rather than a text: whoever prints it knows what it has shown, and how deep it goes. */
 class Shown {
   readonly state: string;
+  /** Of a closed one; absent before. */
+  declare readonly closeCode?: number;
+  declare readonly reason?: string;
   readonly url: string;
   readonly remoteAddress: string | undefined;
   readonly protocol: string;
@@ -66,8 +69,13 @@ class Shown {
   readonly bufferedAmount: number;
   readonly data: unknown;
 
-  constructor(ws: SendingSocket<unknown> & { readonly topics: readonly string[] }, state: ReadyState) {
+  constructor(
+    ws: SendingSocket<unknown> & { readonly topics: readonly string[] },
+    state: ReadyState,
+    end: CloseResult | null,
+  ) {
     this.state = STATE_NAMES[state];
+    if (end !== null) Object.assign(this, { closeCode: end.closeCode, reason: end.reason });
     this.url = ws.url;
     this.remoteAddress = ws.remoteAddress;
     this.protocol = ws.protocol;
@@ -81,10 +89,16 @@ Object.defineProperty(Shown, 'name', { value: 'WebSocket' });
 
 /** The promise of `closed`. */
 class Ending {
-  resolve!: (result: CloseResult) => void;
+  result: CloseResult | null = null;
+  #resolve!: (result: CloseResult) => void;
   readonly closed = new Promise<CloseResult>((resolve) => {
-    this.resolve = resolve;
+    this.#resolve = resolve;
   });
+
+  resolve(result: CloseResult): void {
+    this.result = result;
+    this.#resolve(result);
+  }
 }
 
 /**
@@ -360,7 +374,8 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
 
   /** @internal */
   [inspect.custom](): object {
-    return new Shown(this, this.readyState);
+    const end = this.#ending;
+    return new Shown(this, this.readyState, end instanceof Ending ? end.result : end);
   }
 
   #onClosed(result: CloseResult, isOrderly: boolean): void {

@@ -191,7 +191,7 @@ test('a socket within its own data, or with others in a room, is shown once', as
   expect(shown[0]).toMatch('[Circular');
 });
 
-test('console.log of a socket shows its state, its URL, its peer, its topics and what is buffered', async () => {
+test('console.log of a socket shows its state, URL, peer, topics, what is buffered, and how it ended', async () => {
   const shown: string[] = [];
   const { url } = await served({
     upgrade: () => ({ data: { user: 'Ada' } }),
@@ -206,5 +206,11 @@ test('console.log of a socket shows its state, its URL, its peer, its topics and
   expect(shown[0]).toMatch(/topics: \[ 'news' \],\s+bufferedAmount: 0,\s+data: \{ user: 'Ada' \}\s+\}$/);
   expect(shown[1]).toMatch('[WebSocket]');
   await ws.close();
-  expect(inspect(ws)).toMatch("state: 'closed'");
+  expect(inspect(ws)).toMatch(/state: 'closed',[\s\S]*closeCode: 1000,\s+reason: ''\s+\}$/);
+  const left = await connected(url);
+  const ended = left.closed;
+  left.hangup();
+  expect(inspect(left)).toMatch(/state: 'closed',[\s\S]*data: undefined\s+\}$/);
+  await ended;
+  expect(inspect(left)).toMatch('closeCode: 1006,');
 });
