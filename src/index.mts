@@ -27,6 +27,7 @@ export type {
   Publisher,
   RateLimit,
   Refusal,
+  RefusalOptions,
   RefusalReason,
   RequestLimits,
   Rule,

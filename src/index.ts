@@ -22,7 +22,7 @@ export type { Broker, BrokerKey, BrokerOptions, BrokerStatus } from './broker/br
 export type { BrokerDrop, BrokerGap, ServerBroker } from './broker/session.js';
 export type { CodecKind } from './codec/codec.js';
 export type { Pattern, Rule } from './handshake/origin.js';
-export { type Refusal, type RefusalReason, refuse } from './handshake/refusal.js';
+export { type Refusal, type RefusalOptions, type RefusalReason, refuse } from './handshake/refusal.js';
 export { type ExtraHeaders, isUpgrade, offeredProtocols, type UpgradeRequest } from './handshake/server.js';
 export type { PathRule } from './net/opening/path-rule.js';
 export { CloseCode } from './protocol/close-code.js';

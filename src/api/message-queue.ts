@@ -133,7 +133,9 @@ export class MessageQueue {
    */
   receive<Result>(reading: Reading<Result>): Promise<Result> {
     if (this.#receiver !== null) {
-      return rejected(new TypeError('Another receive… call is already waiting for a message'));
+      return rejected(
+        new TypeError('Another receive… call is already waiting for a message: await one before the next'),
+      );
     }
     const packet = this.#shift();
     try {

@@ -319,7 +319,9 @@ export class ServerBroker extends EventEmitter {
 /** Checks a broker and its options. @throws TypeError, RangeError with the value, unless that is a key */
 export function checkBroker(broker: Broker): BrokerSettings {
   if (typeof broker !== 'object' || broker === null)
-    throw new TypeError(`broker must be a broker, not ${String(broker)}`);
+    throw new TypeError(
+      `broker must be what redis, nats or cluster returns, or a broker of your own, not ${String(broker)}`,
+    );
   const missing = METHODS.find((name) => typeof broker[name] !== 'function');
   if (missing !== undefined)
     throw new TypeError(`broker must have a method ${missing}; docs/scaling.md says what a broker is`);

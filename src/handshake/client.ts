@@ -7,6 +7,7 @@ import {
   hasToken,
   isToken,
   joinedLines,
+  NO_TOKEN,
   onlyLine,
   parseExtensions,
   parseTokens,
@@ -92,7 +93,7 @@ export function checkProtocols(protocols: string | readonly string[] | undefined
   const checked = new Set<string>();
   for (const protocol of list) {
     if (typeof protocol !== 'string') throw new TypeError(`The subprotocol ${quoted(protocol)} is not a string`);
-    if (!isToken(protocol)) throw new SyntaxError(`The subprotocol ${quoted(protocol)} is not a token`);
+    if (!isToken(protocol)) throw new SyntaxError(`The subprotocol ${quoted(protocol)} ${NO_TOKEN}`);
     if (checked.has(protocol)) throw new SyntaxError(`The subprotocol ${quoted(protocol)} is listed twice`);
     checked.add(protocol);
   }

@@ -14,6 +14,9 @@ for (const char of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghi
   TCHAR[char.charCodeAt(0)] = 1;
 }
 
+/** Behind a text that is none. */
+export const NO_TOKEN = "is not a token: it may have letters, digits and !#$%&'*+-.^_`|~ only";
+
 /** A parameter of an extension. Without `=` it has no `value` (RFC 6455 §9.1). */
 interface ExtensionParam {
   readonly name: string;
@@ -197,8 +200,11 @@ export function isFieldValue(value: unknown): value is string {
  * @throws TypeError with the value, if the name is not a token or the value may not be sent (RFC 9110 §5.1, §5.5)
  */
 export function checkField(name: unknown, value: unknown): void {
-  if (!isToken(name)) throw new TypeError(`The header name ${quoted(name)} is not a token`);
-  if (!isFieldValue(value)) throw new TypeError(`The value ${quoted(value)} of the header ${name} cannot be written`);
+  if (!isToken(name)) throw new TypeError(`The header name ${quoted(name)} ${NO_TOKEN}`);
+  if (isFieldValue(value)) return;
+  throw new TypeError(
+    `The value ${quoted(value)} of the header ${name} must be a string without control characters and characters above U+00FF`,
+  );
 }
 
 /**

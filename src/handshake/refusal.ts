@@ -133,8 +133,8 @@ export function isRefusal(value: unknown): value is Refusal {
   return Refusal.is(value);
 }
 
-/** The answer to a refused request, apart from its status. */
-interface RefusalOptions {
+/** The answer to a refused request, apart from its status: for `refuse`. */
+export interface RefusalOptions {
   /** Further headers. Default none. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The body, as text. Default: the status with its reason phrase. */

@@ -6,6 +6,7 @@ import {
   hasToken,
   isToken,
   joinedLines,
+  NO_TOKEN,
   onlyLine,
   parseExtensions,
   parseProtocols,
@@ -189,7 +190,7 @@ export function chooseProtocol(
 export function formatAcceptance(key: string, protocol: string, headers?: ExtraHeaders, extensions?: string): string {
   let text = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptKey(key)}\r\n`;
   if (protocol !== '') {
-    if (!isToken(protocol)) throw new TypeError(`The subprotocol ${quoted(protocol)} is not a token`);
+    if (!isToken(protocol)) throw new TypeError(`The subprotocol ${quoted(protocol)} ${NO_TOKEN}`);
     text += `Sec-WebSocket-Protocol: ${protocol}\r\n`;
   }
   if (extensions !== undefined) text += `Sec-WebSocket-Extensions: ${extensions}\r\n`;

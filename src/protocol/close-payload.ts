@@ -42,7 +42,7 @@ export function parseClosePayload(payload: Buffer, skipUtf8 = false): CloseStatu
 export function formatClosePayload(closeCode?: number, reason = ''): Buffer {
   if (typeof reason !== 'string') throw new TypeError(`The close reason must be a string, not ${typeof reason}`);
   if (closeCode === undefined) {
-    if (reason !== '') throw new TypeError('A close reason needs a close code');
+    if (reason !== '') throw new TypeError('A close reason needs a close code: close(1000, reason)');
     return NO_BYTES;
   }
   if (typeof closeCode !== 'number') {

@@ -314,7 +314,7 @@ test('a server that cannot listen releases its broker', async () => {
 
 describe('the option broker', () => {
   test.each<[string, unknown, string | RegExp]>([
-    ['a string', 'redis://localhost', /broker must be a broker/],
+    ['a string', 'redis://localhost', /broker must be what redis, nats or cluster returns/],
     ['an object without methods', {}, /must have a method publish/],
     ['a size that is no number', { ...emitter(), maxBuffered: '1' }, /maxBuffered must be a number of bytes, not 1/],
     ['a size of none', { ...emitter(), maxMessage: 0 }, /maxMessage must be 1 or more bytes, not 0/],

@@ -241,9 +241,13 @@ describe('isFieldValue', () => {
 
 describe('checkField and checkExtraField', () => {
   test('throw a TypeError with the value', () => {
-    expect(() => checkField('a b', 'c')).toThrow(new TypeError('The header name "a b" is not a token'));
+    expect(() => checkField('a b', 'c')).toThrow(
+      new TypeError('The header name "a b" is not a token: it may have letters, digits and !#$%&\'*+-.^_`|~ only'),
+    );
     expect(() => checkField('a', 'b\r\nX: y')).toThrow(
-      new TypeError('The value "b\\r\\nX: y" of the header a cannot be written'),
+      new TypeError(
+        'The value "b\\r\\nX: y" of the header a must be a string without control characters and characters above U+00FF',
+      ),
     );
     expect(() => checkField('a', undefined)).toThrow(TypeError);
     expect(() => checkExtraField('a', 'b\n')).toThrow(TypeError);

@@ -68,7 +68,9 @@ export class UpgradeListener implements PendingOwner {
     for (const { path } of oursOn(server).map((listener) => listener.#routes)) {
       const conflict = conflictOf(path, routes.path);
       if (conflict === undefined) continue;
-      throw new TypeError(`Upgrades at ${conflict} are already accepted on this server`);
+      throw new TypeError(
+        `Upgrades at ${conflict} are already accepted on this server: give each serve and acceptUpgrades a path of its own`,
+      );
     }
     if (oursOn(server).length === 0) {
       server.prependListener('upgrade', guard);
