@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,16 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { freePort, redisServer, startRedis } from '../support/broker-servers.js';
 import { newProject } from '../support/installed-example.js';
-import { describePeer, type Peer } from '../support/peers.js';
+import { commandPeer, describePeer, type Peer } from '../support/peers.js';
 import { Program, ROOT, runNode } from '../support/program.js';
 import { until } from '../support/waiting.js';
 import { connectWs, type WsClient } from '../support/ws-client.js';
-
-/** Debian has nginx and HAProxy in /usr/sbin, which is not in everybody's PATH. @param flag makes it tell its version */
-function proxyPeer(name: string, flag: string): Peer {
-  const command = [name, `/usr/sbin/${name}`].find((it) => spawnSync(it, [flag], { stdio: 'ignore' }).status === 0);
-  return { name, command: command ?? '', args: [], missing: command === undefined ? `no ${name}` : undefined };
-}
 
 const deployed = (name: string) => readFileSync(path.join(ROOT, 'examples/deploy', name), 'utf8');
 
@@ -76,7 +69,7 @@ interface Proxy {
 }
 
 const NGINX: Proxy = {
-  peer: proxyPeer('nginx', '-v'),
+  peer: commandPeer('nginx', '-v'),
   configure: nginx,
   hasTimeout: true,
   refusals: 0,
@@ -84,7 +77,7 @@ const NGINX: Proxy = {
 };
 
 const HAPROXY: Proxy = {
-  peer: proxyPeer('haproxy', '-v'),
+  peer: commandPeer('haproxy', '-v'),
   configure: haproxy,
   hasTimeout: true,
   refusals: 0,
@@ -92,7 +85,7 @@ const HAPROXY: Proxy = {
 };
 
 const CADDY: Proxy = {
-  peer: proxyPeer('caddy', 'version'),
+  peer: commandPeer('caddy', 'version'),
   configure: caddy,
   hasTimeout: false,
   refusals: 1,
@@ -199,6 +192,13 @@ describe.each([NGINX, HAPROXY, CADDY])('four processes behind a proxy', (proxy) 
         await connectWs(url, [], { origin: `http://127.0.0.1:${port}` });
         await expect(connectWs(url, [], { origin: 'http://elsewhere.example' })).rejects.toThrow('403');
         expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+      });
+
+      test('learn whether the client came over TLS, whatever it says of itself', async () => {
+        const told: Change = ['200).end()', "200).end(req.headers['x-forwarded-proto'])"];
+        const { port } = await start(proxy, { count: 1, serverChanges: [told] });
+        const answer = await fetch(`http://127.0.0.1:${port}/healthz`, { headers: { 'X-Forwarded-Proto': 'https' } });
+        expect(await answer.text()).toBe('http');
       });
 
       test('accept no page if the proxy sends another Host, but for those that allowedOrigins names', async () => {

@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
@@ -90,4 +90,23 @@ test('every block of code in README and docs compiles against the typings', asyn
   const { stdout } = await compiled.catch((error: { stdout: string }) => error);
   expect(stdout).toBe('');
   expect(count).toBeGreaterThan(30);
+});
+
+test('every shell command can be parsed, and the scripts and files that it names are there', () => {
+  const { scripts } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+  const missing: string[] = [];
+  let count = 0;
+  for (const page of [...PAGES, 'CONTRIBUTING.md', 'bench/README.md']) {
+    const text = readFileSync(path.join(ROOT, page), 'utf8');
+    for (const [, code] of text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)) {
+      execFileSync('sh', ['-n'], { input: code, stdio: ['pipe', 'ignore', 'pipe'] });
+      count++;
+      const names = [...code.matchAll(/\bnpm run ([\w:]+)/g)].map(([, name]) => name);
+      missing.push(...names.filter((name) => scripts[name] === undefined));
+      const files = [...code.matchAll(/(?<=^|\s)(?:bench|build|docs|examples|test)\/[\w./-]+/gm)].map(([file]) => file);
+      missing.push(...files.filter((file) => !existsSync(path.join(ROOT, file))));
+    }
+  }
+  expect(missing).toEqual([]);
+  expect(count).toBeGreaterThan(10);
 });

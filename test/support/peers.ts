@@ -44,6 +44,16 @@ export function nodeWebSocket(): Peer {
 }
 
 /**
+ * Any other command. Debian has nginx and HAProxy in /usr/sbin, which is not in everybody's PATH.
+ *
+ * @param flag has it tell its version
+ */
+export function commandPeer(name: string, flag: string): Peer {
+  const command = firstThatRuns([name, `/usr/sbin/${name}`], flag);
+  return { name, command: command ?? '', args: [], missing: command === undefined ? `no ${name}` : undefined };
+}
+
+/**
  * A suite that needs another implementation. Where that is missing the suite is skipped, and says why; with
  * WASOCK_REQUIRE_PEERS=1 it fails.
  */

@@ -20,10 +20,10 @@ export class Program {
   readonly exit: Promise<Exit>;
   readonly #child: ChildProcessByStdio<null, Readable, Readable>;
 
-  /** @param args relative paths start at the project's root */
-  constructor(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  /** @param args relative paths start at `cwd`, by default the project's root */
+  constructor(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, cwd = ROOT) {
     this.#child = spawn(command, args, {
-      cwd: ROOT,
+      cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -73,8 +73,8 @@ export class Program {
 }
 
 /** Runs a script on this Node until it ends, or the test does. */
-export function runNode(args: readonly string[], env?: NodeJS.ProcessEnv): Program {
-  const program = new Program(process.execPath, args, env);
+export function runNode(args: readonly string[], env?: NodeJS.ProcessEnv, cwd?: string): Program {
+  const program = new Program(process.execPath, args, env, cwd);
   onTestFinished(() => program.kill());
   return program;
 }
