@@ -77,8 +77,8 @@ export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHa
     context: UpgradeContext,
   ): UpgradeResult<UserData> | Promise<UpgradeResult<UserData>>;
   /**
-   * Deliver Buffers that are views of the receive buffer, if that saves a copy. A view is valid only until `message`
-   * returns. Default off.
+   * Deliver Buffers that are views of memory that is used again, if that saves a copy. A view is valid only until
+   * `message` returns. Default off.
    */
   zeroCopy?: boolean;
   /** Whether Text messages are delivered as strings, or as Buffers with their UTF-8 bytes. Default `'string'`. */

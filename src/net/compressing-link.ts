@@ -5,6 +5,7 @@ import type { Deflater } from '../deflate/deflater.js';
 import { LongDeflation } from '../deflate/long-deflation.js';
 import { CONTROL_BIT, FIN, RSV1 } from '../protocol/opcode.js';
 import type { ReceiverOptions } from '../protocol/receiver-options.js';
+import { isLent } from '../protocol/spare-memory.js';
 import type { Counters } from './counters.js';
 import { Link } from './link.js';
 import type { OutboxSettings } from './writing/outbox.js';
@@ -167,7 +168,8 @@ export abstract class CompressingLink extends Link {
   }
 }
 
-/** A payload that can wait. The next read overwrites the codec's memory, of which zero-copy users have views. */
+/** A payload that can wait. Zero-copy users have views of the codec's memory, or of messages that are only lent. */
 function lasting(payload: string | Uint8Array): string | Uint8Array {
-  return typeof payload !== 'string' && payload.buffer === codec.memory ? Buffer.from(payload) : payload;
+  const isBorrowed = typeof payload !== 'string' && (payload.buffer === codec.memory || isLent(payload));
+  return isBorrowed ? Buffer.from(payload) : payload;
 }

@@ -25,7 +25,7 @@ import { MessageBuffer } from './message-buffer.js';
 import { CONTROL_BIT, FIN, OPCODE_MASK, Opcode, RSV1 } from './opcode.js';
 import { beginOwnedPayloads, ownedPayload } from './owned-payload.js';
 import type { ReceiverOptions, ReceiverSink } from './receiver-options.js';
-import { deliverFrom, reportMessage } from './whole-message.js';
+import { deliverFrom, lendsBytes, reportMessage } from './whole-message.js';
 
 /** The bits of a row's flags that decide, together with the length, whether it is a plain unfragmented message. */
 const KIND = FLAG_FIRST_OCTET | FLAG_MASKED | FLAG_PARTIAL;
@@ -263,7 +263,7 @@ export class FrameReceiver implements FrameRules {
       this.#fail(FAULT.MESSAGE_TOO_BIG);
       return false;
     }
-    this.#message ??= new MessageBuffer();
+    this.#message ??= new MessageBuffer(!this.compressed && lendsBytes(this.options, this.#opcode));
     this.fragmented = (flags & FIN) === 0;
     return true;
   }
@@ -317,6 +317,7 @@ export class FrameReceiver implements FrameRules {
     const opcode = this.#opcode;
     this.#message = null;
     this.#announced = 0;
+    if (message.isLent) return message.lend((payload) => reportMessage(this.sink, this.options, opcode, payload));
     const payload = message.take();
     if (reportsFrames) this.sink.onFrame(fin, this.#firstOctet & OPCODE_MASK, payload);
     else if (this.compressed) this.#inflateGathered(opcode, payload);

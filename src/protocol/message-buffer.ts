@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { NO_BYTES } from './bytes.js';
 import { allocateOwned } from './owned-memory.js';
+import { keepSpare, lend, takeSpare } from './spare-memory.js';
 
 /** The smallest buffer of a message, in bytes, so that tiny fragments do not reallocate each time. */
 const MIN_CAPACITY = 1024;
@@ -11,10 +12,16 @@ const MIN_CAPACITY = 1024;
  * So a peer has to send the bytes that it makes us hold, and a thousand tiny fragments cost no more than their bytes.
  */
 export class MessageBuffer {
+  /** Whether `lend` will be called in the end, not `take`. */
+  readonly isLent: boolean;
   #bytes: Buffer = NO_BYTES;
   #length = 0;
   /** Whether other messages have been in `#bytes`. */
   #isSpare = false;
+
+  constructor(isLent = false) {
+    this.isLent = isLent;
+  }
 
   /** How many bytes have arrived. */
   get length(): number {
@@ -48,10 +55,17 @@ export class MessageBuffer {
     return own;
   }
 
+  /** Lends the bytes to `use`, until that returns. Call it once, last. */
+  lend(use: (bytes: Buffer) => void): void {
+    lend(this.#bytes, this.#length, use);
+  }
+
   #grow(needed: number, toCome: number): boolean {
-    const most = Math.min(Math.max(MIN_CAPACITY, needed * 2), needed + Math.max(0, toCome));
-    // The message will outgrow it, unless all of it fits.
-    const spare = most < needed + toCome ? takeSpare(needed, most) : null;
+    const total = needed + Math.max(0, toCome);
+    const room = roomFor(needed);
+    // Who gets the bytes to keep gets memory of just their size.
+    const most = this.isLent ? room : Math.min(room, total);
+    const spare = this.isLent || most < total ? takeSpare(needed, most) : null;
     const grown = spare ?? allocate(most) ?? allocate(needed);
     if (grown === null) return false;
     this.#bytes.copy(grown, 0, 0, this.#length);
@@ -62,23 +76,9 @@ export class MessageBuffer {
   }
 }
 
-/*
- * Messages have outgrown these buffers, which no user has. The next large message grows in them: fresh memory costs page
- * faults, and the garbage collector what is said in `owned-memory`. So a thread keeps up to 8 MiB.
- */
-
-const spares: Buffer[] = [];
-const SPARE_FROM = 65_536;
-const SPARE_UP_TO = 2_097_152;
-const MOST_SPARES = 4;
-
-function takeSpare(least: number, most: number): Buffer | null {
-  const at = spares.findIndex(({ length }) => length >= least && length <= most);
-  return at === -1 ? null : spares.splice(at, 1)[0];
-}
-
-function keepSpare(bytes: Buffer): void {
-  if (bytes.length >= SPARE_FROM && bytes.length <= SPARE_UP_TO && spares.length < MOST_SPARES) spares.push(bytes);
+/** The largest power of two that is at most twice as much, so that few sizes are in use. */
+function roomFor(length: number): number {
+  return Math.max(MIN_CAPACITY, 2 ** (Math.floor(Math.log2(length)) + 1));
 }
 
 /** @returns `null` if there is not enough memory: what a peer sends must not make us throw */

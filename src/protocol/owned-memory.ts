@@ -10,24 +10,26 @@ import v8 from 'node:v8';
  * So large memory comes with a little filling for the young generation, to have that collected in time.
  */
 
-/**
- * From this size on, in bytes, memory has too few objects of its own. Above the other size it adds up so fast that V8
- * collects the whole heap all the same.
- */
+/** From this size on, in bytes, memory has too few objects of its own. */
 const FILLED_FROM = 65_536;
-const FILLED_UP_TO = 262_144;
 
-/** The young generation should be collected about once for this many bytes. docs/decisions.md has the measurements. */
+/**
+ * The young generation should be collected about once for this many bytes, of memory up to a size and above it. V8 would
+ * collect the whole heap after some 64 MB. docs/decisions.md has the measurements.
+ */
 const BYTES_PER_COLLECTION = 16_777_216;
+const LARGE_ABOVE = 262_144;
+const LARGE_BYTES_PER_COLLECTION = 50_331_648;
 
 /** Slots of one array of filling, of 8 bytes each. The last array is kept. */
 const SLOTS = 2048;
 const BYTES_PER_SLOT = 8;
 
-/** Bytes of filling for each byte of memory, and the most of these. */
-let ratio = 0;
-const MOST = 0.5;
+/** Bytes that the young generation holds. */
+let capacity = 0;
 let bytesUntilLook = 0;
+/** The most bytes of filling for each byte of memory. */
+const MOST = 0.5;
 
 /** It is not used. It is exported because V8 need not allocate what no code could use. */
 export let filling: readonly undefined[] = [];
@@ -47,14 +49,15 @@ function fillYoungGeneration(bytes: number): void {
   if (bytesUntilLook < 0) {
     // V8 changes the size of the young generation.
     bytesUntilLook = BYTES_PER_COLLECTION;
-    ratio = Math.min(MOST, youngCapacity() / BYTES_PER_COLLECTION);
+    capacity = youngCapacity();
   }
-  let slots = bytes * (ratio / BYTES_PER_SLOT);
+  const perCollection = bytes > LARGE_ABOVE ? LARGE_BYTES_PER_COLLECTION : BYTES_PER_COLLECTION;
+  let slots = Math.min(capacity, bytes * Math.min(MOST, capacity / perCollection)) / BYTES_PER_SLOT;
   for (; slots >= 1; slots -= SLOTS) filling = new Array(Math.min(slots >>> 0, SLOTS));
 }
 
 /** Gets `size` bytes that a user may keep, of undefined content. @throws RangeError if there is not enough memory */
 export function allocateOwned(size: number): Buffer {
-  if (size >= FILLED_FROM && size <= FILLED_UP_TO) fillYoungGeneration(size);
+  if (size >= FILLED_FROM) fillYoungGeneration(size);
   return Buffer.allocUnsafeSlow(size);
 }

@@ -43,7 +43,12 @@ export function deliverFrom(
   return true;
 }
 
-/** Reports a whole message, whose bytes the sink may keep. */
+/** Whether nobody keeps the bytes of a message that `reportMessage` reports. */
+export function lendsBytes({ raw, zeroCopy, textAs }: ReceiverOptions, opcode: number): boolean {
+  return !raw && (zeroCopy || (opcode === Opcode.Text && textAs === 'string'));
+}
+
+/** Reports a whole message. Unless `lendsBytes`, the sink may keep its bytes. */
 export function reportMessage(
   sink: ReceiverSink,
   options: ReceiverOptions,

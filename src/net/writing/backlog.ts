@@ -1,3 +1,4 @@
+import { type Lease, leaseOf } from '../../protocol/spare-memory.js';
 import type { Transport } from '../transport/transport.js';
 import { type Chunk, giveChunkBack } from './chunk.js';
 import { EARLY_FLUSH_BYTES, LONGEST_WRITE, WRITE_BYTES, WRITE_SLACK } from './sizes.js';
@@ -7,6 +8,8 @@ export class Batch {
   readonly parts: Uint8Array[] = [];
   /** The pooled chunks that parts are views of. */
   readonly chunks: Chunk[] = [];
+  /** Of parts in memory that was only lent. */
+  readonly #leases: Lease[] = [];
   /** Bytes that have not left. */
   length = 0;
   /** Bytes of the current write. */
@@ -16,6 +19,8 @@ export class Batch {
   #offset = 0;
 
   add(part: Uint8Array): void {
+    const lease = leaseOf(part);
+    if (lease !== null) this.#leases.push(lease);
     this.parts.push(part);
     this.length += part.length;
   }
@@ -48,6 +53,12 @@ export class Batch {
       this.#offset = 0;
     } else this.#offset += room;
     return piece;
+  }
+
+  /** Call it once, when nothing reads the parts any more. */
+  releaseMemory(): void {
+    for (const chunk of this.chunks) giveChunkBack(chunk);
+    for (const lease of this.#leases) lease.release();
   }
 
   /** The current write has ended. @returns how many bytes it had */
@@ -180,7 +191,7 @@ export class Backlog {
     this.inFlight = isLast ? null : batch;
     if (isLast) {
       this.#completed++;
-      if (this.#releasesMemory) for (const chunk of batch.chunks) giveChunkBack(chunk);
+      if (this.#releasesMemory) batch.releaseMemory();
     }
     this.#output.addDeparted(left, isLast);
     return isLast;
