@@ -52,6 +52,7 @@ test('every example is run by a test', () => {
     'scaling.test.ts',
     'servers.test.ts',
     'tracing.test.ts',
+    'tutorial.test.ts',
   ]);
   expect(examples.sort()).toEqual([
     'chat-server.mjs',
