@@ -98,8 +98,8 @@ export default defineConfig({
   test: {
     // Processes rather than threads: --jitless is a flag of a process, and the projects should differ in nothing else.
     pool: 'forks',
-    // vitest leaves one core to itself, which on two cores would mean one worker.
-    maxWorkers: Math.max(2, availableParallelism()),
+    // One more than there are cores, because many tests wait.
+    maxWorkers: availableParallelism() + 1,
     expect: { requireAssertions: true },
     sequence: { sequencer: CodecKindFirst },
     // A retried test is a test that may fail; unhandled errors fail the run (vitest's default).

@@ -78,7 +78,7 @@ export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHa
   ): UpgradeResult<UserData> | Promise<UpgradeResult<UserData>>;
   /**
    * Deliver Buffers that are views of memory that is used again, if that saves a copy. A view is valid only until
-   * `message` returns. Default off.
+   * `message` returns, and its `buffer` holds bytes of other messages, too. Default off.
    */
   zeroCopy?: boolean;
   /** Whether Text messages are delivered as strings, or as Buffers with their UTF-8 bytes. Default `'string'`. */

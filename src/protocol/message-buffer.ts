@@ -46,10 +46,9 @@ export class MessageBuffer {
   /** Hands over the bytes, which are the caller's from now on. Call it once, last. */
   take(): Buffer {
     const bytes = this.#bytes;
-    if (this.#length === bytes.length) return bytes;
-    // Otherwise its user would also hold the bytes of earlier messages, and could pass them on with the memory.
+    // Its user would also hold the bytes of earlier messages, and the memory may have been lent to somebody before.
     const own = this.#isSpare ? allocate(this.#length) : null;
-    if (own === null) return bytes.subarray(0, this.#length);
+    if (own === null) return this.#length === bytes.length ? bytes : bytes.subarray(0, this.#length);
     bytes.copy(own, 0, 0, this.#length);
     keepSpare(bytes);
     return own;
@@ -62,9 +61,8 @@ export class MessageBuffer {
 
   #grow(needed: number, toCome: number): boolean {
     const total = needed + Math.max(0, toCome);
-    const room = roomFor(needed);
-    // Who gets the bytes to keep gets memory of just their size.
-    const most = this.isLent ? room : Math.min(room, total);
+    const most = Math.min(roomFor(needed), total);
+    // Who gets the bytes to keep gets memory of just their size, in which nothing was before.
     const spare = this.isLent || most < total ? takeSpare(needed, most) : null;
     const grown = spare ?? allocate(most) ?? allocate(needed);
     if (grown === null) return false;

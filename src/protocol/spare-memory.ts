@@ -1,4 +1,5 @@
 import type { Buffer } from 'node:buffer';
+import { markAsUntransferable } from 'node:worker_threads';
 
 /*
  * Memory of large messages that no user has: messages have outgrown it, or it was only lent to a handler. The next large
@@ -11,14 +12,12 @@ const SPARE_UP_TO = 2_097_152;
 const MOST_BYTES = 8_388_608;
 
 const spares: Buffer[] = [];
-let spareBytes = 0;
 
 /** @returns memory of `least` to `most` bytes, with what was in it before; `null` if there is none */
 export function takeSpare(least: number, most: number): Buffer | null {
   for (let at = spares.length - 1; at >= 0; at--) {
     const { length } = spares[at];
     if (length < least || length > most) continue;
-    spareBytes -= length;
     return spares.splice(at, 1)[0];
   }
   return null;
@@ -28,8 +27,8 @@ export function takeSpare(least: number, most: number): Buffer | null {
 export function keepSpare(bytes: Buffer): void {
   if (bytes.length < SPARE_FROM || bytes.length > SPARE_UP_TO) return;
   spares.push(bytes);
-  spareBytes += bytes.length;
-  while (spareBytes > MOST_BYTES) spareBytes -= spares.shift()!.length;
+  let total = spares.reduce((sum, { length }) => sum + length, 0);
+  while (total > MOST_BYTES) total -= spares.shift()!.length;
 }
 
 /** Memory that becomes spare when its last reader has released it. */
@@ -58,13 +57,15 @@ export class Lease {
 /** The message that a handler is being lent; `null` nearly always. */
 let lent: Lease | null = null;
 
-/** Lends the first `length` of `bytes` to `use`. Whoever reads them after it has returned needs a `leaseOf`. */
+/** Lends a view of the first `length` of `bytes` to `use`. Whoever reads it after that has returned needs a `leaseOf`. */
 export function lend(bytes: Buffer, length: number, use: (bytes: Buffer) => void): void {
   const before = lent;
   const lease = new Lease(bytes);
+  // Whoever keeps the view by mistake must not detach later messages.
+  markAsUntransferable(lease.memory);
   lent = lease;
   try {
-    use(length === bytes.length ? bytes : bytes.subarray(0, length));
+    use(bytes.subarray(0, length));
   } finally {
     lent = before;
     lease.release();

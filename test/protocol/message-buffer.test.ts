@@ -138,6 +138,30 @@ test('any number of messages that grow at the same time keep their own bytes, an
   );
 });
 
+test('memory that was lent is never handed out to be kept', async () => {
+  vi.resetModules();
+  const { MessageBuffer } = await import('../../src/protocol/message-buffer.js');
+  let lent: Buffer | null = null;
+  const first = new MessageBuffer(true);
+  first.append(SOURCE, 0, 65_536, 0);
+  first.lend((bytes) => {
+    lent = bytes;
+  });
+  const second = new MessageBuffer();
+  second.append(SOURCE, 0, 40_000, UNKNOWN);
+  second.append(SOURCE, 0, 25_536, UNKNOWN);
+  const bytes = second.take();
+  expect(bytes.length).toBe(65_536);
+  lent!.fill(0);
+  expect(bytes.equals(Buffer.concat([SOURCE.subarray(0, 40_000), SOURCE.subarray(0, 25_536)]))).toBe(true);
+});
+
+test('what is lent takes no more than the message may have', () => {
+  const message = new MessageBuffer(true);
+  message.append(SOURCE, 0, 90_000, 10_000);
+  message.lend((bytes) => expect(bytes.buffer.byteLength).toBeLessThanOrEqual(100_000));
+});
+
 test('a message whose length nobody knew has no memory in which others were', async () => {
   // Other tests may have left as many spare buffers as a thread keeps.
   vi.resetModules();

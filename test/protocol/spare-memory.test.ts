@@ -43,7 +43,7 @@ describe('memory that is lent', () => {
   test('is known until the call returns, and spare then', () => {
     const bytes = Buffer.alloc(MiB);
     lendTo(bytes, (lent) => {
-      expect([lent.length, lent.buffer]).toEqual([100, bytes.buffer]);
+      expect([lent.length, lent.buffer === bytes.buffer]).toEqual([100, true]);
       expect([memory.isLent(lent), memory.isLent(lent.subarray(5)), memory.isLent(Buffer.alloc(1))]).toEqual([
         ...[true, true, false],
       ]);
@@ -73,6 +73,17 @@ describe('memory that is lent', () => {
       expect(spare()).toBe(null);
     });
     expect(spare()).toBe(bytes);
+  });
+
+  test('is lent as a view, so that nobody has a hand on what is used again', () => {
+    const bytes = Buffer.alloc(64 * KiB);
+    memory.lend(bytes, bytes.length, (lent) => expect(lent).not.toBe(bytes));
+    try {
+      structuredClone(0, { transfer: [bytes.buffer] });
+    } catch {
+      // Node 20 ignores it instead.
+    }
+    expect(bytes).toHaveLength(64 * KiB);
   });
 
   test('is spare after a call that throws', () => {
