@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import http from 'node:http';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
@@ -135,7 +134,8 @@ describe('a handler of its own', () => {
   test('never runs if the client has left, or could not be upgraded on a socket that was passed', async () => {
     const { promise, resolve } = withResolvers<CloseResult>();
     const { port } = await awaiting(async (request) => {
-      await once(request.socket, 'close');
+      // `once` of node:events would reject with the error that comes before.
+      await new Promise((left) => request.socket.once('close', left));
       resolve(await newWebSocket(request, () => {}));
     });
     const peer = await rawClient(port);
