@@ -41,21 +41,25 @@ describe.each(IMPLEMENTATIONS)('%s: a callback runs in the context in which it w
     expect(seen).toEqual(pairs.map((_pair, i) => [i, `request ${i}`]));
   });
 
-  testOurs('when the peer takes a while', async () => {
-    const pairs = await accepted(3);
-    const seen: unknown[] = [];
-    for (const [i, { ws, peer }] of pairs.entries()) {
-      peer.stopReading();
-      for (const part of ['a', 'b']) {
-        const name = `request ${i}${part}`;
-        storage.run(name, () => ws.send(Buffer.alloc(15_000_000), () => seen.push([name, storage.getStore()])));
+  testOurs(
+    'when the peer takes a while',
+    async () => {
+      const pairs = await accepted(3);
+      const seen: unknown[] = [];
+      for (const [i, { ws, peer }] of pairs.entries()) {
+        peer.stopReading();
+        for (const part of ['a', 'b']) {
+          const name = `request ${i}${part}`;
+          storage.run(name, () => ws.send(Buffer.alloc(15_000_000), () => seen.push([name, storage.getStore()])));
+        }
       }
-    }
-    await aWhile(20);
-    for (const { peer } of pairs) peer.readOn();
-    await until(() => seen.length === 6);
-    for (const [name, store] of seen as [string, string][]) expect(store).toBe(name);
-  });
+      await aWhile(20);
+      for (const { peer } of pairs) peer.readOn();
+      await until(() => seen.length === 6, undefined, 60_000);
+      for (const [name, store] of seen as [string, string][]) expect(store).toBe(name);
+    },
+    90_000,
+  );
 
   testOurs('when the connection ends', async () => {
     const [{ ws, peer }] = await accepted(1);

@@ -121,9 +121,11 @@ describe.each([
     const { inbox, transport, messages } = made;
     inbox.start();
     read(made, frames(0, 10));
-    expect(messages).toEqual(numbers(0, 4));
+    // On a busy machine it takes several turns.
+    await until(() => messages.length >= 4);
     await turns();
-    expect([messages.length, transport.reading, inbox.isPaused]).toEqual([4, true, true]);
+    expect(messages).toEqual(numbers(0, 4));
+    expect([transport.reading, inbox.isPaused]).toEqual([true, true]);
     inbox.resume();
     await until(() => messages.length === 8);
     await turns();
