@@ -14,7 +14,7 @@ for (const char of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghi
   TCHAR[char.charCodeAt(0)] = 1;
 }
 
-/** Behind a text that is none. */
+/** What an error says of a text that is no token, after the text. */
 export const NO_TOKEN = "is not a token: it may have letters, digits and !#$%&'*+-.^_`|~ only";
 
 /** A parameter of an extension. Without `=` it has no `value` (RFC 6455 §9.1). */

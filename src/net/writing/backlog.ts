@@ -8,8 +8,8 @@ export class Batch {
   readonly parts: Uint8Array[] = [];
   /** The pooled chunks that parts are views of. */
   readonly chunks: Chunk[] = [];
-  /** Of parts in memory that was only lent. */
-  readonly #leases: Lease[] = [];
+  /** Of parts in memory that was only lent; `null` nearly always. */
+  #leases: Lease[] | null = null;
   /** Bytes that have not left. */
   length = 0;
   /** Bytes of the current write. */
@@ -20,9 +20,14 @@ export class Batch {
 
   add(part: Uint8Array): void {
     const lease = leaseOf(part);
-    if (lease !== null) this.#leases.push(lease);
+    if (lease !== null) this.#hold(lease);
     this.parts.push(part);
     this.length += part.length;
+  }
+
+  #hold(lease: Lease): void {
+    this.#leases ??= [];
+    this.#leases.push(lease);
   }
 
   /** Adds the frames in a chunk. */
@@ -58,7 +63,7 @@ export class Batch {
   /** Call it once, when nothing reads the parts any more. */
   releaseMemory(): void {
     for (const chunk of this.chunks) giveChunkBack(chunk);
-    for (const lease of this.#leases) lease.release();
+    for (const lease of this.#leases ?? []) lease.release();
   }
 
   /** The current write has ended. @returns how many bytes it had */
