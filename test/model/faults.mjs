@@ -57,7 +57,7 @@ export const FAULTS = [
     edits: [
       {
         file: 'net/reading/inbox.js',
-        find: 'const mayReadOn = this.#hasRoom && !this.#held;',
+        find: 'const mayReadOn = this.#hasRoom() && !this.#held;',
         replace: 'const mayReadOn = true;',
       },
     ],
@@ -156,7 +156,14 @@ export const FAULTS = [
   },
   {
     name: 'queue: the message that came last is received first',
-    edits: [{ file: 'api/message-queue.js', find: 'this.#packets.shift()', replace: 'this.#packets.pop()' }],
+    edits: [
+      {
+        file: 'api/message-queue.js',
+        find: `        const packet = this.#packets[this.#first];
+        this.#packets[this.#first++] = null;`,
+        replace: '        const [packet] = this.#packets.splice(this.#first + this.#count - 1, 1);',
+      },
+    ],
     entry: 'await',
   },
   {
