@@ -1,4 +1,4 @@
-// Health checks for a load balancer, systemd or Kubernetes: an echo server at /ws that answers /livez and /readyz.
+// Health checks for a load balancer, systemd or Kubernetes: an echo server at /ws that answers /livez and /healthz.
 // With REDIS_URL (npm install redis) its topics reach other processes.
 import { createClient } from 'redis';
 import { serve } from 'wasock';
@@ -21,7 +21,7 @@ function readiness() {
 const CHECKS = {
   // Alive is whoever answers: a blocked event loop does not. Nothing else belongs here, because a restart must mend it.
   '/livez': () => ({ status: 200, body: { alive: true } }),
-  '/readyz': () => {
+  '/healthz': () => {
     const body = readiness();
     return { status: body.ready ? 200 : 503, body };
   },
@@ -46,7 +46,7 @@ console.log(`ws://127.0.0.1:${server.port}/ws`);
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {
     isEnding = true;
-    // Over two seconds, in which /readyz is still answered: see shutdown.mjs.
+    // Over two seconds, in which /healthz is still answered: see shutdown.mjs.
     server.close({ over: 2000, timeout: 5000 });
   });
 }

@@ -1,5 +1,7 @@
 // The types of ws.d.ts, under the names that ECMAScript modules import.
 
+import type { Extension, Subprotocol } from './ws-parts.js';
+
 import WebSocket = require('./ws.js');
 import Server = WebSocket.Server;
 
@@ -67,9 +69,9 @@ export const PerMessageDeflate: typeof WebSocket.PerMessageDeflate;
 /** Negotiates permessage-deflate (RFC 7692), and compresses and inflates messages with zlib. */
 export interface PerMessageDeflate extends WebSocket.PerMessageDeflate {}
 /** Reads and writes the Sec-WebSocket-Extensions header field (RFC 6455 §9.1). */
-export const extension: typeof WebSocket.extension;
+export const extension: Extension;
 /** Reads the Sec-WebSocket-Protocol header field (RFC 6455 §4.1, item 10). */
-export const subprotocol: typeof WebSocket.subprotocol;
+export const subprotocol: Subprotocol;
 
 /** One end of a WebSocket connection: the class of sockets and clients, with everything else as its properties. */
 export { WebSocket };

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Application } from 'typedoc';
+import { polished } from './polish.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PAGES = path.join(ROOT, 'docs/api');
@@ -37,11 +38,17 @@ const SETTINGS = {
   disableSources: true,
   skipErrorChecking: true,
   hideGenerator: true,
-  hideBreadcrumbs: true,
   hidePageHeader: true,
   useCodeBlocks: true,
   parametersFormat: 'table',
   interfacePropertiesFormat: 'list',
+  indexFormat: 'table',
+  expandObjects: true,
+  expandParameters: true,
+  groupOrder: [
+    ...['Functions', 'Classes', 'Interfaces', 'Type Aliases', 'Enumerations', 'Variables'],
+    ...['Constructors', 'Properties', 'Accessors', 'Methods'],
+  ],
   entryFileName: 'README',
   logLevel: 'Error',
 };
@@ -59,13 +66,26 @@ ${Object.keys(ENTRIES)
 These pages are written from the docstrings, which your editor shows as well.
 `;
 
+/**
+ * What `wasock/ws` exports as a constant of a class's or function's type, so that a page shows the class or the function. The
+ * types of their options have no other name.
+ */
+const OF_WS = `
+import WebSocket = require('../../types/ws.js');
+export import WebSocketServer = WebSocket.Server;
+export import createWebSocketStream = WebSocket.createWebSocketStream;
+export import WebSocketEventMap = WebSocket.WebSocketEventMap;
+export { PerMessageDeflate, Receiver, Sender } from '../../types/ws-parts.js';
+export * from '../../types/ws-parts.js';
+`;
+
 /** A file for each entry, whose name becomes that of its pages. */
 function writeEntries(folder) {
   mkdirSync(folder, { recursive: true });
   const files = Object.entries(ENTRIES).map(([name, typings]) => {
     const file = path.join(folder, `${name}.mts`);
     const from = path.relative(folder, path.join(ROOT, typings)).replace(/\.d\.mts$/, '.mjs');
-    writeFileSync(file, `export * from '${from}';\n`);
+    writeFileSync(file, `${name === 'wasock-ws' ? OF_WS : ''}export * from '${from}';\n`);
     return file;
   });
   const tsconfig = path.join(folder, 'tsconfig.json');
@@ -81,27 +101,11 @@ async function writePages(out) {
   project.name = 'API';
   await app.generateOutputs(project);
   writeFileSync(path.join(out, 'README.md'), FRONT);
+  rmSync(path.join(out, 'wasock-ws/namespaces'), { recursive: true });
   for (const file of filesIn(out)) {
     const page = path.join(out, file);
-    writeFileSync(page, withContents(readFileSync(page, 'utf8')));
+    writeFileSync(page, polished(readFileSync(page, 'utf8'), file));
   }
-}
-
-/** Parts that every function has. */
-const USUAL = ['Parameters', 'Returns', 'Throws', 'Type Parameters', 'Example', 'Default Value', 'See'];
-
-/** A long page begins with links to its parts. */
-function withContents(text) {
-  const all = [...text.matchAll(/^### (.+)$/gm)].map(([, heading]) => heading.replaceAll('\\', ''));
-  const headings = [...new Set(all)].filter((heading) => !USUAL.includes(heading));
-  if (headings.length < 6) return text;
-  const anchorOf = (heading) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\w\- ]/g, '')
-      .replaceAll(' ', '-');
-  const links = headings.map((heading) => `[${heading}](#${anchorOf(heading)})`);
-  return text.replace(/^# .+\n/m, (title) => `${title}\n${links.join(' · ')}\n`);
 }
 
 function filesIn(folder) {

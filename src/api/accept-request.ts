@@ -26,6 +26,7 @@ import {
   WebSocketHandshakeError,
   WebSocketProtocolMismatchError,
 } from '../protocol/errors.js';
+import { quoted } from '../protocol/quoted.js';
 import { failSocket } from './handler-delivery.js';
 import {
   AWAIT_OPTIONS,
@@ -79,11 +80,8 @@ export const NO_OPTIONS: Readonly<Record<never, never>> = Object.freeze(Object.c
  */
 export type UpgradeSource =
   | IncomingMessage
-  /** Fastify. */
   | { readonly raw: IncomingMessage }
-  /** Koa. */
   | { readonly req: IncomingMessage }
-  /** Hono on node-server. */
   | { readonly env: { readonly incoming: IncomingMessage } };
 
 /** @throws TypeError if `source` is not such an object */
@@ -93,7 +91,7 @@ function messageOf(source: unknown): IncomingMessage {
   const candidates = [raw, req, (env as { incoming?: unknown } | undefined)?.incoming];
   const message = candidates.find((each) => Array.isArray((each as Partial<IncomingMessage> | undefined)?.rawHeaders));
   if (message !== undefined) return message as IncomingMessage;
-  throw new TypeError(`newWebSocket takes a URL or an upgrade request, not ${String(source)}`);
+  throw new TypeError(`newWebSocket takes a URL or an upgrade request, not ${quoted(source)}`);
 }
 
 /** Handles one socket from its upgrade to its end. */
@@ -178,7 +176,7 @@ export function acceptRequest(source: unknown, wanted: string[], options: Accept
   if (pending === null) throw new WebSocketCreationError(NO_SOCKET);
   const isAnswered = !pending.isPending || upgrade?.response?.headersSent || upgrade?.response?.writableEnded;
   if (pending.isGone || isAnswered) {
-    throw new WebSocketCreationError(pending.isGone ? 'The client has left' : ANSWERED);
+    throw new WebSocketCreationError(pending.isGone ? 'The client left before its request was accepted' : ANSWERED);
   }
   const { protocol, headers } = acceptance(verdict, wanted, options, upgrade?.response ?? null, fail);
   const { parameters: deflate, answer } = chooseOffer(verdict.extensions, limits.compression);
@@ -244,7 +242,7 @@ function headersOf(response: ServerResponse): [string, string][] {
     .flatMap((name) => [response.getHeader(name)].flat().map((value): [string, string] => [name, String(value)]));
 }
 
-const ANSWERED = 'The request was already answered';
+const ANSWERED = 'The request was already answered: call newWebSocket(req) once, and before anything else answers';
 
 const NO_SOCKET =
   'This request cannot be upgraded here: call acceptUpgrades(server) once for its HTTP server, or pass the socket ' +
@@ -258,7 +256,7 @@ const ownUpgrades = new WeakMap<Duplex, PendingUpgrade>();
 
 function ownPending(request: IncomingMessage, options: AcceptOptions, limits: ResolvedLimits): PendingUpgrade | null {
   const { socket, head = NO_BYTES } = options;
-  if (!Buffer.isBuffer(head)) throw new TypeError(`head must be a Buffer, not ${String(head)}`);
+  if (!Buffer.isBuffer(head)) throw new TypeError(`head must be a Buffer, not ${quoted(head)}`);
   if (socket === undefined) return null;
   let pending = ownUpgrades.get(socket);
   if (pending === undefined) {

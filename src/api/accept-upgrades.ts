@@ -1,5 +1,6 @@
 import type { Server as HttpServer } from 'node:http';
 import { checkNames } from '../protocol/option-names.js';
+import { quoted } from '../protocol/quoted.js';
 import { SERVER_LIMITS } from './limits.js';
 import { checkPath, checkType, ownOptions } from './option-checks.js';
 import { type AcceptUpgradesOptions, Upgrades } from './upgrades.js';
@@ -29,7 +30,7 @@ const OPTIONS: readonly string[] = [...SERVER_LIMITS, 'path', 'onError', 'refuse
 export function acceptUpgrades(server: HttpServer, options: AcceptUpgradesOptions = {}): Upgrades {
   if (typeof server?.on !== 'function' || typeof server === 'function') {
     throw new TypeError(
-      'acceptUpgrades takes a server of node:http or node:https; for an app, createServer(app) or what app.listen() returns',
+      `acceptUpgrades takes a server of node:http or node:https, not ${quoted(server)}: for an app, pass createServer(app) or what app.listen() returns`,
     );
   }
   const own = ownOptions(options);

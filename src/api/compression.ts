@@ -1,6 +1,7 @@
 import type { CompressionSettings, DeflateParameters } from '../deflate/negotiation.js';
 import { checkNames } from '../protocol/option-names.js';
-import { choice, flag, own, show, whole } from './option-checks.js';
+import { quoted } from '../protocol/quoted.js';
+import { choice, flag, own, whole } from './option-checks.js';
 
 /**
  * How to compress messages with permessage-deflate (RFC 7692), if the peer agrees. An invalid value throws a TypeError
@@ -48,7 +49,7 @@ export function checkCompression(value: unknown): CompressionSettings | null {
   if (value === undefined || value === false) return null;
   const given: unknown = value === true ? {} : value;
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new TypeError(`compression must be true, false or an object, not ${show(value)}`);
+    throw new TypeError(`compression must be true, false or an object, not ${quoted(value)}`);
   }
   checkNames('compression', given, NAMES);
   const options: CompressionOptions = given;
@@ -62,12 +63,12 @@ export function checkCompression(value: unknown): CompressionSettings | null {
 
 function checkThreshold(value: unknown = 1024): number {
   const threshold = whole('compression.threshold', value);
-  if (threshold < 0) throw new RangeError(`compression.threshold must be 0 or more bytes, not ${show(value)}`);
+  if (threshold < 0) throw new RangeError(`compression.threshold must be 0 or more bytes, not ${quoted(value)}`);
   return threshold;
 }
 
 function checkWindowBits(value: unknown = 15): number {
   const bits = whole('compression.windowBits', value);
-  if (bits < 8 || bits > 15) throw new RangeError(`compression.windowBits must be 8 to 15, not ${show(value)}`);
+  if (bits < 8 || bits > 15) throw new RangeError(`compression.windowBits must be 8 to 15, not ${quoted(value)}`);
   return bits;
 }

@@ -158,6 +158,6 @@ export function checkCloseOptions(options: CloseOptions): CheckedCloseOptions {
   // `timeout: Infinity` means no time-out. With `over: Infinity` no socket would ever get its Close.
   if (options.over === Number.POSITIVE_INFINITY) throw new RangeError('over must be finite, not Infinity');
   const over = checkDuration('over', options.over, 0);
-  if (timeout && over > timeout) throw new RangeError(`over must be at most timeout, ${timeout}, not ${over}`);
+  if (timeout && over > timeout) throw new RangeError(`over (${over} ms) must not exceed timeout (${timeout} ms)`);
   return { code, reason, timeout, over };
 }

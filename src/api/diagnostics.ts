@@ -3,9 +3,9 @@ import { type Channel, channel } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 import { debuglog } from 'node:util';
 import type { BrokerDrop, BrokerGap } from '../broker/session.js';
-import { escaped, inQuotes } from '../handshake/header-values.js';
 import type { Refusal } from '../handshake/refusal.js';
 import type { Opcode } from '../protocol/opcode.js';
+import { escaped, inQuotes } from '../protocol/quoted.js';
 import type { OpenedSocket } from './opened.js';
 import type { SlowPeer } from './slow-peer.js';
 

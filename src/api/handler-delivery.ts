@@ -7,8 +7,8 @@ import { connectionOf } from './sending-socket.js';
 import { internals, type WebSocket } from './websocket.js';
 
 /**
- * The event handlers of `serve`. Each may be async: calls start in order, and nothing waits for them. If a handler
- * throws or rejects, its socket closes with 1011, and `error` gets the error.
+ * The event handlers of `serve`. You may leave out any of them. Each may be async: calls start in order, and nothing
+ * waits for them. If a handler throws or rejects, its socket closes with 1011, and `error` gets the error.
  */
 export interface SocketHandlers<UserData> {
   /** Called when a socket is open, before its first message. */
@@ -33,8 +33,9 @@ export interface SocketHandlers<UserData> {
   close?(ws: WebSocket<UserData>, closeCode: number, reason: string, cause?: Error): unknown;
   /**
    * Called if a handler threw or rejected, or if the peer broke the protocol, was too slow, or was silent for too long.
-   * The socket is about to close. Without a socket, the error is of an upgrade, a request, the listening socket or the
-   * broker. Default: `console.error` for all of these but what peers do. See docs/errors.md.
+   * The socket is about to close. Without a socket, the error is of an upgrade (`WASOCK_UNANSWERED` if nothing answered
+   * it in time), a request, the listening socket or the broker. Default: `console.error` for all of these but what
+   * peers do. See docs/errors.md.
    */
   error?(error: Error, ws?: WebSocket<UserData>): unknown;
 }

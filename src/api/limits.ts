@@ -8,15 +8,16 @@ import type { ConnectionOptions } from '../net/connection-handler.js';
 import { UNCOUNTED } from '../net/counters.js';
 import type { Role } from '../protocol/frame-rules.js';
 import { newMaskingKey } from '../protocol/masking-key.js';
+import { quoted } from '../protocol/quoted.js';
 import { type Compression, type CompressionOptions, checkCompression } from './compression.js';
-import { checkDuration, checkType, choice, flag, own, possible, show, whole } from './option-checks.js';
+import { checkDuration, checkType, choice, flag, own, possible, whole } from './option-checks.js';
 import { checkRateLimit, type RateLimit } from './rate-limit.js';
 import type { SlowPeer } from './slow-peer.js';
 
 /**
  * Limits of one connection: what a peer may cost in memory and time. Durations are whole milliseconds, and 0 turns one
- * off. Sizes are in bytes, and 0 is an error. `Infinity` is unlimited. An invalid value throws a TypeError or a
- * RangeError at the call. docs/limits.md gives the reasons for the defaults.
+ * off. Sizes are in bytes. A size or a count of 0 is an error. `Infinity` is unlimited. An invalid value throws a
+ * TypeError or a RangeError at the call. docs/limits.md gives the reasons for the defaults.
  */
 export interface ConnectionLimits {
   /**
@@ -34,8 +35,8 @@ export interface ConnectionLimits {
   maxHeaderBytes?: number;
   /**
    * Milliseconds for the opening handshake. On a client they cover all of it, from the call to the 101. On a server
-   * they limit each step: the TLS handshake, the head of the request, and the answer, which includes your handlers; if
-   * that takes longer, the client gets 503. On an HTTP server of your own, the first two steps are limited by its
+   * they limit each step: the TLS handshake, the head of the request, and the answer, which includes your handlers. If
+   * the answer takes longer, the client gets 503. On an HTTP server of your own, the first two steps are limited by its
    * `handshakeTimeout` and `headersTimeout`. Default 10 000.
    */
   handshakeTimeout?: number;
@@ -52,8 +53,8 @@ export interface ConnectionLimits {
    */
   idleTimeout?: number;
   /**
-   * Milliseconds from the first byte of a message to its last. Each 8 KiB of it that has arrived adds one second. Then
-   * the peer gets Close 1008. Default 30 000.
+   * Milliseconds from the first byte of a message to its last, plus one second for each 8 KiB of it that has arrived.
+   * Then the peer gets Close 1008. Default 30 000.
    */
   messageTimeout?: number;
   /**
@@ -90,7 +91,8 @@ export interface RequestLimits extends ConnectionLimits {
   /**
    * Which web pages may connect, by the Origin header (RFC 6455 §10.2): origins as strings, patterns, a function, or
    * `'*'` for all. Others get 403. A request without Origin does not come from a page in a browser, and passes.
-   * Default: pages of the host and port that the Host header names.
+   * Default: pages of the host and port that the Host header names. A list replaces that, so name your own page,
+   * too. Outside of production, a refusal prints the warning `WASOCK_ORIGIN_REFUSED`, once for each origin.
    */
   allowedOrigins?: Rule<IncomingMessage>;
   /**
@@ -115,8 +117,8 @@ export interface ServerLimits extends RequestLimits {
    * Returns the address of the client that sent a request, without a port. `maxConnectionsPerAddress` needs it on a
    * server behind a proxy. Take the address from a header that the proxy sets and that no client can set. From
    * `X-Forwarded-For` take the last entry, because a proxy may add to what the client has sent. If it returns
-   * `undefined`, the request is not counted. If it throws, the client gets 500. Default: the address of the TCP
-   * connection.
+   * `undefined`, the request is not counted. If it throws, or returns anything else, the client gets 500. Default:
+   * the address of the TCP connection.
    */
   addressOf?(request: IncomingMessage): string | undefined;
   /**
@@ -164,7 +166,10 @@ const DURATIONS: Partial<Record<Numbers, number>> = {
 
 /** Options of a socket in await style, whose messages you receive with `for await` or `receivePacket`. */
 export interface AwaitOptions {
-  /** Receive every frame as it is, instead of whole messages, and answer Pings and Closes yourself. Default off. */
+  /**
+   * Receive every frame as it is, instead of whole messages, and answer Pings with `send` and Closes with `close`
+   * yourself. Default off.
+   */
   raw?: boolean;
   /** Whether Text messages are received as strings, or as Buffers with their UTF-8 bytes. Default `'string'`. */
   textAs?: 'string' | 'bytes';
@@ -323,6 +328,6 @@ function entries(record: Partial<Record<Numbers, number>>): [Numbers, number][] 
 function size(name: string, value: unknown, byDefault: number): number {
   if (value === undefined) return byDefault;
   const number = whole(name, value);
-  if (number < 1) throw new RangeError(`${name} must be 1 or more bytes or items, not ${show(value)}`);
+  if (number < 1) throw new RangeError(`${name} must be 1 or more, or Infinity for no limit, not ${quoted(value)}`);
   return number;
 }

@@ -4,6 +4,7 @@ import { checkProtocols, openingHeaders, parseUrl } from '../handshake/client.js
 import { connect, REQUEST_OPTIONS } from '../net/opening/connect.js';
 import { type CloseResult, WebSocketError } from '../protocol/errors.js';
 import { checkNames } from '../protocol/option-names.js';
+import { quoted } from '../protocol/quoted.js';
 import {
   ACCEPT_OPTIONS,
   type AcceptOptions,
@@ -21,12 +22,14 @@ import type { WebSocket } from './websocket.js';
 
 /**
  * Options of `newWebSocket` with a URL. Other options of `http.request`, `net.connect` and `tls.connect`, such as `ca`
- * and `lookup`, are passed on to Node.js. An unknown option is a TypeError.
+ * and `lookup`, are passed on to Node.js, but the URL decides about host, port and path. An unknown option is a
+ * TypeError.
  */
 export interface ClientOptions
   extends ConnectionLimits,
     AwaitOptions,
-    Omit<TlsOptions, 'host' | 'port' | 'path' | 'socket' | 'timeout' | 'highWaterMark' | 'pskCallback'> {
+    Omit<TlsOptions, 'host' | 'port' | 'path' | 'socket' | 'timeout' | 'highWaterMark' | 'pskCallback'>,
+    Pick<RequestOptions, 'family' | 'hints' | 'localAddress' | 'localPort' | 'setHost' | 'socketPath'> {
   /**
    * Further headers of the request. They cannot replace those of the opening handshake itself. An array is sent as one
    * line per element. Default none.
@@ -48,12 +51,14 @@ export interface ClientOptions
    * The agent of `http.request` or `https.request`, for a proxy, say. Default none: each socket gets a new connection.
    */
   agent?: RequestOptions['agent'];
+  /**
+   * `user:password` of Basic authentication, as in the URL, which replaces it. Sent only to the host of the URL. Default
+   * none.
+   */
+  auth?: string;
   /** Makes the connection, as for `http.request`. Used only if there is no `agent`. Default: Node.js connects. */
   createConnection?: RequestOptions['createConnection'];
 }
-
-/** Options that say what `ws.data` is. */
-type WithData<UserData> = AcceptOptions<UserData> & { data: UserData };
 
 /** Our own options, which are not passed to `http.request`. */
 const OWN_OPTIONS: readonly string[] = [
@@ -79,11 +84,11 @@ const CLIENT_OPTIONS: readonly string[] = [...OWN_OPTIONS, ...REQUEST_OPTIONS];
  * @param url a `ws:` or `wss:` URL; `http:` and `https:` work like these
  * @param protocols the subprotocols to offer, the most wanted first. Default none
  * @param options headers, limits and options of Node.js
- * @returns resolves with the open socket. Rejects with a `WebSocketCreationError` if the URL has another scheme, or if
- *   there is no connection within `handshakeTimeout`; with a `WebSocketFailedUpgradeError` if the server answers with a
- *   status other than 101; with a `WebSocketHandshakeError` if its 101 is invalid; with a
- *   `WebSocketProtocolMismatchError` if it chooses none of the offered subprotocols; or with the reason of
- *   `options.signal`
+ * @returns resolves with the open socket. Rejects with a `WebSocketCreationError` if the URL has another scheme, if there
+ *   is no connection, if the server does not answer within `handshakeTimeout`, or if a redirect cannot be followed; with
+ *   a `WebSocketFailedUpgradeError` if the server answers with a status other than 101; with a
+ *   `WebSocketHandshakeError` if its 101 is invalid; with a `WebSocketProtocolMismatchError` if it chooses none of the
+ *   offered subprotocols; or with the reason of `options.signal`
  * @throws TypeError, RangeError, SyntaxError if an argument is invalid; nothing was sent then
  */
 export function newWebSocket(
@@ -92,7 +97,8 @@ export function newWebSocket(
   options?: ClientOptions,
 ): Promise<WebSocket>;
 /**
- * Accepts an upgrade request, as a server, and sets `ws.data` to `options.data`. Everything else is as without data.
+ * Accepts an upgrade request, as a server, and sets `ws.data` to `options.data`. Everything else is as
+ * without `data`.
  *
  * @example
  * ```js
@@ -107,7 +113,7 @@ export function newWebSocket(
  * ```
  * @param request an upgrade request of node:http, or a framework's object that has it
  * @param protocols the subprotocols that the server speaks. The first of the client's offers among them is chosen. If
- *   left out, offers are ignored
+ *   `undefined` or empty, offers are ignored
  * @param options `data`, further headers and limits
  * @returns resolves with the open socket, and rejects as without data
  * @throws TypeError, RangeError, SyntaxError if an argument is invalid; nothing was written then
@@ -115,9 +121,9 @@ export function newWebSocket(
 export function newWebSocket<UserData = unknown>(
   request: UpgradeSource,
   protocols: string | readonly string[] | undefined,
-  options: WithData<UserData>,
+  options: AcceptOptions<UserData> & { data: UserData },
 ): Promise<WebSocket<UserData>>;
-/** As before, with options that may have no data. */
+/** Accepts an upgrade request, as a server, with options that may have no `data`: `ws.data` is `undefined` then. */
 export function newWebSocket<UserData = unknown>(
   request: UpgradeSource,
   protocols: string | readonly string[] | undefined,
@@ -140,7 +146,7 @@ export function newWebSocket<UserData = unknown>(
  * ```
  * @param request an upgrade request of node:http, or a framework's object that has it
  * @param protocols the subprotocols that the server speaks. The first of the client's offers among them is chosen. If
- *   left out, offers are ignored
+ *   left out or empty, offers are ignored
  * @param options further headers and limits
  * @returns resolves with the open socket. Rejects with a `WebSocketHandshakeError`, which has the `status` and
  *   `headers` to answer with; with a `WebSocketProtocolMismatchError` if client and server have no subprotocol in
@@ -176,10 +182,10 @@ export function newWebSocket(
 export function newWebSocket<UserData>(
   request: UpgradeSource,
   protocols: string | readonly string[] | undefined,
-  options: WithData<UserData>,
+  options: AcceptOptions<UserData> & { data: UserData },
   handler: (ws: WebSocket<UserData>) => unknown,
 ): Promise<CloseResult>;
-/** As before, with options that may have no data. */
+/** Accepts an upgrade request and runs a handler, with options that may have no `data`. */
 export function newWebSocket<UserData>(
   request: UpgradeSource,
   protocols: string | readonly string[] | undefined,
@@ -252,11 +258,12 @@ function checkOptions(options: ClientOptions & AcceptOptions, isUrl: boolean): C
   else checkNames('newWebSocket with a request', own, ACCEPT_OPTIONS);
   const { onClosed, signal } = own;
   if (onClosed !== undefined && onClosed !== 'reject' && onClosed !== 'ignore') {
-    throw new TypeError(`onClosed must be "reject" or "ignore", not ${String(onClosed)}`);
+    throw new TypeError(`onClosed must be "reject" or "ignore", not ${quoted(onClosed)}`);
   }
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(`signal must be an AbortSignal, not ${String(signal)}`);
+    throw new TypeError(`signal must be an AbortSignal, not ${quoted(signal)}`);
   }
+  checkType('auth', own.auth, 'string');
   checkType('followRedirects', own.followRedirects, 'boolean');
   checkType('requireProtocol', own.requireProtocol, 'boolean');
   return own;

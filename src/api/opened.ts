@@ -62,7 +62,7 @@ export class OpenedSocket<UserData> {
     return this.#opened.compression;
   }
 
-  /** The Sec-WebSocket-Version of the request: 13 on a server, 0 on a client. */
+  /** On a server the Sec-WebSocket-Version of the request, 13; 0 on a client. */
   get version(): number {
     return this.#opened.version;
   }

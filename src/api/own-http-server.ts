@@ -3,6 +3,7 @@ import https, { type ServerOptions as TlsOptions } from 'node:https';
 import { readBeforeTimeouts } from '../net/node/http-server.js';
 import type { PathRule } from '../net/opening/path-rule.js';
 import { MAX_INT32 } from '../net/timing/after-reading.js';
+import { quoted } from '../protocol/quoted.js';
 import type { ResolvedLimits } from './limits.js';
 import { checkPath, checkType } from './option-checks.js';
 
@@ -23,7 +24,7 @@ export function checkAddress({ port, host, unix, server, tls, path }: Address): 
   checkType('unix', unix, 'string');
   checkPath(path);
   if (server !== undefined && typeof server?.on !== 'function') {
-    throw new TypeError(`server must be a server of node:http or node:https, not ${String(server)}`);
+    throw new TypeError(`server must be a server of node:http or node:https, not ${quoted(server)}`);
   }
   const given = Object.entries({ port, unix, server }).filter(([, value]) => value !== undefined);
   if (given.length > 1) throw new TypeError(`${given.map(([name]) => name).join(' and ')} exclude each other`);
@@ -37,7 +38,7 @@ export function portOf(port: unknown): number {
   if (port === undefined) return 0;
   // From the environment: `port: process.env.PORT`.
   const number = typeof port === 'string' && /^\d+$/.test(port) ? Number(port) : port;
-  if (typeof number !== 'number') throw new TypeError(`port must be a number, not ${JSON.stringify(port)}`);
+  if (typeof number !== 'number') throw new TypeError(`port must be a number, not ${quoted(port)}`);
   if (Number.isInteger(number) && number >= 0 && number <= 65_535) return number;
   throw new RangeError(`port must be 0 to 65535, not ${port}`);
 }

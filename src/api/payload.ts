@@ -2,6 +2,7 @@ import { Buffer, isUtf8 } from 'node:buffer';
 import { types } from 'node:util';
 import { MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/opcode.js';
 import { checkNames } from '../protocol/option-names.js';
+import { quoted } from '../protocol/quoted.js';
 
 /** The data of a message: text as a string, or bytes in any JavaScript form. The bytes stay the caller's. */
 export type Data = string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
@@ -50,7 +51,7 @@ export function sendOptions(given: Opcode | SendOptions | undefined): SendOption
   checkNames('A message', given, NAMES);
   const { compress } = given;
   if (compress !== undefined && typeof compress !== 'boolean') {
-    throw new TypeError(`compress must be a boolean, not ${show(compress)}`);
+    throw new TypeError(`compress must be a boolean, not ${quoted(compress)}`);
   }
   return given;
 }
@@ -64,12 +65,13 @@ export function sendOptions(given: Opcode | SendOptions | undefined): SendOption
 export function checkOpcode(opcode: unknown, payload: string | Uint8Array): void {
   if (opcode === Opcode.Binary) return;
   if (opcode === Opcode.Text) {
-    if (typeof payload !== 'string' && !isUtf8(payload)) throw new TypeError('Bytes sent as Text must be UTF-8');
+    if (typeof payload !== 'string' && !isUtf8(payload))
+      throw new TypeError('Bytes sent as Text must be UTF-8: send other bytes as Binary');
     return;
   }
   if (opcode !== Opcode.Ping && opcode !== Opcode.Pong) {
     throw new TypeError(
-      `Opcode ${show(opcode)} may not be sent: the second argument is Opcode.Text, Binary, Ping or Pong`,
+      `The second argument must be Opcode.Text, Binary, Ping or Pong, or options, not ${quoted(opcode)}`,
     );
   }
   const length = Buffer.byteLength(payload);
@@ -86,7 +88,7 @@ export function checkOpcode(opcode: unknown, payload: string | Uint8Array): void
 export function messageOpcode(opcode: unknown, payload: string | Uint8Array): Opcode {
   if (opcode === undefined) return typeof payload === 'string' ? Opcode.Text : Opcode.Binary;
   if (opcode !== Opcode.Text && opcode !== Opcode.Binary) {
-    throw new TypeError(`Opcode ${show(opcode)} is not that of a message: use Opcode.Text or Opcode.Binary`);
+    throw new TypeError(`Opcode ${quoted(opcode)} is not that of a message: use Opcode.Text or Opcode.Binary`);
   }
   checkOpcode(opcode, payload);
   return opcode;
@@ -101,8 +103,4 @@ function bytesOf(memory: ArrayBufferLike, start: number, length: number): Uint8A
   // Throws a TypeError if the memory is detached, instead of sending nothing.
   const bytes = new Uint8Array(memory, start, length);
   return isSteady(memory) ? bytes : Uint8Array.from(bytes);
-}
-
-function show(opcode: unknown): string {
-  return typeof opcode === 'object' && opcode !== null ? 'object' : String(opcode);
 }

@@ -32,14 +32,17 @@ export class Publisher {
     return this.#session.status;
   }
 
-  /** Resolves when the broker has what was published before, and never rejects; see `ServerBroker.published`. */
+  /**
+   * Resolves when the broker has what was published before, and rejects if any of it was dropped; see
+   * `ServerBroker.published`.
+   */
   get published(): Promise<void> {
     return this.#session.published;
   }
 
   /**
    * Publishes a message to the subscribers of a topic, on all servers that share the broker. It never waits: while the
-   * broker is away, messages wait in its `maxBuffered`.
+   * broker is away, up to `maxBuffered` bytes of messages wait for it.
    *
    * @param topic an exact string
    * @param data a string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Bytes are copied

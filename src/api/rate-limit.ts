@@ -1,6 +1,7 @@
 import type { RateLimitSettings } from '../net/timing/rate-limit.js';
 import { checkNames } from '../protocol/option-names.js';
-import { choice, own, show, whole } from './option-checks.js';
+import { quoted } from '../protocol/quoted.js';
+import { choice, own, whole } from './option-checks.js';
 
 /**
  * How much a peer may send within `per` milliseconds. Each limit is a token bucket: it is full at first, and fills up
@@ -38,12 +39,12 @@ const NAMES = [...KINDS, 'per', 'action'];
 export function checkRateLimit(value: unknown): RateLimitSettings | null {
   if (value === undefined) return null;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new TypeError(`rateLimit must be an object, not ${show(value)}`);
+    throw new TypeError(`rateLimit must be an object, not ${quoted(value)}`);
   }
   checkNames('rateLimit', value, NAMES);
   const given: RateLimit = value;
   if (KINDS.every((kind) => own(given, kind) === undefined)) {
-    throw new TypeError('rateLimit must name messages, frames or bytes');
+    throw new TypeError('rateLimit limits nothing: give messages, frames or bytes, as in { messages: 100 }');
   }
   const [messages, frames, bytes] = KINDS.map((kind) => amount(kind, own(given, kind), Number.POSITIVE_INFINITY));
   const per = amount('per', own(given, 'per'), 1000);
@@ -61,6 +62,6 @@ export function checkRateLimit(value: unknown): RateLimitSettings | null {
 function amount(name: string, value: unknown, byDefault: number): number {
   if (value === undefined) return byDefault;
   const number = whole(`rateLimit.${name}`, value);
-  if (number < 1) throw new RangeError(`rateLimit.${name} must be 1 or more, not ${show(value)}`);
+  if (number < 1) throw new RangeError(`rateLimit.${name} must be 1 or more, not ${quoted(value)}`);
   return number;
 }

@@ -1,4 +1,4 @@
-/** The states of a WebSocket, with the same numbers as in browsers: `ws.readyState` has one. */
+/** The states of a WebSocket, with the same numbers as in browsers: `ws.readyState` has one. @enum */
 export const ReadyState = {
   /**
    * The opening handshake is under way. A socket of this library never has this state: it exists only once it is open.

@@ -1,7 +1,7 @@
 import { emitWarning, env } from 'node:process';
-import { quoted } from '../handshake/header-values.js';
 import type { Refusal } from '../handshake/refusal.js';
 import type { RequestHead } from '../net/opening/request-head.js';
+import { quoted } from '../protocol/quoted.js';
 import { refusedChannel } from './diagnostics.js';
 
 /** Publishes that an opening handshake was refused, and warns of it outside of production. */
@@ -26,7 +26,7 @@ function warn(reason: keyof typeof RULES, request: RequestHead): void {
   if (env.NODE_ENV === 'production' || warned.size >= MOST_WARNINGS) return;
   const { header, option, code } = RULES[reason];
   const value = quoted(request.message.headers[header]);
-  const text = `A WebSocket was refused because its ${reason} ${value} is not allowed. To allow it, name it in ${option}`;
+  const text = `A WebSocket was refused because its ${reason} ${value} is not allowed. To allow it, name it in ${option}, with all others that may connect`;
   if (warned.has(text)) return;
   warned.add(text);
   emitWarning(text, { type: 'WasockWarning', code });

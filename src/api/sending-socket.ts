@@ -4,6 +4,7 @@ import type { SharedMessage } from '../net/writing/shared-message.js';
 import { WebSocketClosedError } from '../protocol/errors.js';
 import { Opcode } from '../protocol/opcode.js';
 import { checkNames } from '../protocol/option-names.js';
+import { quoted } from '../protocol/quoted.js';
 import { sendChannel, slowPeerChannel } from './diagnostics.js';
 import { handled, rejected } from './handled-promise.js';
 import { OpenedSocket, openedOf } from './opened.js';
@@ -83,9 +84,10 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
    * @param data a string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Lone surrogates become
    *   U+FFFD. A server can also send a prepared message
    * @param options an opcode (Text, Binary, Ping or Pong), or `{ opcode, compress }`; none for a prepared message
-   * @returns `undefined` if the message was accepted and you may reuse the buffer. Otherwise a promise that resolves
-   *   when you may, and when there is room for more. It rejects with a `WebSocketClosedError` if the connection ends
-   *   first or the socket is not open, and with `WASOCK_BACKPRESSURE` if `slowPeer` is `'wait'` and too much waits
+   * @returns `undefined` if you may reuse the buffer: the message was accepted, or left out as `slowPeer: 'drop'` and
+   *   `onClosed: 'ignore'` say. Otherwise a promise that resolves when you may, and when there is room for more. It
+   *   rejects with a `WebSocketClosedError` if the connection ends first or the socket is not open, and with
+   *   `WASOCK_BACKPRESSURE` if `slowPeer` is `'wait'` and too much waits
    * @throws TypeError if `data` cannot be sent, an option is invalid, Text is not UTF-8, or a client sends a prepared
    *   message
    * @throws RangeError if a Ping or Pong has more than 125 bytes
@@ -111,7 +113,9 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
   #sendPrepared(message: SharedMessage): undefined | Promise<void> {
     // §5.1: "a client MUST mask all frames that it sends to the server".
     if (openedOf(this).version === 0)
-      throw new TypeError('A prepared message is not masked: only a server may send it');
+      throw new TypeError(
+        'A prepared message is not masked, so only a server may send it: on a client, send the data itself',
+      );
     const connection = this.#connection;
     if (connection.state !== 'open') return this.#notOpen();
     if (connection.flushIfOverloaded()) return this.#overloaded();
@@ -241,7 +245,7 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
    * @throws TypeError, RangeError if a duration is invalid
    */
   setupPings(seconds: number, options: { timeout?: number } = {}): () => void {
-    if (typeof seconds !== 'number') throw new TypeError(`seconds must be a number, not ${String(seconds)}`);
+    if (typeof seconds !== 'number') throw new TypeError(`seconds must be a number, not ${quoted(seconds)}`);
     if (!(seconds > 0 && Number.isFinite(seconds))) throw new RangeError(`seconds must be above 0, not ${seconds}`);
     checkNames('setupPings', options, ['timeout']);
     const timeout = checkDuration('timeout', options.timeout, 0);

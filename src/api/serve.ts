@@ -20,6 +20,7 @@ import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { UpgradeListener } from '../net/opening/upgrade-listener.js';
 import { toError } from '../protocol/errors.js';
 import { checkNames } from '../protocol/option-names.js';
+import { quoted } from '../protocol/quoted.js';
 import { type CheckedCloseOptions, within } from './connections.js';
 import { handled } from './handled-promise.js';
 import { isThenable, reportError, type SocketHandlers } from './handler-delivery.js';
@@ -52,7 +53,7 @@ export interface ServeOptions<UserData = unknown> extends ServerLimits, SocketHa
   host?: string;
   /** The path of a Unix socket to listen on, instead of a port. Default none. */
   unix?: string;
-  /** Options of `https.createServer`, such as `key` and `cert`, to serve `wss:` URLs. Default: no TLS. */
+  /** Options of `https.createServer`, such as `key` and `cert`, to serve `wss:` URLs. Not with `server`. Default: no TLS. */
   tls?: TlsOptions;
   /**
    * An HTTP server to share, of node:http or node:https. `serve` then makes none of its own, and neither starts nor
@@ -115,12 +116,15 @@ const OPTIONS: readonly string[] = [...ADDRESS_OPTIONS, ...HANDLERS, ...SERVER_L
  * });
  * console.log(`ws://127.0.0.1:${server.port}/`);
  * ```
- * @returns resolves with the server when it listens, and rejects with the error of Node.js if it cannot
+ * @param options where to listen, handlers and limits
+ * @returns resolves with the server when it listens, at once with the option `server`, and rejects with the error of
+ *   Node.js if it cannot
  * @throws TypeError, RangeError if an option is invalid
+ * @throws TypeError if `server` accepts upgrades at one of these paths already
  */
 export function serve<UserData = unknown>(options: ServeOptions<UserData>): Promise<Server<UserData>> {
   if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`options must be an object, not ${String(options)}`);
+    throw new TypeError(`options must be an object, not ${quoted(options)}`);
   }
   // An object of a class of the user's has handlers for methods, and may have state of its own.
   if (isPlain(options)) checkNames('serve', options, OPTIONS);

@@ -2,13 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.js';
 import { checkBroker, ServerBroker } from '../broker/session.js';
-import { quoted } from '../handshake/header-values.js';
 import type { Refusal, RefusalReason } from '../handshake/refusal.js';
 import { Counters } from '../net/counters.js';
 import type { RequestHead } from '../net/opening/request-head.js';
 import type { UpgradeListener } from '../net/opening/upgrade-listener.js';
 import { ERROR_CODE, toError, WebSocketError } from '../protocol/errors.js';
 import type { Opcode } from '../protocol/opcode.js';
+import { quoted } from '../protocol/quoted.js';
 import {
   type CheckedCloseOptions,
   type CloseOptions,
@@ -122,9 +122,11 @@ export abstract class SocketServer<UserData> {
     this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
     tellRefusal(request, refusal);
     if (reason !== 'application') this.#callRefused(request, refusal);
-    if (reason === 'unanswered') this.report(unansweredError(request, 'have ended'));
+    if (reason === 'unanswered')
+      this.report(unansweredError(request, 'ended without accepting or answering it; the client got 500'));
     // The handler may go on. But the application should learn that its client got no answer.
-    else if (reason === 'timeout') this.report(unansweredError(request, 'took longer than handshakeTimeout'));
+    else if (reason === 'timeout')
+      this.report(unansweredError(request, 'took longer than handshakeTimeout; the client got 503'));
   }
 
   #callRefused(request: RequestHead, refusal: Refusal): void {
@@ -247,7 +249,7 @@ export abstract class SocketServer<UserData> {
 /** @param how what the handlers of the request did */
 function unansweredError({ message }: RequestHead, how: string): WebSocketError {
   const request = `${message.method} ${quoted(message.url)}`;
-  return new WebSocketError(`Neither accepted nor answered: the handlers of ${request} ${how}`, ERROR_CODE.UNANSWERED);
+  return new WebSocketError(`The handlers of ${request} ${how}`, ERROR_CODE.UNANSWERED);
 }
 
 function brokerMetrics({ status, buffered, dropped, gaps, rejected }: ServerBroker): BrokerMetrics {

@@ -1,6 +1,7 @@
 import { SharedRun } from '../net/writing/shared-frames.js';
 import { SharedMessage } from '../net/writing/shared-message.js';
 import type { Opcode } from '../protocol/opcode.js';
+import { quoted } from '../protocol/quoted.js';
 import { sendChannel } from './diagnostics.js';
 import { type Data, messageOpcode, type SendOptions, sendOptions, toPayload } from './payload.js';
 import { PreparedMessage, sharedOf } from './prepared-message.js';
@@ -186,5 +187,5 @@ export class Topics<Subscriber> {
 
 /** @throws TypeError with the value, if `topic` is not a string */
 export function checkTopic(topic: unknown): void {
-  if (typeof topic !== 'string') throw new TypeError(`topic must be a string, not ${String(topic)}`);
+  if (typeof topic !== 'string') throw new TypeError(`topic must be a string, not ${quoted(topic)}`);
 }

@@ -1,4 +1,5 @@
 import type { Accepted, ExtraHeaders, Refusal } from '../handshake/server.js';
+import { quoted } from '../protocol/quoted.js';
 
 /** What an `upgrade` handler returns for a request that it accepts. Any other property is an error. */
 export interface UpgradeAnswer<UserData> {
@@ -32,7 +33,7 @@ export function checkAnswer<UserData>(result: Exclude<UpgradeResult<UserData>, R
     if (unknown === undefined) return result;
     throw new TypeError(`The upgrade handler returned an object with ${unknown}: pass that as data, or use refuse()`);
   }
-  throw new TypeError(`The upgrade handler returned ${String(result)}: it may return an object, refuse() or nothing`);
+  throw new TypeError(`The upgrade handler returned ${quoted(result)}: it may return an object, refuse() or nothing`);
 }
 
 /**

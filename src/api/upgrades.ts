@@ -27,11 +27,11 @@ export interface AcceptUpgradesOptions extends ServerLimits, RefusedHandler {
    */
   path?: PathRule;
   /**
-   * Called if a request handler threw or rejected, if it did not answer, or if the broker failed. Before the upgrade
-   * the client gets 500, after it Close 1011. If a handler throws a refusal (`throw refuse(401)`), that is the answer,
-   * and not an error. `onError` is not called if a handler rejects because the library refused the handshake (`refused`
-   * is called then), or because its client has left or has closed cleanly. Default: `console.error` for errors of your
-   * code, nothing for what peers do. See docs/errors.md.
+   * Called if a request handler threw or rejected, if it did not answer (`WASOCK_UNANSWERED`), or if the broker failed.
+   * Before the upgrade the client gets 500, after it Close 1011. If a handler throws a refusal (`throw refuse(401)`),
+   * that is the answer, and not an error. `onError` is not called if a handler rejects because the library refused the
+   * handshake (`refused` is called then), or because its client has left or has closed cleanly. Default:
+   * `console.error` for errors of your code, nothing for what peers do. See docs/errors.md.
    */
   onError?(error: Error, ws?: WebSocket): unknown;
 }

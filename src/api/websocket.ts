@@ -35,16 +35,6 @@ let receiveNext: (ws: WebSocket) => Promise<IteratorResult<string | Buffer>>;
  * The messages that the library publishes on channels of `node:diagnostics_channel`, by the name of the channel. A
  * subscriber must not change what it gets.
  *
- * - `wasock:open`, with `{ socket }`: a socket is open.
- * - `wasock:message`, with `{ socket, opcode, data, length }`: a message has arrived.
- * - `wasock:send`, with `{ socket, opcode, data }`: a message was sent.
- * - `wasock:close`, with `{ socket, closeCode, reason, wasClean, cause }`: a connection has ended.
- * - `wasock:error`, with `{ socket, error }`: an error for the handler `error` or `onError`.
- * - `wasock:handshake.refused`, with `{ request, refusal }`: an opening handshake was refused.
- * - `wasock:slow-peer`, with `{ socket, bufferedAmount, slowPeer }`: a message was not sent, because its peer is too
- *   slow.
- * - `wasock:broker`, with `{ event, error, gap, drop }`: `server.broker` has emitted an event.
- *
  * @example
  * ```js
  * import { subscribe } from 'node:diagnostics_channel';
@@ -52,7 +42,7 @@ let receiveNext: (ws: WebSocket) => Promise<IteratorResult<string | Buffer>>;
  * subscribe('wasock:close', ({ socket, closeCode }) => console.log(socket.remoteAddress, closeCode));
  * ```
  */
-export type DiagnosticsMessages = MessagesOf<WebSocket>;
+export interface DiagnosticsMessages extends MessagesOf<WebSocket> {}
 
 const STATE_NAMES: readonly string[] = ['connecting', 'open', 'closing', 'closed'];
 

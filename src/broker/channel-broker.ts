@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { randomInt } from 'node:crypto';
 import { checkNames } from '../protocol/option-names.js';
+import { quoted } from '../protocol/quoted.js';
 import type { Broker, BrokerKey, BrokerOptions, BrokerStatus } from './broker.js';
 
 /** The first wait before another attempt to connect, and the longest, in milliseconds. */
@@ -70,6 +71,6 @@ const NAMES = ['prefix', 'maxBuffered', 'maxMessage', 'key'];
  */
 export function checkBrokerOptions(options: unknown, others: readonly string[] = []): void {
   if (typeof options !== 'object' || options === null)
-    throw new TypeError(`options must be an object, not ${String(options)}`);
+    throw new TypeError(`options must be an object, not ${quoted(options)}`);
   checkNames('A broker', options, [...NAMES, ...others]);
 }

@@ -255,7 +255,7 @@ class WorkerBroker extends ChannelBroker {
 
 function unansweredError(): Error {
   return new Error(
-    `The primary process of node:cluster has not answered within ${PATIENCE / 1000} s: it has to load wasock/cluster. Process ` +
-      'managers such as PM2 in cluster mode have a primary process of their own, which cannot',
+    `The primary process of node:cluster has not answered within ${PATIENCE / 1000} s: it must import wasock/cluster. That of ` +
+      'PM2 in cluster mode cannot: use its fork mode, with Redis or NATS',
   );
 }

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { toError } from '../protocol/errors.js';
+import { quoted } from '../protocol/quoted.js';
 import type { Broker, BrokerOptions } from './broker.js';
 import { ChannelBroker, checkBrokerOptions, reconnectDelay } from './channel-broker.js';
 import { type NatsConnectionLike, type NatsEvent, NatsLink } from './nats-link.js';
@@ -78,11 +79,11 @@ export function nats(
   checkBrokerOptions(options);
   const isFunction = typeof connection === 'function';
   if (!isFunction && (typeof connection !== 'object' || connection === null)) {
-    throw new TypeError(`nats takes options of connect, or a function that connects, not ${String(connection)}`);
+    throw new TypeError(`nats takes options of connect, or a function that connects, not ${quoted(connection)}`);
   }
   const { prefix = DEFAULT_PREFIX } = options;
   if (typeof prefix !== 'string' || !/^([^\s*>.]+\.)*[^\s*>.]*$/.test(prefix)) {
-    throw new TypeError(`prefix must begin a subject of NATS, such as 'wasock.', not ${String(prefix)}`);
+    throw new TypeError(`prefix must begin a subject of NATS, such as 'wasock.', not ${quoted(prefix)}`);
   }
   if (prefix.length > LONGEST_PREFIX) {
     throw new RangeError(`prefix must have at most ${LONGEST_PREFIX} characters, not ${prefix.length}`);
@@ -179,7 +180,7 @@ class NatsBroker extends ChannelBroker {
 
   /** The client waits until the server has read what was sent to it, which may be never. */
   #onStale(connection: NatsConnectionLike): void {
-    const error = new Error('NATS does not answer');
+    const error = new Error('NATS has not answered for some seconds');
     this.#onDown(error);
     this.#replaceAfter(connection, STALE_TIMEOUT, error);
   }
@@ -246,7 +247,7 @@ class NatsBroker extends ChannelBroker {
   }
 
   #linked(): NatsLink {
-    if (this.#link === null) throw new Error('NATS is away');
+    if (this.#link === null) throw new Error('There is no connection to NATS');
     return this.#link;
   }
 

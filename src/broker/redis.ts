@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from 'node:timers';
 import { toError } from '../protocol/errors.js';
+import { quoted } from '../protocol/quoted.js';
 import { type Broker, type BrokerOptions, DEFAULT_PREFIX } from './broker.js';
 import { ChannelBroker, checkBrokerOptions, reconnectDelay } from './channel-broker.js';
 import { type Listener, type RedisClientLike, RedisConnection, type Role } from './redis-connection.js';
@@ -55,12 +56,12 @@ export function redis(client: RedisClientLike, options: RedisBrokerOptions = {})
   checkBrokerOptions(options, ['sharded']);
   if (typeof client?.duplicate !== 'function' || typeof client.sPublish !== 'function') {
     throw new TypeError(
-      'redis takes a client of the npm package redis, version 6; for ioredis see examples/ioredis-broker.mjs',
+      'redis takes a client of the npm package redis, version 6, which this is not: for another, write a Broker of your own',
     );
   }
   const { sharded } = options;
   if (sharded !== undefined && typeof sharded !== 'boolean') {
-    throw new TypeError(`sharded must be a boolean, not ${String(sharded)}`);
+    throw new TypeError(`sharded must be a boolean, not ${quoted(sharded)}`);
   }
   return new RedisBroker(client, options);
 }
@@ -190,14 +191,14 @@ class RedisBroker extends ChannelBroker {
     if (this.status === 'up') return this.#probe(this.#publisher.connection!);
     for (const link of [this.#publisher, this.#subscriber]) {
       if (link.isReady || link.connection === null || ++link.connecting <= MOST_CONNECTING) continue;
-      this.#renew(link, link.connection, new Error('Redis does not answer'));
+      this.#renew(link, link.connection, new Error('Redis has not answered for some seconds'));
     }
   }
 
   #probe(connection: RedisConnection): void {
     for (const [channel, silent] of this.#silent) {
       if (silent >= MOST_SILENT) {
-        const cause = new Error('Redis does not answer');
+        const cause = new Error('Redis has not answered for some seconds');
         this.#renew(this.#subscriber, this.#subscriber.connection!, cause);
         return this.#renew(this.#publisher, connection, cause);
       }
@@ -208,14 +209,14 @@ class RedisBroker extends ChannelBroker {
 
   override publish(topic: string, payload: Buffer): Promise<unknown> {
     const { connection } = this.#publisher;
-    if (connection === null) return Promise.reject(new Error('Redis is away'));
+    if (connection === null) return Promise.reject(new Error('There is no connection to Redis'));
     return connection.publish(this.prefix + topic, payload);
   }
 
   override async subscribe(topic: string): Promise<void> {
     this.#unasked.delete(topic);
     const { connection } = this.#subscriber;
-    if (connection === null) throw new Error('Redis is away');
+    if (connection === null) throw new Error('There is no connection to Redis');
     if (this.#listeners.has(topic)) return;
     const listener = (payload: Buffer) => this.onMessage?.(topic, payload);
     this.#listeners.set(topic, listener);

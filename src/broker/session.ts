@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { toError } from '../protocol/errors.js';
+import { quoted } from '../protocol/quoted.js';
 import { type Broker, type BrokerStatus, DEFAULT_MAX_BUFFERED, DEFAULT_MAX_MESSAGE, DEFAULT_PREFIX } from './broker.js';
 import { checkKeys, Envelopes, MAX_TOPIC, ORIGIN_LENGTH, type Rejection } from './envelope.js';
 import { Interests } from './interests.js';
@@ -190,7 +191,7 @@ export class ServerBroker extends EventEmitter {
     // A surrogate of a pair is part of another code point.
     if (/\p{Surrogate}/u.test(topic)) {
       throw new TypeError(
-        'With a broker, topics must be well-formed: a surrogate without its other half is in this one',
+        `With a broker, topics must be well-formed Unicode, but ${quoted(topic)} has half of a surrogate pair`,
       );
     }
     if (topic.length * 3 <= MAX_TOPIC) return;
@@ -320,22 +321,21 @@ export class ServerBroker extends EventEmitter {
 export function checkBroker(broker: Broker): BrokerSettings {
   if (typeof broker !== 'object' || broker === null)
     throw new TypeError(
-      `broker must be what redis, nats or cluster returns, or a broker of your own, not ${String(broker)}`,
+      `broker must be what redis, nats or cluster returns, or a broker of your own, not ${quoted(broker)}`,
     );
   const missing = METHODS.find((name) => typeof broker[name] !== 'function');
-  if (missing !== undefined)
-    throw new TypeError(`broker must have a method ${missing}; docs/scaling.md says what a broker is`);
+  if (missing !== undefined) throw new TypeError(`broker must have a method ${missing}: see the type Broker`);
   if (used.has(broker)) {
     throw new TypeError('This broker serves another server already: make one for each, with the same options');
   }
   const { prefix = DEFAULT_PREFIX, maxBuffered = DEFAULT_MAX_BUFFERED, maxMessage = DEFAULT_MAX_MESSAGE, key } = broker;
-  if (typeof prefix !== 'string') throw new TypeError(`prefix must be a string, not ${String(prefix)}`);
+  if (typeof prefix !== 'string') throw new TypeError(`prefix must be a string, not ${quoted(prefix)}`);
   checkSize('maxBuffered', maxBuffered);
   checkSize('maxMessage', maxMessage);
   return { prefix, maxBuffered, maxMessage, keys: checkKeys(key) };
 }
 
 function checkSize(name: string, value: unknown): void {
-  if (typeof value !== 'number') throw new TypeError(`${name} must be a number of bytes, not ${String(value)}`);
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number of bytes, not ${quoted(value)}`);
   if (!(value >= 1)) throw new RangeError(`${name} must be 1 or more bytes, not ${value}`);
 }

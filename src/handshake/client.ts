@@ -1,4 +1,5 @@
 import { WebSocketCreationError, WebSocketHandshakeError, WebSocketProtocolMismatchError } from '../protocol/errors.js';
+import { quoted } from '../protocol/quoted.js';
 import {
   checkExtraField,
   checkField,
@@ -11,7 +12,6 @@ import {
   onlyLine,
   parseExtensions,
   parseTokens,
-  quoted,
 } from './header-values.js';
 import { acceptKey } from './key.js';
 
@@ -92,7 +92,7 @@ export function checkProtocols(protocols: string | readonly string[] | undefined
     );
   const checked = new Set<string>();
   for (const protocol of list) {
-    if (typeof protocol !== 'string') throw new TypeError(`The subprotocol ${quoted(protocol)} is not a string`);
+    if (typeof protocol !== 'string') throw new TypeError(`A subprotocol must be a string, not ${quoted(protocol)}`);
     if (!isToken(protocol)) throw new SyntaxError(`The subprotocol ${quoted(protocol)} ${NO_TOKEN}`);
     if (checked.has(protocol)) throw new SyntaxError(`The subprotocol ${quoted(protocol)} is listed twice`);
     checked.add(protocol);
@@ -109,7 +109,8 @@ export function checkProtocols(protocols: string | readonly string[] | undefined
  * @throws TypeError if `url` is neither a string nor a URL
  */
 export function parseUrl(url: string | URL): URL {
-  if (typeof url !== 'string' && !(url instanceof URL)) throw new TypeError(`Not a URL: ${quoted(url)}`);
+  if (typeof url !== 'string' && !(url instanceof URL))
+    throw new TypeError(`url must be a string or a URL, not ${quoted(url)}`);
   const text = String(url);
   // `new URL` silently drops tabs and line ends, and joins what is left into another URL.
   if (hasSpaceOrControl(text)) throw new SyntaxError(`The URL ${quoted(text)} has a space or a control character`);
@@ -122,7 +123,7 @@ export function parseUrl(url: string | URL): URL {
   }
   // §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used". `hash` does
   // not show an empty one.
-  if (text.includes('#')) throw new SyntaxError(`The URL ${quoted(text)} has a fragment`);
+  if (text.includes('#')) throw new SyntaxError(`The URL ${quoted(text)} has a fragment: leave out # and what follows`);
   return parsed;
 }
 

@@ -1,3 +1,5 @@
+import { quoted } from '../protocol/quoted.js';
+
 const TAB = 0x09;
 const SPACE = 0x20;
 const QUOTE = 0x22;
@@ -203,7 +205,7 @@ export function checkField(name: unknown, value: unknown): void {
   if (!isToken(name)) throw new TypeError(`The header name ${quoted(name)} ${NO_TOKEN}`);
   if (isFieldValue(value)) return;
   throw new TypeError(
-    `The value ${quoted(value)} of the header ${name} must be a string without control characters and characters above U+00FF`,
+    `The header ${name} must be a string without control characters and characters above U+00FF, not ${quoted(value)}`,
   );
 }
 
@@ -235,28 +237,6 @@ export function checkExtraField(name: string, value: unknown): void {
   if (HANDSHAKE_FIELD.test(name)) {
     throw new TypeError(`The opening handshake sets the header ${name} itself, but got ${quoted(value)}`);
   }
-}
-
-/** `value` for an error message: control characters escaped, cut off after 100 characters. */
-export function quoted(value: unknown): string {
-  if (typeof value !== 'string') return String(value);
-  return value.length > 100 ? `${inQuotes(value.slice(0, 100))}…` : inQuotes(value);
-}
-
-/**
- * Puts text in quotes, on one line, so that no terminal or log takes a part of it for a line of its own, or for a
- * command.
- */
-export function inQuotes(text: string): string {
-  return escaped(JSON.stringify(text));
-}
-
-/** JSON without the control characters and line separators that it may have. */
-export function escaped(json: string): string {
-  return json.replace(
-    /[\u007f-\u009f\u2028\u2029]/g,
-    (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 /**

@@ -8,7 +8,7 @@ export interface Authority {
 
 /**
  * An origin or a host to compare with: a string is compared as a whole, and a RegExp is searched for in the value, so
- * anchor it (`/^https:\/\/[a-z]+\.example\.org$/`).
+ * anchor it (`/^https:[/][/][a-z]+[.]example[.]org$/`).
  */
 export type Pattern = string | RegExp;
 

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { checkField, quoted } from './header-values.js';
+import { quoted } from '../protocol/quoted.js';
+import { checkField } from './header-values.js';
 
 /** RFC 9110 §15 and the IANA registry. Listed here because src/handshake imports nothing of node:http. */
 const REASON_PHRASE: Readonly<Record<number, string>> = {
@@ -160,8 +161,8 @@ export interface RefusalOptions {
  * @param status an HTTP status from 300 to 599
  * @param options `headers` and `body` of the answer. Default: no further headers, and the status with its reason phrase
  * @throws RangeError if `status` is not an integer from 300 to 599
- * @throws TypeError if a header cannot be written or is one of Connection, Content-Length and Transfer-Encoding, if
- *   `body` is not a string, or if a 304 has a body
+ * @throws TypeError if there is an unknown option, if a header cannot be written or is one of Connection, Content-Length
+ *   and Transfer-Encoding, if `body` is not a string, or if a 304 has a body
  */
 export function refuse(status: number, options: RefusalOptions = {}): Refusal {
   const unknown = Object.keys(options).find((name) => name !== 'headers' && name !== 'body');
@@ -175,7 +176,7 @@ export function refusalFor(reason: RefusalReason, status: number, options: Refus
     throw new RangeError(`The status of a refusal is an integer from 300 to 599, not ${quoted(status)}`);
   }
   const { body } = options;
-  if (body !== undefined && typeof body !== 'string') throw new TypeError(`The body ${quoted(body)} is not a string`);
+  if (body !== undefined && typeof body !== 'string') throw new TypeError(`body must be a string, not ${quoted(body)}`);
   if (body && status === NOT_MODIFIED) throw new TypeError(`A 304 has no body, but got ${quoted(body)}`);
 
   const fields = Object.entries(options.headers ?? {});

@@ -1,4 +1,5 @@
 import { WebSocketProtocolMismatchError } from '../protocol/errors.js';
+import { quoted } from '../protocol/quoted.js';
 import {
   checkExtraField,
   type Extension,
@@ -12,7 +13,6 @@ import {
   parseProtocols,
   parseTokens,
   parseUpgrade,
-  quoted,
 } from './header-values.js';
 import { acceptKey, isKey } from './key.js';
 import {

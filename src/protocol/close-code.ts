@@ -1,6 +1,8 @@
 /**
  * The close codes: why a connection is closed (RFC 6455 §7.4.1 and the IANA registry). Codes from 3000 to 4999 are free
  * for applications to use (§7.4.2).
+ *
+ * @enum
  */
 export const CloseCode = {
   /** The purpose of the connection is fulfilled. */

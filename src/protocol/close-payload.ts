@@ -2,6 +2,7 @@ import { Buffer, isUtf8 } from 'node:buffer';
 import { NO_BYTES } from './bytes.js';
 import { CloseCode, isCloseCode, MAX_CLOSE_REASON } from './close-code.js';
 import { FAULT, type Fault } from './errors.js';
+import { quoted } from './quoted.js';
 
 /** The content of a Close frame (RFC 6455 §5.5.1). */
 export interface CloseStatus {
@@ -46,7 +47,7 @@ export function formatClosePayload(closeCode?: number, reason = ''): Buffer {
     return NO_BYTES;
   }
   if (typeof closeCode !== 'number') {
-    throw new TypeError(`The close code must be a number, not ${JSON.stringify(closeCode)}: close(code, reason)`);
+    throw new TypeError(`The close code must be a number, not ${quoted(closeCode)}: close(code, reason)`);
   }
   if (!Number.isInteger(closeCode) || !isCloseCode(closeCode)) {
     throw new TypeError(

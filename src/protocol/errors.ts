@@ -125,12 +125,6 @@ export const ERROR_CODE = {
   BROKER_DROPPED: 'WASOCK_BROKER_DROPPED',
 } as const;
 
-/** Like `ErrorOptions`, which the typings of ES2020 lack. */
-interface CauseOption {
-  /** The error that led to this one. */
-  cause?: unknown;
-}
-
 /**
  * The base class of the errors that networks and peers cause. Mistakes in a call are a TypeError, a RangeError or a
  * SyntaxError instead. docs/errors.md lists all codes.
@@ -149,7 +143,7 @@ export class WebSocketError extends Error {
   /** A string such as `'WASOCK_CLOSED'`. It stays the same from version to version, so that programs can compare it. */
   readonly code: string;
   /** Makes an error. @param code a string that begins with `WASOCK_` */
-  constructor(message: string, code: string, options?: CauseOption) {
+  constructor(message: string, code: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
   }
@@ -204,12 +198,13 @@ export class WebSocketClosedError extends WebSocketError implements CloseResult 
 }
 
 /**
- * A WebSocket could not be made: there is no connection, or not in time; the scheme is not supported; or the request
- * cannot be upgraded here. It has the code `WASOCK_CREATION`. Its `cause` is the error of Node.js, if there is one.
+ * A WebSocket could not be made: there is no connection, or not in time; the scheme is not supported; a redirect cannot
+ * be followed; the client has left; or the request was already answered, or cannot be upgraded here. It has the code
+ * `WASOCK_CREATION`. Its `cause` is the error of Node.js, if there is one.
  */
 export class WebSocketCreationError extends WebSocketError {
   /** Makes an error. */
-  constructor(message: string, options?: CauseOption) {
+  constructor(message: string, options?: { cause?: unknown }) {
     super(message, ERROR_CODE.CREATION, options);
   }
 }
@@ -274,7 +269,8 @@ export class WebSocketFailedUpgradeError extends WebSocketError implements Hands
   /** The body of the answer, at most its first KiB. */
   readonly body: Buffer;
   /** Makes an error. @param body of the answer, which the error keeps */
-  constructor(url: URL, { status, headers }: HandshakeAnswer, body: Buffer, options?: CauseOption) {
+  constructor(url: URL, answer: HandshakeAnswer, body: Buffer, options?: { cause?: unknown }) {
+    const { status, headers } = answer;
     const line = firstLine(body.toString());
     super(
       `Failed to Upgrade (Possibly Connected to non-WebSocket url): ${shownUrl(url)} answered ${status}${line && `: ${line}`}`,
@@ -320,7 +316,7 @@ export class WebSocketHandshakeError extends WebSocketError {
     message: string,
     status: number,
     headers: Readonly<Record<string, string | string[] | undefined>> = {},
-    options?: CauseOption,
+    options?: { cause?: unknown },
   ) {
     super(message, ERROR_CODE.HANDSHAKE, options);
     this.status = status;

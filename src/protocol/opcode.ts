@@ -1,4 +1,4 @@
-/** The opcodes of frames: how to interpret a payload (RFC 6455 §5.2). */
+/** The opcodes of frames: how to interpret a payload (RFC 6455 §5.2). @enum */
 export const Opcode = {
   /** A continuation frame: a fragment of a message, but not the first (§5.4). */
   Cont: 0x0,

@@ -141,7 +141,10 @@ describe('a handler of its own', () => {
     const peer = await rawClient(port);
     peer.write(requestText());
     peer.reset();
-    expect(await promise).toMatchObject({ closeCode: 1006, cause: { message: 'The client has left' } });
+    expect(await promise).toMatchObject({
+      closeCode: 1006,
+      cause: { message: 'The client left before its request was accepted' },
+    });
 
     const own = withResolvers<CloseResult>();
     const server = http.createServer();
@@ -160,7 +163,7 @@ describe('a handler of its own', () => {
       resolve(await rejection(newWebSocket(request, () => {})));
     });
     await connected(url);
-    expect(await promise).toMatchObject({ message: 'The request was already answered' });
+    expect(await promise).toMatchObject({ message: expect.stringContaining('already answered') });
 
     const alone = withResolvers<Error>();
     const server = http.createServer();

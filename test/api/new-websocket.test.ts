@@ -227,6 +227,19 @@ describe('followRedirects', () => {
     expect(request).toContain('X-Mine: kept');
   });
 
+  test('hostile.A6.2: so is the option auth, which the URL replaces', async () => {
+    const server = await RawServer.listen();
+    const { url, requests } = await redirecting(server.url);
+    const opening = connected(url, [], { followRedirects: true, auth: 'ada:secret' });
+    const { request } = await server.accept();
+    await opening;
+    expect(requests[0].headers.authorization).toBe(`Basic ${btoa('ada:secret')}`);
+    expect(request).not.toMatch(/Authorization/i);
+    const other = await redirecting(server.url);
+    await rejection(newWebSocket(other.url.replace('//', '//grace:other@'), [], { auth: 'ada:secret' }));
+    expect(other.requests[0].headers.authorization).toBe(`Basic ${btoa('grace:other')}`);
+  });
+
   test('credentials stay on the same host, and http: means ws:', async () => {
     const seen: (string | undefined)[] = [];
     const server = http.createServer((request, response) => {

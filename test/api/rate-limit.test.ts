@@ -54,10 +54,10 @@ describe('the option', () => {
     [{ frames: 1, action: 'drop' }, TypeError, '"drop"'],
     [{ frames: 1, action: null }, TypeError, 'null'],
     [{ frames: 1, message: 1 }, TypeError, '"message"'],
-    [{}, TypeError, 'must name messages, frames or bytes'],
-    [{ per: 5 }, TypeError, 'must name messages, frames or bytes'],
+    [{}, TypeError, 'limits nothing: give messages, frames or bytes'],
+    [{ per: 5 }, TypeError, 'limits nothing: give messages, frames or bytes'],
     [null, TypeError, 'null'],
-    [[1], TypeError, '1'],
+    [[1], TypeError, 'an array'],
     [5, TypeError, '5'],
     ['fast', TypeError, '"fast"'],
   ];

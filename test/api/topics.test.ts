@@ -210,8 +210,8 @@ describe('a topic', () => {
     [null, 'null'],
     [5, '5'],
     [Symbol('s'), 'Symbol(s)'],
-    [['a'], 'a'],
-    [Buffer.from('a'), 'a'],
+    [['a'], 'an array'],
+    [Buffer.from('a'), 'an object'],
   ])('must be a string: TypeError with the value for %j', async (topic, shown) => {
     const { server, join } = await topicServer();
     const { ws } = await join('undefined', 'a', '5');

@@ -114,7 +114,7 @@ describe('a worker whose primary process does not answer', () => {
     const running = new Cluster(primary, worker);
     const [one, other] = [await running.client(1, 'a'), await running.client(2, 'a')];
     await running.program.printed(
-      /(error The primary process of node:cluster has not answered within 2 s: it has to load wasock\/cluster\.[\s\S]*){2}/,
+      /(error The primary process of node:cluster has not answered within 2 s: it must import wasock\/cluster\.[\s\S]*){2}/,
     );
     await running.program.printed(/PM2/);
     for (let i = 0; i < 100; i++) tell(one, 'publish', 'a', `m${i}`);

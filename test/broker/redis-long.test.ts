@@ -69,7 +69,7 @@ describePeer(redisServer(), () => {
     onTestFinished(() => redisProcess.signal('SIGCONT'));
     for (const text of numbered(20)) one.publish('a', text);
     await until(() => one.broker!.status === 'down' && other.broker!.status === 'down');
-    expect(String(reasons[0])).toBe('Error: Redis does not answer');
+    expect(String(reasons[0])).toBe('Error: Redis has not answered for some seconds');
     redisProcess.signal('SIGCONT');
     await until(() => one.broker!.status === 'up' && other.broker!.status === 'up');
     await one.broker!.published;

@@ -316,7 +316,7 @@ describe('the option broker', () => {
   test.each<[string, unknown, string | RegExp]>([
     ['a string', 'redis://localhost', /broker must be what redis, nats or cluster returns/],
     ['an object without methods', {}, /must have a method publish/],
-    ['a size that is no number', { ...emitter(), maxBuffered: '1' }, /maxBuffered must be a number of bytes, not 1/],
+    ['a size that is no number', { ...emitter(), maxBuffered: '1' }, /maxBuffered must be a number of bytes, not "1"/],
     ['a size of none', { ...emitter(), maxMessage: 0 }, /maxMessage must be 1 or more bytes, not 0/],
     ['a key that is too short', { ...emitter(), key: 'short' }, /key must have 16 bytes or more/],
     ['a prefix that is no string', { ...emitter(), prefix: 1 }, /prefix must be a string, not 1/],

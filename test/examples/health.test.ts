@@ -21,7 +21,7 @@ async function untilReady(
   broker: string,
 ) {
   for (;;) {
-    const answer = await ask('/readyz');
+    const answer = await ask('/healthz');
     if (answer.body.broker === broker) return answer;
   }
 }
@@ -30,14 +30,14 @@ test('examples/health.mjs: ready until it ends, and alive until the last', async
   const { program, url, ask } = await start('health', { REDIS_URL: undefined });
   expect(await ask('/livez')).toEqual({ status: 200, body: { alive: true } });
   const ready = { ready: true, ending: false, broker: 'none', connections: 0 };
-  expect(await ask('/readyz')).toEqual({ status: 200, body: ready });
+  expect(await ask('/healthz')).toEqual({ status: 200, body: ready });
   expect((await ask('/elsewhere')).status).toBe(404);
 
   const clients = [];
   while (clients.length < 20) clients.push(await connectWs(url));
   program.signal('SIGTERM');
-  let answer = await ask('/readyz');
-  while (answer.status === 200) answer = await ask('/readyz');
+  let answer = await ask('/healthz');
+  while (answer.status === 200) answer = await ask('/healthz');
   expect(answer).toMatchObject({ status: 503, body: { ready: false, ending: true } });
   expect((await ask('/livez')).status).toBe(200);
   for (const { closed } of clients) expect((await closed).code).toBe(1001);
@@ -49,7 +49,7 @@ describePeer(redisServer(), () => {
     const redis = await startRedis();
     await redis.stop();
     const { ask, program } = await start('health', { REDIS_URL: `redis://127.0.0.1:${redis.port}` });
-    expect(await ask('/readyz')).toMatchObject({ status: 503, body: { ready: false, ending: false } });
+    expect(await ask('/healthz')).toMatchObject({ status: 503, body: { ready: false, ending: false } });
     expect((await ask('/livez')).status).toBe(200);
     await redis.start();
     expect((await untilReady(ask, 'up')).status).toBe(200);

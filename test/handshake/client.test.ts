@@ -9,7 +9,6 @@ import {
   parseUrl,
   type UpgradeResponse,
 } from '../../src/handshake/client.js';
-import { inQuotes } from '../../src/handshake/header-values.js';
 import { acceptKey, newKey } from '../../src/handshake/key.js';
 import { formatAcceptance, isRefusal, judgeUpgrade } from '../../src/handshake/server.js';
 import {
@@ -17,6 +16,7 @@ import {
   WebSocketHandshakeError,
   WebSocketProtocolMismatchError,
 } from '../../src/protocol/errors.js';
+import { inQuotes } from '../../src/protocol/quoted.js';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';

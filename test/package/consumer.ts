@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import {
   type AcceptOptions,
+  type ClientOptions,
   type CloseResult,
   newWebSocket,
   Opcode,
@@ -33,7 +34,9 @@ async function main(): Promise<void> {
       ws.send(data, opcode);
     },
   });
-  const ws: WebSocket = await newWebSocket(`ws://127.0.0.1:${server.port}/typed`);
+  // Options of Node, whose typings change from version to version.
+  const ofNode: ClientOptions = { auth: 'user:password', family: 4, localAddress: '127.0.0.1', ca: [] };
+  const ws: WebSocket = await newWebSocket(`ws://127.0.0.1:${server.port}/typed`, [], ofNode);
   check(ws.readyState === ReadyState.Open, 'open');
   const greeting: string = await ws.receiveStrPacket();
   check(greeting === 'hello from /typed', 'greeted');

@@ -83,14 +83,14 @@ const CHECKS = {
     await upgrades.close({ timeout: 100 });
   },
 
-  async 'a page in place of an upgrade'() {
+  async 'an HTTP answer instead of an upgrade'() {
     const server = http.createServer((_request, response) => void response.end('p'.repeat(500_000)));
     acceptUpgrades(server);
     const refused = await connect(await listening(server)).catch((error) => error);
     assert.deepEqual([refused.name, refused.status, refused.body.length], ['WebSocketFailedUpgradeError', 200, 1024]);
   },
 
-  async 'a handler of its own that throws'() {
+  async "a socket's own handler that throws"() {
     const server = http.createServer((request) => {
       void newWebSocket(request, async (ws) => {
         await ws.receivePacket();

@@ -32,7 +32,10 @@ const ARROWS: Record<string, readonly string[]> = {
 
 /** Files that rooms share which may not know each other's rooms, and who shares them. */
 const SHARED_FILES: readonly { readonly files: readonly string[]; readonly by: readonly string[] }[] = [
-  { files: ['protocol/opcode.ts', 'protocol/close-code.ts', 'protocol/errors.ts'], by: ['handshake', 'deflate'] },
+  {
+    files: ['protocol/opcode.ts', 'protocol/close-code.ts', 'protocol/errors.ts', 'protocol/quoted.ts'],
+    by: ['handshake', 'deflate'],
+  },
   { files: ['ws/payload.ts', 'ws/ready-state.ts', 'ws/sender.ts'], by: ['ws/wire', 'ws/opening'] },
   { files: ['ws/permessage-deflate.ts'], by: ['ws/opening', 'ws/compression'] },
   { files: ['ws/extension.ts'], by: ['ws/opening'] },

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isIPv4, isIPv6 } from 'node:net';
 import { type Refusal, refusalFor } from '../../handshake/refusal.js';
+import { quoted } from '../../protocol/quoted.js';
 import type { PendingUpgrade } from './pending-upgrade.js';
 
 /** `Infinity` is unlimited. */
@@ -57,7 +58,7 @@ export class Admission {
     const address: unknown = addressOf === undefined ? pending.remoteAddress : addressOf(pending.request.message);
     if (address === undefined) return undefined;
     if (typeof address === 'string') return networkOf(address);
-    throw new TypeError(`addressOf must return a string or undefined, not ${String(address)}`);
+    throw new TypeError(`addressOf must return a string or undefined, not ${quoted(address)}`);
   }
 
   #countOf(address: string | undefined): number {

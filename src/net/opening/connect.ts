@@ -130,6 +130,8 @@ function tooLate(url: URL, handshakeTimeout: number): WebSocketCreationError {
 }
 
 async function connectWithin(url: URL, options: ConnectOptions, signal: AbortSignal): Promise<Connected> {
+  const auth = credentials(url) ?? options.request.auth;
+  options = { ...options, request: { ...options.request, auth } };
   for (let redirects = 0; ; redirects++) {
     signal.throwIfAborted();
     const answer = await request(url, options, signal);
@@ -152,7 +154,10 @@ function redirectTarget(from: URL, location: string): URL {
     return judgeRedirect(from, new URL(location, from));
   } catch (cause) {
     if (cause instanceof WebSocketError) throw cause;
-    throw new WebSocketCreationError(`${from.origin} redirects to ${JSON.stringify(location)}`, { cause });
+    throw new WebSocketCreationError(
+      `${from.origin} redirects to ${JSON.stringify(location)}, which is not a WebSocket URL`,
+      { cause },
+    );
   }
 }
 
@@ -193,7 +198,7 @@ function request(
     hostname: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
     path: url.pathname + url.search,
-    auth: credentials(url),
+    auth: credentials(url) ?? options.request.auth,
     headers: openingHeaders(opening),
     maxHeaderSize: Math.min(options.maxHeaderBytes, MAX_INT32),
   });
@@ -263,7 +268,10 @@ function limitInformational(sent: ClientRequest, reject: (error: Error) => void)
   sent.on('information', () => {
     if (++seen <= MAX_INFORMATIONAL) return;
     reject(
-      new WebSocketHandshakeError(`Invalid WebSocket handshake: more than ${MAX_INFORMATIONAL} 1xx responses`, 100),
+      new WebSocketHandshakeError(
+        `Invalid WebSocket handshake: more than ${MAX_INFORMATIONAL} informational (1xx) responses`,
+        100,
+      ),
     );
     sent.destroy();
   });

@@ -1,13 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { RequestHead } from './request-head.js';
 
-type PathPattern = string | RegExp;
-
 /**
  * Which upgrade requests to take, by their path.
  *
  * - A string is the exact pathname, such as `'/ws'`.
- * - A RegExp is searched for in the pathname, so anchor it (`/^\/rooms\/\d+$/`).
+ * - A RegExp is searched for in the pathname, so anchor it (`/^[/]rooms[/]\d+$/`).
  * - A list takes what one of its strings and RegExps takes.
  * - A function gets the request, and returns `true` to take it. Any other value means no. If the function throws or is
  *   async, the client gets 500.
@@ -15,7 +13,7 @@ type PathPattern = string | RegExp;
  * If several rules on one server match, an exact pathname wins over a RegExp or a function, and these win over no
  * `path` at all. Among equals, the first one wins.
  */
-export type PathRule = PathPattern | readonly PathPattern[] | ((request: IncomingMessage) => boolean);
+export type PathRule = string | RegExp | readonly (string | RegExp)[] | ((request: IncomingMessage) => boolean);
 
 /** A request for which a listener is chosen. */
 export type RoutedRequest = Pick<RequestHead, 'fields' | 'message'>;
@@ -39,7 +37,7 @@ function fitOfAnswer(answer: unknown): number {
   return answer === true ? Fit.Pattern : Fit.None;
 }
 
-function fitOfPattern(pattern: PathPattern, pathname: string): number {
+function fitOfPattern(pattern: string | RegExp, pathname: string): number {
   if (typeof pattern === 'string') return pattern === pathname ? Fit.Exact : Fit.None;
   // `search` ignores `lastIndex`, so a pattern with the flag g answers the same each time. `test` would not.
   return pathname.search(pattern) === -1 ? Fit.None : Fit.Pattern;

@@ -243,7 +243,7 @@ export class TimeLimits implements Timed {
     if (isIdle || isKeepaliveDue) {
       const pace = this.#measure(now);
       if (now >= this.#idleDeadline()) {
-        return connection.terminate(late(ERROR_CODE.IDLE_TIMEOUT, 'nothing was received'));
+        return connection.terminate(late(ERROR_CODE.IDLE_TIMEOUT, 'nothing was received in time (idleTimeout)'));
       }
       if (isKeepaliveDue) this.#keepAlive(pace, now);
     }
@@ -273,7 +273,8 @@ export class TimeLimits implements Timed {
     const connection = this.#connection;
     const isExcused = connection.inbox.isHeldUp || sends || (wasBlocked && takes);
     const verdict = this.#keepalive?.check(now, { isExcused, bytesOnTheWay: this.#bytesOnTheWay() });
-    if (verdict === 'dead') connection.terminate(late(ERROR_CODE.PONG_TIMEOUT, 'no Pong was received'));
+    if (verdict === 'dead')
+      connection.terminate(late(ERROR_CODE.PONG_TIMEOUT, 'no Pong was received in time (pongTimeout)'));
     else if (verdict === 'ping') connection.sendPing();
   }
 
@@ -326,5 +327,5 @@ function wholeNow(): number {
 }
 
 function late(code: string, what: string): WebSocketError {
-  return new WebSocketError(`The connection was ended because ${what} in time`, code);
+  return new WebSocketError(`The connection was ended because ${what}`, code);
 }
