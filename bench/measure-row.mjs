@@ -6,6 +6,11 @@ import { hasGoalNearOne, limitsOf, ratiosOf } from './ratios.mjs';
 /** The time that a server takes to start, in seconds. */
 const STARTS_IN = 0.35;
 const WARM_UP = 0.75;
+/**
+ * After so many rounds the servers of a row are started anew: what V8 makes of the same code differs from start to start, by up
+ * to a fifth.
+ */
+const ROUNDS_OF_A_START = 5;
 
 /** Who takes part in a row of this run. */
 function contestantsOf(row, bench) {
@@ -24,7 +29,8 @@ function roundsOf(row, bench) {
 
 /** How long a row is expected to take, in seconds. */
 export function durationOf(row, bench) {
-  const starts = row.setup && !row.isFresh ? contestantsOf(row, bench).length * STARTS_IN : 0;
+  const timesStarted = row.setup && !row.isFresh ? Math.ceil(roundsOf(row, bench) / ROUNDS_OF_A_START) : 0;
+  const starts = timesStarted * contestantsOf(row, bench).length * STARTS_IN;
   const measurements = contestantsOf(row, bench).length * roundsOf(row, bench);
   return starts + calibrationOf(row, bench) + measurements * measurementOf(row, bench);
 }
@@ -79,10 +85,11 @@ export async function measureRow(row, bench) {
   const names = contestantsOf(row, bench);
   const results = new Map(names.map((name) => [name, { about: '', options: {}, figures: {} }]));
   try {
-    if (!row.isFresh) for (const name of names) servers.set(name, await startServer(row, name, bench));
+    if (!row.isFresh) await startAll(row, names, servers, bench);
     const calibration = await calibrate(row, servers, bench);
     const rounds = roundsOf(row, bench);
     for (let round = 0; round < rounds; round++) {
+      if (!row.isFresh && round > 0 && round % ROUNDS_OF_A_START === 0) await startAll(row, names, servers, bench);
       for (const name of round % 2 === 0 ? names : names.toReversed()) {
         bench.progress.says(row.name, `round ${round + 1}/${rounds} · ${name}`);
         if (row.isFresh) servers.set(name, await startServer(row, name, bench));
@@ -97,6 +104,16 @@ export async function measureRow(row, bench) {
     for (const server of servers.values()) await server?.end();
   }
   return { ...summary(row, results, bench), othersBusy: busy };
+}
+
+/** Starts the servers of a row, in place of those that run. */
+async function startAll(row, names, servers, bench) {
+  for (const name of names) {
+    const running = servers.get(name);
+    servers.delete(name);
+    await running?.end();
+    servers.set(name, await startServer(row, name, bench));
+  }
 }
 
 async function calibrate(row, servers, bench) {
