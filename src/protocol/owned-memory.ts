@@ -11,7 +11,7 @@ import v8 from 'node:v8';
  */
 
 /** From this size on, in bytes, memory has too few objects of its own. */
-const FILLED_FROM = 65_536;
+const FILLED_FROM = 32_768;
 
 /**
  * The young generation should be collected about once for this many bytes, of memory up to a size and above it. V8 would

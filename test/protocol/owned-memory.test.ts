@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { allocateOwned } from '../../src/protocol/owned-memory.js';
 import { heldMemory } from '../support/memory.js';
 
-const SIZES = [0, 1, 65_535, 65_536, 100_001, 262_144, 262_145, 1_048_576];
+const SIZES = [0, 1, 32_767, 32_768, 65_535, 65_536, 100_001, 262_144, 262_145, 1_048_576];
 
 afterEach(() => {
   vi.restoreAllMocks();
