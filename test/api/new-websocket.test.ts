@@ -240,10 +240,12 @@ describe('followRedirects', () => {
     expect(other.requests[0].headers.authorization).toBe(`Basic ${btoa('grace:other')}`);
   });
 
-  test('credentials stay on the same host, and http: means ws:', async () => {
+  test('credentials stay on the same host, those of the URL as well, and http: means ws:', async () => {
     const seen: (string | undefined)[] = [];
+    const basic: (string | undefined)[] = [];
     const server = http.createServer((request, response) => {
       seen.push(request.headers.cookie);
+      basic.push(request.headers.authorization);
       const { port } = server.address() as AddressInfo;
       response.writeHead(seen.length < 3 ? 307 : 404, { Location: `http://127.0.0.1:${port}/there` }).end();
     });
@@ -252,6 +254,9 @@ describe('followRedirects', () => {
       status: 404,
     });
     expect(seen).toEqual(['a=b', 'a=b', 'a=b']);
+    seen.length = 0;
+    await rejection(newWebSocket(url.replace('//', '//ada:secret@'), [], { followRedirects: true }));
+    expect(basic.slice(3)).toEqual(Array(3).fill(`Basic ${btoa('ada:secret')}`));
   });
 
   test('hostile.A6.2: more than 10 are refused', async () => {

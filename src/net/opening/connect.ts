@@ -130,10 +130,9 @@ function tooLate(url: URL, handshakeTimeout: number): WebSocketCreationError {
 }
 
 async function connectWithin(url: URL, options: ConnectOptions, signal: AbortSignal): Promise<Connected> {
-  const auth = credentials(url) ?? options.request.auth;
-  options = { ...options, request: { ...options.request, auth } };
   for (let redirects = 0; ; redirects++) {
     signal.throwIfAborted();
+    options = withCredentialsOf(url, options);
     const answer = await request(url, options, signal);
     if (!(answer instanceof WebSocketFailedUpgradeError)) return answer;
     const location = answer.headers.location;
@@ -170,6 +169,12 @@ function judgeRedirect(from: URL, target: URL): URL {
   return parseUrl(target);
 }
 
+/** Those in the URL replace the others, and are kept like them. */
+function withCredentialsOf(url: URL, options: ConnectOptions): ConnectOptions {
+  const auth = credentials(url);
+  return auth === undefined ? options : { ...options, request: { ...options.request, auth } };
+}
+
 function withoutCredentials(options: ConnectOptions): ConnectOptions {
   const kept = Object.entries(options.headers ?? {}).filter(([name]) => !OF_ONE_HOST.includes(name.toLowerCase()));
   return { ...options, headers: Object.fromEntries(kept), request: { ...options.request, auth: undefined } };
@@ -198,7 +203,6 @@ function request(
     hostname: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
     path: url.pathname + url.search,
-    auth: credentials(url) ?? options.request.auth,
     headers: openingHeaders(opening),
     maxHeaderSize: Math.min(options.maxHeaderBytes, MAX_INT32),
   });
