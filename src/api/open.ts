@@ -7,7 +7,8 @@ import { Connection } from '../net/connection.js';
 import type { ConnectionHandler, ConnectionOptions } from '../net/connection-handler.js';
 import { peerAddress } from '../net/node/peer-address.js';
 import type { Connected } from '../net/opening/connect.js';
-import { type KeptRequest, RequestHead } from '../net/opening/request-head.js';
+import { type KeptRequest, messageOf, type RequestHead } from '../net/opening/request-head.js';
+import { shareAddress } from '../net/opening/shared-strings.js';
 import type { HandshakeAnswer } from '../protocol/errors.js';
 import { AwaitDelivery } from './await-delivery.js';
 import type { Compression } from './compression.js';
@@ -38,18 +39,18 @@ interface ServerOpening<UserData> {
 type SharedLimits = Pick<ResolvedLimits, 'slowPeer' | 'agreed'> & { readonly ignoreClosed?: boolean };
 
 /** What a server keeps of an opening handshake: as little as possible, so that idle sockets stay cheap. */
-class OpenedOnServer<UserData> implements Opened<UserData> {
+class OpenedOnServer implements Opened {
   readonly protocol: string;
   readonly remoteAddress: string | undefined;
-  readonly data: UserData;
   readonly #shared: SharedLimits;
-  readonly #request: KeptRequest;
+  readonly #socket: Duplex;
+  #request: KeptRequest;
 
-  constructor({ request, remoteAddress, protocol, data }: ServerOpening<UserData>, shared: SharedLimits) {
+  constructor({ request, remoteAddress, protocol }: ServerOpening<unknown>, shared: SharedLimits) {
     this.protocol = protocol;
-    this.remoteAddress = remoteAddress;
-    this.data = data;
+    this.remoteAddress = remoteAddress && shareAddress(remoteAddress);
     this.#shared = shared;
+    this.#socket = request.socket;
     this.#request = request.keep();
   }
 
@@ -70,7 +71,9 @@ class OpenedOnServer<UserData> implements Opened<UserData> {
   }
 
   get request(): IncomingMessage {
-    return this.#request instanceof RequestHead ? this.#request.message : this.#request;
+    const message = messageOf(this.#request, this.#socket);
+    this.#request = message;
+    return message;
   }
 
   get response(): undefined {
@@ -87,7 +90,7 @@ class OpenedOnServer<UserData> implements Opened<UserData> {
 }
 
 /** What a client keeps of its opening handshake. */
-class OpenedOnClient implements Opened<unknown> {
+class OpenedOnClient implements Opened {
   readonly protocol: string;
   readonly url: string;
   readonly remoteAddress: string | undefined;
@@ -113,10 +116,6 @@ class OpenedOnClient implements Opened<unknown> {
   }
 
   get request(): undefined {
-    return undefined;
-  }
-
-  get data(): undefined {
     return undefined;
   }
 
@@ -149,7 +148,8 @@ export function openForHandlers<UserData>(
   connections: ConnectionSet<UserData>,
 ): void {
   const limits = agreedLimits(serverLimits, opening.deflate);
-  const ws = internals.make(new OpenedOnServer(opening, limits), null, connections.topics);
+  const ws = internals.make<UserData>(new OpenedOnServer(opening, limits), null, connections.topics);
+  ws.data = opening.data;
   const delivery = new HandlerDelivery(ws, handlers, connections);
   const connection = attach(ws, opening.request.socket, limits, delivery);
   connections.add(ws, opening.address);
@@ -172,6 +172,7 @@ export function openForAwait(
     queue,
     connections?.topics ?? null,
   );
+  ws.data = opening.data;
   const delivery = new AwaitDelivery(ws, queue, connections);
   const connection = attach(ws, opening.request.socket, limits, delivery);
   connections?.add(ws, opening.address);
@@ -184,7 +185,7 @@ export function openForAwait(
 export function openClient(connected: Connected, ownLimits: ResolvedLimits, ignoreClosed: boolean): WebSocket {
   const limits = agreedLimits(ownLimits, connected.deflate);
   const queue = new MessageQueue();
-  const ws = internals.make<unknown>(new OpenedOnClient(connected, limits, ignoreClosed), queue, null);
+  const ws = internals.make(new OpenedOnClient(connected, limits, ignoreClosed), queue, null);
   const delivery = new AwaitDelivery(ws, queue, null);
   const connection = attach(ws, connected.socket, limits, delivery);
   tellOpen(ws);

@@ -4,7 +4,7 @@ import type { Compression } from './compression.js';
 import type { SlowPeer } from './slow-peer.js';
 
 /** What a socket keeps of its opening handshake. */
-export interface Opened<UserData> {
+export interface Opened {
   readonly protocol: string;
   readonly compression: Compression | null;
   /** 13 on a server, 0 on a client. */
@@ -15,7 +15,6 @@ export interface Opened<UserData> {
   readonly request: IncomingMessage | undefined;
   readonly response: HandshakeAnswer | undefined;
   readonly remoteAddress: string | undefined;
-  readonly data: UserData;
   readonly slowPeer: SlowPeer;
   /**
    * Whether `send` does nothing instead of rejecting, if the socket is not open or closes before the message has left.
@@ -24,7 +23,7 @@ export interface Opened<UserData> {
 }
 
 /** @internal */
-export let openedOf: (ws: OpenedSocket<unknown>) => Opened<unknown>;
+export let openedOf: (ws: OpenedSocket<unknown>) => Opened;
 
 /** The properties of a WebSocket that its opening handshake determines. */
 export class OpenedSocket<UserData> {
@@ -32,21 +31,20 @@ export class OpenedSocket<UserData> {
     openedOf = (ws) => ws.#opened;
   }
 
-  readonly #opened: Opened<UserData>;
+  readonly #opened: Opened;
 
   /**
    * Your data for this socket. On a server, the `upgrade` handler of `serve` or the options of `newWebSocket` give it
    * its first value; on a client it is undefined. The library never uses it, and you may change it.
    */
-  data: UserData;
+  data!: UserData;
 
   /** @internal */
-  constructor(opened: Opened<UserData>) {
+  constructor(opened: Opened) {
     if (typeof opened !== 'object') {
       throw new TypeError('WebSocket has no public constructor: use await newWebSocket(url), or serve');
     }
     this.#opened = opened;
-    this.data = opened.data;
   }
 
   /** The subprotocol that both sides agreed on (RFC 6455 §1.9); empty if there is none. */

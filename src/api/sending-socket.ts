@@ -25,6 +25,9 @@ export let attachConnection: (ws: SendingSocket<unknown>, connection: Connection
  */
 export let offer: (ws: SendingSocket<unknown>, message: SharedMessage) => boolean;
 
+/** With `onClosed: 'ignore'`, what `send` returns instead of a promise that may reject. */
+const unfailingOf = new WeakMap<Promise<void>, Promise<void>>();
+
 /** With `onClosed: 'ignore'`, `ping` resolves with NaN if the connection has ended. */
 function nanIfClosed(error: unknown): number {
   if (error instanceof WebSocketClosedError) return Number.NaN;
@@ -42,8 +45,6 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
   }
 
   #connection!: Connection;
-  #free: Promise<void> | null = null;
-  #freeOrClosed: Promise<void> | null = null;
 
   /**
    * How many messages were not sent because the peer was too slow. With `slowPeer: 'drop'` all messages count, with
@@ -146,11 +147,12 @@ export class SendingSocket<UserData> extends OpenedSocket<UserData> {
 
   /** A promise that also resolves if the connection ends. All sends that wait for the same promise share one. */
   #unfailing(free: Promise<void>): Promise<void> {
-    if (this.#free !== free) {
-      this.#free = free;
-      this.#freeOrClosed = free.catch(() => {});
+    let unfailing = unfailingOf.get(free);
+    if (unfailing === undefined) {
+      unfailing = free.catch(() => {});
+      unfailingOf.set(free, unfailing);
     }
-    return this.#freeOrClosed!;
+    return unfailing;
   }
 
   #notOpen(): undefined | Promise<void> {

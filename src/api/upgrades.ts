@@ -2,7 +2,7 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import { isRefusal, type Refusal, refusalFor, refuse } from '../handshake/server.js';
 import { watchRequestListeners } from '../net/node/request-rejections.js';
 import { Attachment } from '../net/opening/attachment.js';
-import { answerInstead, bindResponse, type DestroyedSocket } from '../net/opening/bound-response.js';
+import { answerInstead, bindResponse, Shield } from '../net/opening/bound-response.js';
 import type { PathRule } from '../net/opening/path-rule.js';
 import type { PendingUpgrade } from '../net/opening/pending-upgrade.js';
 import { UpgradeListener } from '../net/opening/upgrade-listener.js';
@@ -37,7 +37,7 @@ export interface AcceptUpgradesOptions extends ServerLimits, RefusedHandler {
 }
 
 /** What `newWebSocket(req)` needs to know of a request that came through `acceptUpgrades`. */
-export class AwaitedUpgrade implements DestroyedSocket {
+export class AwaitedUpgrade extends Shield {
   readonly server: AwaitingServer;
   /** `null` once it is accepted, as is `response`: it lives as long as its request. */
   pending: PendingUpgrade | null;
@@ -46,6 +46,7 @@ export class AwaitedUpgrade implements DestroyedSocket {
   ws: WebSocket | null = null;
 
   constructor(server: AwaitingServer, pending: PendingUpgrade, response: ServerResponse) {
+    super();
     this.server = server;
     this.pending = pending;
     this.response = response;
@@ -153,10 +154,9 @@ export class Upgrades extends SocketServer<unknown> {
 
   #watch(upgrade: AwaitedUpgrade, promises: PromiseLike<unknown>[]): void {
     const done = promises.length === 1 ? promises[0] : Promise.all(promises);
-    done.then(
-      () => this.#onHandled(upgrade),
-      (error) => this.#onRejection(upgrade, error),
-    );
+    // Nearly always the request is accepted by now, and the promise waits as long as the connection lives.
+    const isAnswered = upgrade.pending === null;
+    done.then(isAnswered ? undefined : () => this.#onHandled(upgrade), (error) => this.#onRejection(upgrade, error));
   }
 
   /**

@@ -17,11 +17,7 @@ import { checkTopic, type Topics } from './topics.js';
 
 /** What only the library itself may do to a WebSocket. */
 interface Internals {
-  make<UserData>(
-    opened: Opened<UserData>,
-    queue: MessageQueue | null,
-    topics: Topics<WebSocket> | null,
-  ): WebSocket<UserData>;
+  make<UserData>(opened: Opened, queue: MessageQueue | null, topics: Topics<WebSocket> | null): WebSocket<UserData>;
   pauseForQueue(ws: WebSocket): void;
   closed(ws: WebSocket, result: CloseResult, isOrderly: boolean): void;
 }
@@ -131,7 +127,7 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
     return connectionOf(this);
   }
 
-  private constructor(opened: Opened<UserData>, queue: MessageQueue | null, topics: Topics<WebSocket> | null) {
+  private constructor(opened: Opened, queue: MessageQueue | null, topics: Topics<WebSocket> | null) {
     super(opened);
     this.#queue = queue;
     this.#topics = topics;

@@ -197,18 +197,10 @@ function calledBack<T>(given: readonly unknown[], returned: T): T {
 /** A shield has `true` under this name. */
 const IS_SHIELD = Symbol('wasock.shield');
 
-/** Hears of a call of `destroy` on the socket that `shieldSocket` shows. */
-export interface DestroyedSocket {
-  onDestroyed(error?: Error | null): void;
-}
-
-/** Behaves like the socket, except for `destroy`. */
-class Shield implements ProxyHandler<Socket> {
-  readonly #owner: DestroyedSocket;
-
-  constructor(owner: DestroyedSocket) {
-    this.#owner = owner;
-  }
+/** Makes a proxy behave like its socket, except for `destroy`. Whoever hears of that call extends it. */
+export abstract class Shield implements ProxyHandler<Socket> {
+  /** `destroy` was called. */
+  abstract onDestroyed(error?: Error | null): void;
 
   get(socket: Socket, name: string | symbol, shield: Socket): unknown {
     if (name === 'destroy') return (error?: Error) => this.#destroy(shield, error);
@@ -222,17 +214,17 @@ class Shield implements ProxyHandler<Socket> {
   }
 
   #destroy(shield: Socket, error: Error | undefined): Socket {
-    this.#owner.onDestroyed(error);
+    this.onDestroyed(error);
     return shield;
   }
 }
 
 /**
- * Makes `request.socket.destroy()` tell `owner` instead, after an accepted upgrade: Express destroys the socket of a
+ * Makes `request.socket.destroy()` tell `shield` instead, after an accepted upgrade: Express destroys the socket of a
  * request whose handler throws, which would end the connection without a Close frame. All else reaches the socket.
  */
-export function shieldSocket(request: IncomingMessage, socket: Socket, owner: DestroyedSocket): void {
-  setSocket(request, new Proxy(socket, new Shield(owner)));
+export function shieldSocket(request: IncomingMessage, socket: Socket, shield: Shield): void {
+  setSocket(request, new Proxy(socket, shield));
 }
 
 function setSocket(request: IncomingMessage, socket: Socket): void {

@@ -5,8 +5,8 @@ import type { UpgradeRequest } from '../../handshake/server.js';
 import { buildRequest } from '../node/incoming-message.js';
 import { shareStrings } from './shared-strings.js';
 
-/** An upgrade request as it is kept while its connection lives: its message, or what that can be made from. */
-export type KeptRequest = IncomingMessage | RequestHead;
+/** An upgrade request as it is kept while its connection lives: its message, or the text that it is made from. */
+export type KeptRequest = IncomingMessage | string;
 
 /**
  * One upgrade request and its socket. Either node:http has made an `IncomingMessage` of it, or its head was read
@@ -15,7 +15,7 @@ export type KeptRequest = IncomingMessage | RequestHead;
 export class RequestHead {
   readonly socket: Duplex;
   /** The message, or the text to make it from. */
-  #source: IncomingMessage | string;
+  #source: KeptRequest;
   /** The parsed text, until `release`. */
   #parsed: ParsedHead | null = null;
 
@@ -39,15 +39,14 @@ export class RequestHead {
     return typeof this.#source === 'string' ? this.#head(this.#source) : this.#source;
   }
 
-  /** Makes what is kept of the request small. @returns it */
+  /** Makes what is kept of the request small. @returns it, for `messageOf` */
   keep(): KeptRequest {
-    if (typeof this.#source === 'string') return this;
-    shareStrings(this.#source.rawHeaders);
+    if (typeof this.#source !== 'string') shareStrings(this.#source.rawHeaders);
     return this.#source;
   }
 
   #head(text: string): ParsedHead {
-    this.#parsed ??= parseRequestHead(text, text.length)!;
+    this.#parsed ??= parseWhole(text);
     return this.#parsed;
   }
 
@@ -55,4 +54,13 @@ export class RequestHead {
   release(): void {
     this.#parsed = null;
   }
+}
+
+function parseWhole(text: string): ParsedHead {
+  return parseRequestHead(text, text.length)!;
+}
+
+/** The message of a kept request. If it was a text, keep what this returns from then on. */
+export function messageOf(kept: KeptRequest, socket: Duplex): IncomingMessage {
+  return typeof kept === 'string' ? buildRequest(parseWhole(kept), socket) : kept;
 }

@@ -66,6 +66,16 @@ function isCommon(name: string): boolean | undefined {
   return common;
 }
 
+const addresses = new Map<string, string>();
+
+/** Makes the address of a peer one with equal ones: behind a proxy, all peers have the proxy's. */
+export function shareAddress(address: string): string {
+  const present = addresses.get(address);
+  if (present !== undefined) return present;
+  keep(addresses, address, address);
+  return address;
+}
+
 /** Makes the strings of a request's `rawHeaders`, Latin-1, one with equal ones of other requests. */
 export function shareStrings(rawHeaders: string[]): void {
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {

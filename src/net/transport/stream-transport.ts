@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers';
 import type { TLSSocket } from 'node:tls';
 import { toError } from '../../protocol/errors.js';
-import { holdHandle, letFlow, queuedBytes, releaseHandle } from '../node/socket-state.js';
+import { dropEndListener, holdHandle, letFlow, queuedBytes, releaseHandle } from '../node/socket-state.js';
 import type { Transport, TransportEvents } from './transport.js';
 
 /** A socket keeps its transport's events here, so that all sockets share their listeners and an idle one costs less. */
@@ -81,6 +81,7 @@ export class StreamTransport implements Transport {
     this.socket = listenTo(socket, events);
     // The peer's FIN must not end our side before the frames that came before it are handled and answered.
     socket.allowHalfOpen = true;
+    dropEndListener(socket);
   }
 
   get releasesMemory(): boolean {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import {
+  dropEndListener,
   holdHandle,
   isPausedByUser,
   letFlow,
@@ -35,6 +36,21 @@ test.skipIf(IS_DOCUMENTED)(
     expect(() => releaseHandle(near)).not.toThrow();
   },
 );
+
+test("without node:net's listener for 'end', a socket that may be half open still tells its end and can be written to", async () => {
+  const { near, far } = await tcpPair();
+  near.allowHalfOpen = true;
+  const before = near.listenerCount('end');
+  dropEndListener(near);
+  // An array of listeners takes memory for each socket. One listener takes none.
+  expect(near.listenerCount('end')).toBe(IS_DOCUMENTED ? before : 0);
+  const heard: string[] = [];
+  far.on('data', (chunk) => heard.push(chunk.toString()));
+  near.on('end', () => near.end('after the end')).resume();
+  far.end();
+  await until(() => heard.join('') === 'after the end');
+  dropEndListener(memoryPair()[0]);
+});
 
 test('what a write has still to leave is known, or Infinity', async () => {
   const { near } = await tcpPair();

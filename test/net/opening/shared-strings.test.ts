@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { shareStrings } from '../../../src/net/opening/shared-strings.js';
+import { shareAddress, shareStrings } from '../../../src/net/opening/shared-strings.js';
 import { heldMemory } from '../../support/memory.js';
 
 /** A string that nothing else has part in. */
@@ -31,6 +31,19 @@ test('requests that are kept share what they have in common', () => {
   // Eight strings, one of them of 100 characters.
   expect(bytesOf(20_000, shareStrings)).toBeLessThan(alone - 200);
   expect(kept).toHaveLength(41_000);
+});
+
+test('connections of one address share its string, and however many addresses there are, each stays itself', () => {
+  const kept: string[] = [];
+  const bytesOf = (count: number, share: (address: string) => string) => {
+    const before = heldMemory().heap;
+    for (let i = 0; i < count; i++) kept.push(share(fresh('2001:db8:85a3:1234:5678:8a2e:370:7334')));
+    return (heldMemory().heap - before) / count;
+  };
+  const alone = bytesOf(20_000, (address) => address);
+  expect(bytesOf(20_000, shareAddress)).toBeLessThan(alone - 40);
+  expect(kept).toHaveLength(40_000);
+  for (let i = 0; i < 3000; i++) expect(shareAddress(`2001:db8::${i}`)).toBe(`2001:db8::${i}`);
 });
 
 test('what is secret, unknown, long or new each time is not kept', () => {
