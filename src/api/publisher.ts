@@ -44,6 +44,17 @@ export class Publisher {
    * Publishes a message to the subscribers of a topic, on all servers that share the broker. It never waits: while the
    * broker is away, up to `maxBuffered` bytes of messages wait for it.
    *
+   * @example
+   * ```js
+   * import { createClient } from 'redis';
+   * import { publisher } from 'wasock';
+   * import { redis } from 'wasock/redis';
+   *
+   * const news = publisher(redis(createClient()));
+   * news.publish('chat', 'a string is Text');
+   * news.publish('chat', Buffer.from('bytes are Binary'));
+   * await news.published; // the broker has both
+   * ```
    * @param topic an exact string
    * @param data a string is sent as Text, bytes as Binary, unless `opcode` says otherwise. Bytes are copied
    * @param options the opcode Text or Binary, or `{ opcode, compress }`; none for a prepared message
@@ -58,6 +69,15 @@ export class Publisher {
   /**
    * Waits until the broker has what was published, and disconnects. A second call waits for the same end.
    *
+   * @example
+   * ```js
+   * import { createClient } from 'redis';
+   * import { publisher } from 'wasock';
+   * import { redis } from 'wasock/redis';
+   *
+   * const news = publisher(redis(createClient()));
+   * process.once('SIGTERM', () => news.close({ timeout: 1000 }));
+   * ```
    * @param options.timeout milliseconds after which the rest is dropped; 0 and `Infinity` mean never. Default 5000
    * @returns resolves when the broker is closed
    * @throws TypeError, RangeError if the time-out is invalid

@@ -191,6 +191,13 @@ export abstract class SocketServer<UserData> {
   /**
    * Counts the sockets of this process that have subscribed to a topic.
    *
+   * @example
+   * ```js
+   * import { serve } from 'wasock';
+   *
+   * const server = await serve({ port: 9001, open: (ws) => ws.subscribe('chat') });
+   * setInterval(() => console.log(`${server.subscriberCount('chat')} in the chat`), 1000);
+   * ```
    * @throws TypeError if `topic` is not a string
    */
   subscriberCount(topic: string): number {
@@ -237,7 +244,21 @@ export abstract class SocketServer<UserData> {
     await this.#broker?.end(timeout);
   }
 
-  /** Closes the server with the default options, at the end of a block with `await using`. */
+  /**
+   * Closes the server with the default options, at the end of a block with `await using` (Node 24, or TypeScript 5.2).
+   *
+   * @example
+   * ```ts
+   * import { newWebSocket, serve } from 'wasock';
+   *
+   * async function isEchoed(text: string) {
+   *   await using server = await serve({ port: 0, message: (ws, data) => ws.send(data) });
+   *   const ws = await newWebSocket(`ws://127.0.0.1:${server.port}/`);
+   *   await ws.send(text);
+   *   return (await ws.receiveStrPacket()) === text;
+   * }
+   * ```
+   */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -186,6 +186,16 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   /**
    * Unsubscribes from a topic.
    *
+   * @example
+   * ```js
+   * import { serve } from 'wasock';
+   *
+   * await serve({
+   *   port: 9001,
+   *   open: (ws) => ws.subscribe('news'),
+   *   message: (ws, data) => { if (data === 'no more news') ws.unsubscribe('news'); },
+   * });
+   * ```
    * @returns whether the socket had subscribed to it
    * @throws TypeError if `topic` is not a string
    */
@@ -251,6 +261,13 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   /**
    * Receives the next message, which must be Text.
    *
+   * @example
+   * ```js
+   * import { newWebSocket } from 'wasock';
+   *
+   * const ws = await newWebSocket('ws://127.0.0.1:9001/');
+   * const order = JSON.parse(await ws.receiveStrPacket());
+   * ```
    * @returns resolves with the text. Rejects as `receivePacket` does, and with a `WebSocketPacketTypeError` if the
    *   message is Binary. The message is then consumed, and the connection remains usable
    */
@@ -261,6 +278,14 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
   /**
    * Receives the next message, which must be Binary.
    *
+   * @example
+   * ```js
+   * import { newWebSocket } from 'wasock';
+   *
+   * const ws = await newWebSocket('ws://127.0.0.1:9001/');
+   * const bytes = await ws.receiveBinaryPacket();
+   * console.log(bytes.readUInt32BE(0));
+   * ```
    * @returns resolves with the bytes, which are yours. Rejects as `receivePacket` does, and with a
    *   `WebSocketPacketTypeError` if the message is Text. The message is then consumed, and the connection remains
    *   usable
@@ -308,7 +333,18 @@ export class WebSocket<UserData = unknown> extends SendingSocket<UserData> {
     this.#connection().pause();
   }
 
-  /** Resumes the delivery of messages after `pause`. It has no effect if the socket is not paused. */
+  /**
+   * Resumes the delivery of messages after `pause`. It has no effect if the socket is not paused.
+   *
+   * @example
+   * ```js
+   * import { newWebSocket } from 'wasock';
+   *
+   * const ws = await newWebSocket('ws://127.0.0.1:9001/');
+   * ws.pause();
+   * setTimeout(() => ws.resume(), 1000); // what the peer sends meanwhile is delivered after that
+   * ```
+   */
   resume(): void {
     this.#pausedByUser = false;
     if (!this.#pausedByQueue) this.#connection().resume();
