@@ -249,9 +249,10 @@ function printable(text: string): string {
   return text.replaceAll(UNPRINTABLE, '\ufffd');
 }
 
-/** The first line of a body, if it is text. */
+/** The first line of a body, if it is text. That of a page says nothing. */
 function firstLine(text: string): string {
   const line = printable(text.trimStart().split(/[\r\n]/, 1)[0]);
+  if (/^<!doctype html/i.test(line)) return 'a page (see bodyText)';
   return line.includes('\ufffd') ? '' : line.slice(0, SHOWN_BODY).trimEnd();
 }
 

@@ -135,6 +135,7 @@ describe('the errors', () => {
     ['a\u2028b', ''],
     ['a\u202eb', ''],
     ['one\rtwo', ': one'],
+    ['<!DOCTYPE html>\n<title>Error</title>', ': a page (see bodyText)'],
   ])('WebSocketFailedUpgradeError: of the body %j the message has %j', (body, shown) => {
     const error = new WebSocketFailedUpgradeError(URL_ASKED, { status: 401, headers: {} }, Buffer.from(body));
     expect(error.message.slice(error.message.indexOf('401'))).toBe(`401${shown}`);
