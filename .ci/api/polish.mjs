@@ -23,6 +23,7 @@ export function polished(text, file) {
     withoutRepeatedNames,
     withoutAncestors,
     withNamesOfEntries,
+    withNamesOfSymbols,
     withNamesOfCalls,
     withShortOverloads,
     withShortTitle,
@@ -55,6 +56,13 @@ function withoutAncestors(text) {
 /** `wasock-redis` is the name of a folder; users import `wasock/redis`. */
 function withNamesOfEntries(text) {
   return text.replaceAll(/^(# |\[API\].*?\/ \[?)wasock-(\w+)/gm, '$1wasock/$2');
+}
+
+/** A member under a symbol has the name by which it is searched. */
+function withNamesOfSymbols(text) {
+  return text
+    .replaceAll('[asyncDispose\\]()', '[Symbol.asyncDispose\\]()')
+    .replaceAll('[asyncDispose]()', '[Symbol.asyncDispose]()');
 }
 
 /** Each way of calling a function or a constructor is named by its parameters. */

@@ -195,8 +195,8 @@ export function newWebSocket<UserData>(
 /**
  * Accepts an upgrade request, as a server, and runs a handler with the socket. When the handler has finished, the
  * socket closes with 1000. If it throws or rejects, the socket closes with 1011, and `onError` of `acceptUpgrades` gets
- * the error (default `console.error`), unless the client has closed cleanly. That holds in any framework, whatever it
- * does with the promise.
+ * the error, unless the client has closed cleanly. Without `onError`, `console.error` prints errors of your code, and
+ * nothing that peers do. That holds in any framework, whatever it does with the promise.
  *
  * @example
  * ```js

@@ -7,7 +7,7 @@ import { Connection } from '../net/connection.js';
 import type { ConnectionHandler, ConnectionOptions } from '../net/connection-handler.js';
 import { peerAddress } from '../net/node/peer-address.js';
 import type { Connected } from '../net/opening/connect.js';
-import { type KeptRequest, messageOf, type RequestHead } from '../net/opening/request-head.js';
+import { type KeptRequest, keptMessage, type RequestHead } from '../net/opening/request-head.js';
 import { shareAddress } from '../net/opening/shared-strings.js';
 import type { HandshakeAnswer } from '../protocol/errors.js';
 import { AwaitDelivery } from './await-delivery.js';
@@ -71,7 +71,7 @@ class OpenedOnServer implements Opened {
   }
 
   get request(): IncomingMessage {
-    const message = messageOf(this.#request, this.#socket);
+    const message = keptMessage(this.#request, this.#socket);
     this.#request = message;
     return message;
   }

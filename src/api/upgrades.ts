@@ -30,8 +30,9 @@ export interface AcceptUpgradesOptions extends ServerLimits, RefusedHandler {
    * Called if a request handler threw or rejected, if it did not answer (`WASOCK_UNANSWERED`), or if the broker failed.
    * Before the upgrade the client gets 500, after it Close 1011. If a handler throws a refusal (`throw refuse(401)`),
    * that is the answer, and not an error. `onError` is not called if a handler rejects because the library refused the
-   * handshake (`refused` is called then), or because its client has left or has closed cleanly. Default:
-   * `console.error` for errors of your code, nothing for what peers do. See docs/errors.md.
+   * handshake (`refused` is called then), because its client left before the upgrade, or because the client closed
+   * cleanly. A connection that breaks off later comes here as a `WebSocketClosedError`. Default: `console.error` for
+   * errors of your code, nothing for what peers do. See docs/errors.md.
    */
   onError?(error: Error, ws?: WebSocket): unknown;
 }
@@ -89,7 +90,26 @@ export function awaitedUpgrade(request: IncomingMessage): AwaitedUpgrade | undef
   return AwaitedRequest.upgradeOf(request);
 }
 
-/** The WebSockets that were accepted from the requests of one HTTP server: `acceptUpgrades` makes it. */
+/**
+ * The WebSockets that were accepted from the requests of one HTTP server: `acceptUpgrades` makes it.
+ *
+ * @example
+ * ```js
+ * import { createServer } from 'node:http';
+ * import { acceptUpgrades, newWebSocket } from 'wasock';
+ *
+ * const server = createServer((req) => newWebSocket(req, async (ws) => {
+ *   ws.subscribe('chat');
+ *   for await (const message of ws) upgrades.publish('chat', message);
+ * }));
+ * const upgrades = acceptUpgrades(server);
+ * server.listen(9001);
+ * process.once('SIGTERM', async () => {
+ *   await upgrades.close();
+ *   server.close();
+ * });
+ * ```
+ */
 export class Upgrades extends SocketServer<unknown> {
   readonly #server: HttpServer;
   readonly #options: AcceptUpgradesOptions;
@@ -154,9 +174,10 @@ export class Upgrades extends SocketServer<unknown> {
 
   #watch(upgrade: AwaitedUpgrade, promises: PromiseLike<unknown>[]): void {
     const done = promises.length === 1 ? promises[0] : Promise.all(promises);
-    // Nearly always the request is accepted by now, and the promise waits as long as the connection lives.
-    const isAnswered = upgrade.pending === null;
-    done.then(isAnswered ? undefined : () => this.#onHandled(upgrade), (error) => this.#onRejection(upgrade, error));
+    // If it is accepted by now, as nearly always, only a rejection matters. The less the promise holds for as long as the
+    // connection lives, the better.
+    const onHandled = upgrade.pending === null ? undefined : () => this.#onHandled(upgrade);
+    done.then(onHandled, (error) => this.#onRejection(upgrade, error));
   }
 
   /**

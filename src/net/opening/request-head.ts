@@ -39,7 +39,7 @@ export class RequestHead {
     return typeof this.#source === 'string' ? this.#head(this.#source) : this.#source;
   }
 
-  /** Makes what is kept of the request small. @returns it, for `messageOf` */
+  /** Makes what is kept of the request small. @returns it, for `keptMessage` */
   keep(): KeptRequest {
     if (typeof this.#source !== 'string') shareStrings(this.#source.rawHeaders);
     return this.#source;
@@ -61,6 +61,6 @@ function parseWhole(text: string): ParsedHead {
 }
 
 /** The message of a kept request. If it was a text, keep what this returns from then on. */
-export function messageOf(kept: KeptRequest, socket: Duplex): IncomingMessage {
+export function keptMessage(kept: KeptRequest, socket: Duplex): IncomingMessage {
   return typeof kept === 'string' ? buildRequest(parseWhole(kept), socket) : kept;
 }
