@@ -5,15 +5,8 @@ import { NO_BYTES } from '../protocol/bytes.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { formatClosePayload, parseClosePayload } from '../protocol/close-payload.js';
 import { Closing, type ClosingEvent, type ConnectionState, echoedCode } from '../protocol/closing.js';
-import {
-  type CloseResult,
-  FAULT,
-  type Fault,
-  faultText,
-  toError,
-  WebSocketClosedError,
-  WebSocketProtocolError,
-} from '../protocol/errors.js';
+import { type CloseResult, toError, WebSocketClosedError, WebSocketProtocolError } from '../protocol/errors.js';
+import { FAULT, type Fault, faultText } from '../protocol/faults.js';
 import { FIN, Opcode } from '../protocol/opcode.js';
 import { CompressingLink } from './compressing-link.js';
 import type { ConnectionHandler, ConnectionOptions } from './connection-handler.js';

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
-import type { Fault } from '../protocol/errors.js';
+import type { Fault } from '../protocol/faults.js';
 import type { InflatedInSteps, ReceiverOptions } from '../protocol/receiver-options.js';
 import { Inbox, type InboxEvents } from './reading/inbox.js';
 import { StreamTransport } from './transport/stream-transport.js';

@@ -1,7 +1,7 @@
 import { Buffer, isUtf8 } from 'node:buffer';
 import { NO_BYTES } from './bytes.js';
 import { CloseCode, isCloseCode, MAX_CLOSE_REASON } from './close-code.js';
-import { FAULT, type Fault } from './errors.js';
+import { FAULT, type Fault } from './faults.js';
 import { quoted } from './quoted.js';
 
 /** The content of a Close frame (RFC 6455 §5.5.1). */

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { type Codec, INFLATE_FULL, INFLATE_PAUSED } from '../codec/codec.js';
 import { INFLATE_OUT, INFLATE_TAKEN, SCRATCH_SIZE, SCRATCH_START } from '../codec/memory-map.js';
-import { FAULT, type Fault } from './errors.js';
+import { FAULT, type Fault } from './faults.js';
 import { inflationFault, LongMessage } from './long-message.js';
 import { Opcode } from './opcode.js';
 import { beginOwnedPayloads } from './owned-payload.js';

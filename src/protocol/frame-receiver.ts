@@ -18,7 +18,7 @@ import {
   SCAN_END,
 } from '../codec/memory-map.js';
 import { type InflationOutcome, inflateFrom, inflateGathered } from './compressed-message.js';
-import { FAULT, type Fault } from './errors.js';
+import { FAULT, type Fault } from './faults.js';
 import { type FrameRules, judgeFrame, payloadLength, type Role } from './frame-rules.js';
 import { LongMessage } from './long-message.js';
 import { MessageBuffer } from './message-buffer.js';

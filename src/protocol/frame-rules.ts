@@ -7,7 +7,7 @@ import {
   ROW_LENGTH_HI,
   ROW_LENGTH_LO,
 } from '../codec/memory-map.js';
-import { FAULT, type Fault } from './errors.js';
+import { FAULT, type Fault } from './faults.js';
 import { CONTROL_BIT, FIN, MAX_CONTROL_PAYLOAD, OPCODE_MASK, Opcode, RSV1, RSV2, RSV3 } from './opcode.js';
 
 /**

@@ -15,7 +15,7 @@ import {
   SCRATCH_SIZE,
   SCRATCH_START,
 } from '../codec/memory-map.js';
-import { FAULT, type Fault } from './errors.js';
+import { FAULT, type Fault } from './faults.js';
 import { allocate } from './message-buffer.js';
 import { Opcode } from './opcode.js';
 import type { InflatedInSteps, MessageInflater, ReceiverOptions, ReceiverSink } from './receiver-options.js';

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import type { Fault } from './errors.js';
+import type { Fault } from './faults.js';
 import type { Role } from './frame-rules.js';
 
 /** Gets the reports of a receiver. The sink may keep the bytes that it gets, unless the receiver is zero-copy. */

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import * as wasock from '../../src/index.js';
-import { ERROR_CODE, FAULT } from '../../src/protocol/errors.js';
+import { ERROR_CODE } from '../../src/protocol/errors.js';
+import { FAULT } from '../../src/protocol/faults.js';
 import { CERTIFICATE, PRIVATE_KEY } from '../support/certificate.js';
 import { frameFor } from '../support/framer.js';
 import { tcpServer } from '../support/http-servers.js';

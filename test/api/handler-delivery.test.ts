@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { Opcode, serve, type WebSocket, WebSocketClosedError } from '../../src/index.js';
-import { FAULT } from '../../src/protocol/errors.js';
+import { FAULT } from '../../src/protocol/faults.js';
 import { closeHex, frameFor } from '../support/framer.js';
 import { rawClient, rawWebSocket, requestText } from '../support/raw-peer.js';
 import { served, until } from '../support/servers.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { newWebSocket, Opcode, ReadyState, type WebSocket, WebSocketClosedError } from '../../src/index.js';
-import { FAULT } from '../../src/protocol/errors.js';
+import { FAULT } from '../../src/protocol/faults.js';
 import { closeHex, frameFor } from '../support/framer.js';
 import { RawServer, rawWebSocket } from '../support/raw-peer.js';
 import {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { newWebSocket } from '../../src/api/new-websocket.js';
 import type { ConnectionLimits } from '../../src/index.js';
-import { FAULT } from '../../src/protocol/errors.js';
+import { FAULT } from '../../src/protocol/faults.js';
 import { FramePeer } from '../support/frame-peer.js';
 import { closeHex, fragmentsFor, frameFor } from '../support/framer.js';
 import { RawServer, rawClient, rawWebSocket } from '../support/raw-peer.js';

@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { resolveLimits } from '../../src/api/limits.js';
-import { ERROR_CODE, FAULT } from '../../src/protocol/errors.js';
+import { ERROR_CODE } from '../../src/protocol/errors.js';
+import { FAULT } from '../../src/protocol/faults.js';
 
 const ROOT = path.resolve(__dirname, '../..');
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { formatClosePayload, parseClosePayload } from '../../src/protocol/close-payload.js';
-import { FAULT } from '../../src/protocol/errors.js';
+import { FAULT } from '../../src/protocol/faults.js';
 import { octetsOf } from '../support/framer.js';
 import { UTF8_VECTORS } from '../vectors/utf8.js';
 

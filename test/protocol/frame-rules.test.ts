@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FRAME_TABLE, ROW_LENGTH_HI, ROW_LENGTH_LO, WINDOW_START } from '../../src/codec/memory-map.js';
 import { codec } from '../../src/codec/select.js';
-import { FAULT, type Fault } from '../../src/protocol/errors.js';
+import { FAULT, type Fault } from '../../src/protocol/faults.js';
 import { type FrameRules, judgeFrame, payloadLength } from '../../src/protocol/frame-rules.js';
 import { octetsOf } from '../support/framer.js';
 

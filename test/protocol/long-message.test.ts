@@ -3,7 +3,7 @@ import { INFLATE_FULL } from '../../src/codec/codec.js';
 import { INFLATE_OUT_SIZE, INFLATE_TAKEN, WINDOW_START } from '../../src/codec/memory-map.js';
 import { codec } from '../../src/codec/select.js';
 import { Inflater } from '../../src/deflate/inflater.js';
-import { FAULT } from '../../src/protocol/errors.js';
+import { FAULT } from '../../src/protocol/faults.js';
 import { LongMessage } from '../../src/protocol/long-message.js';
 import type { ReceiverOptions } from '../../src/protocol/receiver-options.js';
 import { deflated } from '../support/deflate-stream.js';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { codec } from '../../src/codec/select.js';
 import { Inflater, KeepingInflater } from '../../src/deflate/inflater.js';
-import { FAULT } from '../../src/protocol/errors.js';
+import { FAULT } from '../../src/protocol/faults.js';
 import { Opcode, RSV1 } from '../../src/protocol/opcode.js';
 import { BitWriter } from '../support/bit-writer.js';
 import { SEED } from '../support/codecs.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseClosePayload } from '../../src/protocol/close-payload.js';
-import { FAULT } from '../../src/protocol/errors.js';
+import { FAULT } from '../../src/protocol/faults.js';
 import { frameFor, frameHeaderFor, octetsOf } from '../support/framer.js';
 import {
   binaryMessage,

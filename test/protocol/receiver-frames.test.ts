@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FRAME_ROWS, WINDOW_START } from '../../src/codec/memory-map.js';
 import { codec } from '../../src/codec/select.js';
-import { FAULT } from '../../src/protocol/errors.js';
+import { FAULT } from '../../src/protocol/faults.js';
 import type { Role } from '../../src/protocol/frame-rules.js';
 import { frameFor, frameHeaderFor, octetsOf } from '../support/framer.js';
 import {

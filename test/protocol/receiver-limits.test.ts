@@ -2,7 +2,7 @@ import { constants } from 'node:buffer';
 import { describe, expect, it, vi } from 'vitest';
 import { WINDOW_START } from '../../src/codec/memory-map.js';
 import { codec } from '../../src/codec/select.js';
-import { FAULT } from '../../src/protocol/errors.js';
+import { FAULT } from '../../src/protocol/faults.js';
 import { MessageBuffer } from '../../src/protocol/message-buffer.js';
 import { HAS_WEB_ASSEMBLY } from '../support/codecs.js';
 import { fragmentsFor, frameFor, frameHeaderFor, octetsOf } from '../support/framer.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { codec } from '../../src/codec/select.js';
-import { FAULT } from '../../src/protocol/errors.js';
+import { FAULT } from '../../src/protocol/faults.js';
 import { fragmentsFor, frameFor, octetsOf } from '../support/framer.js';
 import {
   binaryMessage,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FAULT } from '../../src/protocol/errors.js';
+import { FAULT } from '../../src/protocol/faults.js';
 import { fragmentsFor, frameFor, octetsOf } from '../support/framer.js';
 import {
   binaryMessage,

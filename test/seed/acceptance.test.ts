@@ -12,7 +12,7 @@ import {
   WebSocketHandshakeError,
   WebSocketProtocolMismatchError,
 } from '../../src/index.js';
-import { FAULT } from '../../src/protocol/errors.js';
+import { FAULT } from '../../src/protocol/faults.js';
 import { parseFrames } from '../support/frame-parser.js';
 import { closeHex, frameFor } from '../support/framer.js';
 import { RawServer, rawClient, rawWebSocket, requestText } from '../support/raw-peer.js';

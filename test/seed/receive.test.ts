@@ -7,7 +7,7 @@ import {
   WebSocketPacketTypeError,
   WebSocketProtocolError,
 } from '../../src/index.js';
-import { FAULT } from '../../src/protocol/errors.js';
+import { FAULT } from '../../src/protocol/faults.js';
 import { parseFrames } from '../support/frame-parser.js';
 import { closeHex, fragmentsFor, frameFor, frameHeaderFor } from '../support/framer.js';
 import { RawServer, rawWebSocket } from '../support/raw-peer.js';

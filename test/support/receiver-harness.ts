@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { MAX_FRAME_HEADER, WINDOW_SIZE, WINDOW_START } from '../../src/codec/memory-map.js';
 import { codec } from '../../src/codec/select.js';
-import type { Fault } from '../../src/protocol/errors.js';
+import type { Fault } from '../../src/protocol/faults.js';
 import { FrameReceiver } from '../../src/protocol/frame-receiver.js';
 import type { InflatedInSteps, ReceiverOptions, ReceiverSink } from '../../src/protocol/receiver-options.js';
 import { SEED } from './codecs.js';

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import { ERROR_CODE, FAULT, type Fault, WebSocketError } from '../../protocol/errors.js';
+import { ERROR_CODE, WebSocketError } from '../../protocol/errors.js';
+import { FAULT, type Fault } from '../../protocol/faults.js';
 import { cancelDeadline, scheduleDeadline, type Timed } from './deadlines.js';
 import { Keepalive } from './keepalive.js';
 import { LATE, MIN_RATE, readingTime } from './pace.js';

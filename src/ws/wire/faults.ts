@@ -1,6 +1,6 @@
 import { constants } from 'node:zlib';
 import { FLAG_FIRST_OCTET, LENGTH7_SHIFT } from '../../codec/memory-map.js';
-import { FAULT, type Fault } from '../../protocol/errors.js';
+import { FAULT, type Fault } from '../../protocol/faults.js';
 import { CONTROL_BIT, FIN, OPCODE_MASK, Opcode, RSV2, RSV3 } from '../../protocol/opcode.js';
 
 /** The error for a fault of a peer, with a `code` that npm `ws` documents, or one of zlib. */

@@ -8,7 +8,7 @@ import { showBytes } from '../../net/transport/window-transport.js';
 import { UNCOPIED_FROM } from '../../net/writing/sizes.js';
 import { NO_BYTES } from '../../protocol/bytes.js';
 import { parseClosePayload } from '../../protocol/close-payload.js';
-import type { Fault } from '../../protocol/errors.js';
+import type { Fault } from '../../protocol/faults.js';
 import { Opcode } from '../../protocol/opcode.js';
 import type { ReceiverOptions } from '../../protocol/receiver-options.js';
 import type { WireSettings } from '../opening/socket-options.js';

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { newWebSocket } from '../../../src/index.js';
-import { FAULT } from '../../../src/protocol/errors.js';
+import { FAULT } from '../../../src/protocol/faults.js';
 import { closeHex, frameFor } from '../../support/framer.js';
 import { Program } from '../../support/program.js';
 import { type RawPeer, rawAnswer, rawClient, rawWebSocket, requestText } from '../../support/raw-peer.js';
