@@ -70,7 +70,8 @@ test('what is secret, unknown, long or new each time is not kept', () => {
   rounds(3000);
   const before = heldMemory().heap;
   rounds(30_000);
-  expect(heldMemory().heap - before).toBeLessThan(300_000);
+  // One string of each round is 900 kB. V8's own memory wavers by 300 KiB.
+  expect(heldMemory().heap - before).toBeLessThan(600_000);
 });
 
 test('what was cut from the head of a request does not keep that head', () => {
